@@ -1,0 +1,25 @@
+// Brings a checkout to the state in which it can run: dependencies as the lockfile says, TypeScript built.
+// Both steps are skipped where nothing changed, so that `npm start` costs little the second time.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const stamp = join(root, 'node_modules', '.firnmq-lock');
+const lock = readFileSync(join(root, 'package-lock.json'), 'utf8');
+
+function run(command, args) {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+  if (status !== 0) {
+    process.stderr.write(`${command} ${args.join(' ')} failed\n${stdout ?? ''}${stderr ?? ''}`);
+    process.exit(1);
+  }
+}
+
+if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
+  process.stderr.write('installing dependencies ...\n');
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  writeFileSync(stamp, lock);
+}
+run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
