@@ -1,0 +1,13 @@
+/**
+ * The root of every expected failure. `code` is stable and meant for programs; the message is for
+ * people and names what was wrong and where. Programmer errors are plain `Error`s (assert).
+ */
+export class AppError<Code extends string = string> extends Error {
+  readonly code: Code;
+
+  constructor(code: Code, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}

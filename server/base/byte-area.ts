@@ -1,0 +1,51 @@
+/**
+ * @hot A stretch of memory seen two ways: as a Buffer for bulk work and as a DataView for words.
+ *
+ * Small pieces (routing keys, properties, 16-byte bodies) are copied word by word through the views:
+ * on Node 20 a byte loop takes 27 ns for 16 bytes and 82 ns for 56, `Buffer.copy` 50 ns for either,
+ * 32-bit words 9 and 23 ns. 64-bit floats would be faster still, but a float that is not a number need
+ * not keep its bits. Above {@link WORD_COPY_MAX} bytes `Buffer.copy` wins. Bench: micro/byte-area.
+ */
+
+/** Pieces up to this many bytes are copied by words. */
+const WORD_COPY_MAX = 160;
+
+/** One piece of memory; `view` covers exactly the bytes of `buf`. */
+export class ByteArea {
+  readonly buf: Buffer;
+  readonly view: DataView;
+
+  constructor(buf: Buffer) {
+    this.buf = buf;
+    this.view = new DataView(buf.buffer, buf.byteOffset, buf.length);
+  }
+}
+
+/** An area of `size` bytes with arbitrary content, not cut from a shared pool. */
+export function newByteArea(size: number): ByteArea {
+  return new ByteArea(Buffer.allocUnsafeSlow(size));
+}
+
+/**
+ * Copies `size` bytes from `source[sourceAt..]` to `target[targetAt..]`.
+ *
+ * HOT four times per message. The tail is copied by bytes so that neither side is touched beyond `size`.
+ */
+export function copyBytes(
+  target: ByteArea,
+  targetAt: number,
+  source: ByteArea,
+  sourceAt: number,
+  size: number,
+): void {
+  if (size > WORD_COPY_MAX) {
+    source.buf.copy(target.buf, targetAt, sourceAt, sourceAt + size);
+    return;
+  }
+  const to = target.view;
+  const from = source.view;
+  const words = size - 3;
+  let i = 0;
+  for (; i < words; i += 4) to.setInt32(targetAt + i, from.getInt32(sourceAt + i, true), true);
+  for (; i < size; i++) to.setUint8(targetAt + i, from.getUint8(sourceAt + i));
+}

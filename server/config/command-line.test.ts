@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { commandLineFlags, parseCommandLine } from './command-line.ts';
+import { configDefaults } from './config.ts';
+import { productVersion } from './version.ts';
+
+function parse(...argv: readonly string[]) {
+  return parseCommandLine(argv, {});
+}
+
+t.test('a data directory is all it needs, and everything else has its default', async (t) => {
+  t.same(parse('-D', '/data'), { kind: 'run', config: { ...configDefaults, dataDir: '/data' } });
+  t.same(configDefaults.bindAddresses, ['127.0.0.1', '::1']);
+  t.equal(configDefaults.amqpPort, 5672);
+  t.equal(configDefaults.httpPort, 15672);
+  t.equal(configDefaults.logLevel, 'info');
+});
+
+t.test('every setting can be given, in its long and in its short form', async (t) => {
+  const config = {
+    ...configDefaults,
+    dataDir: '/data',
+    bindAddresses: ['::1'],
+    amqpPort: 0,
+    httpPort: 65535,
+    logLevel: 'debug',
+  };
+  const short = '-D /data -b ::1 -p 0 --http-port 65535 -l debug';
+  const long = '--data-dir=/data --bind=::1 --amqp-port=0 --http-port=65535 --log-level=debug';
+  for (const line of [short, long]) t.same(parse(...line.split(' ')), { kind: 'run', config });
+});
+
+t.test('a repeated bind address adds one, and the defaults are gone', async (t) => {
+  t.match(parse('-D', '/data', '-b', '10.0.0.1', '-b', '::1'), {
+    config: { bindAddresses: ['10.0.0.1', '::1'] },
+  });
+});
+
+t.test('the data directory comes from STATE_DIRECTORY where no flag names it', async (t) => {
+  const env = { STATE_DIRECTORY: '/state' };
+  t.match(parseCommandLine([], env), { config: { dataDir: '/state' } });
+  t.match(parseCommandLine(['-D', '/data'], env), { config: { dataDir: '/data' } });
+});
+
+t.test('a relative data directory is made absolute', async (t) => {
+  t.match(parse('-D', 'data'), { config: { dataDir: `${process.cwd()}/data` } });
+});
+
+t.test('what comes out cannot be changed', async (t) => {
+  const result = parse('-D', '/data');
+  t.ok(result.kind === 'run' && Object.isFrozen(result.config));
+  t.ok(result.kind === 'run' && Object.isFrozen(result.config.bindAddresses));
+});
+
+t.test('a wrong command line is one line that names flag, value and what is allowed', async (t) => {
+  const cases: readonly [readonly string[], RegExp][] = [
+    [[], /'-D, --data-dir <dir>' is needed, or STATE_DIRECTORY/],
+    [['-D', ''], /--data-dir.*argument '' is invalid\. It must not be empty/],
+    [['-D', '/d', '-p', '65536'], /--amqp-port.*'65536'.*from 0 to 65535/],
+    [['-D', '/d', '-p', '-1'], /--amqp-port.*'-1'.*from 0 to 65535/],
+    [['-D', '/d', '-p', '0x10'], /--amqp-port.*'0x10'.*from 0 to 65535/],
+    [['-D', '/d', '--http-port', ''], /--http-port.*''.*from 0 to 65535/],
+    [['-D', '/d', '-l', 'loud'], /--log-level.*'loud'.*trace, debug, info, warn, error, fatal/],
+    [['-D', '/d', '-b', ''], /--bind.*''.*empty/],
+    [['-D', '/d', '--amqp-prot', '1'], /unknown option '--amqp-prot'/],
+    [['-D', '/d', 'more'], /too many arguments.*/],
+    [['-D'], /--data-dir.*argument missing/],
+  ];
+  for (const [argv, expected] of cases) {
+    const result = parse(...argv);
+    t.equal(result.kind, 'error', argv.join(' '));
+    if (result.kind !== 'error') continue;
+    t.match(result.text, expected);
+    t.notMatch(result.text.trimEnd().replace(/\n\(Did you mean.*\)$/, ''), /\n/);
+  }
+});
+
+t.test('help and version are printed, wherever they stand', async (t) => {
+  for (const flag of ['-v', '--version']) {
+    t.same(parse(flag), { kind: 'print', text: `FirnMQ ${productVersion}\n` });
+  }
+  for (const flag of ['-h', '--help']) {
+    const result = parse('-D', '/data', flag);
+    t.equal(result.kind, 'print');
+    for (const { flags, defaultText } of Object.values(commandLineFlags)) {
+      t.ok(result.kind === 'print' && result.text.includes(flags), flags);
+      t.ok(result.kind === 'print' && result.text.includes(defaultText), defaultText);
+    }
+  }
+});
+
+t.test('the reference page and the code have the same flags with the same defaults', async (t) => {
+  const page = readFileSync(new URL('../../../docs/reference/config.md', import.meta.url), 'utf8');
+  const rows = [...page.matchAll(/^\| `(-[^`]+)` \|(?: `([^`]*)`)? \|/gm)];
+  const documented = rows.map((row) => [row[1], row[2] ?? '']);
+  const known = Object.values(commandLineFlags).map((flag) => [flag.flags, flag.defaultText]);
+  t.same(documented, known);
+});
