@@ -1,0 +1,400 @@
+/**
+ * @hot A channel: publishes on their way in, deliveries on their way out and not yet acked, consumers, confirms
+ * and replies in their order.
+ *
+ * - Replies leave in the order of their requests. One that tells of something durable waits until the log is;
+ *   those behind it wait too, while the requests behind it are already carried out.
+ * - An error closes the channel and nothing else: unacked messages go back to their queues at once, and what
+ *   the peer sends is dropped until it answers the close.
+ * What each method does is in handlers/.
+ */
+import {
+  BASIC_PUBLISH_IMMEDIATE_BIT,
+  BASIC_PUBLISH_MANDATORY_BIT,
+  BasicPropertiesView,
+  encodeBasicAck,
+  encodeBasicCancel,
+  FRAME_ERROR,
+  sizeOfBasicAck,
+  sizeOfBasicCancel,
+  WireError,
+} from '../../generated/index.ts';
+import type { ByteArea } from '../base/byte-area.ts';
+import { Consumer, type ConsumerOptions } from '../broker/consumer.ts';
+import type { Actor, DeliverySink } from '../broker/ports.ts';
+import { PUBLISH_OUTCOMES, Publisher } from '../broker/publish.ts';
+import type { Queue } from '../broker/queue.ts';
+import { removeConsumer } from '../broker/queues.ts';
+import type { Vhost } from '../broker/vhost.ts';
+import type { DurabilityWaiter } from '../storage/log.ts';
+import { bodySizeAt } from '../storage/record-format.ts';
+import type { ConfirmTracker } from './confirm-tracker.ts';
+import { ContentAssembly, requireBodySize } from './content-assembly.ts';
+import { createDeliverPrefix, sizeOfDelivery, writeDelivery } from './delivery-writer.ts';
+import type { Output } from './output.ts';
+import { notImplemented, preconditionFailed } from './protocol-error.ts';
+import { writeReturn } from './return-writer.ts';
+import { UnackedList } from './unacked-list.ts';
+
+/** What a channel needs of its connection. */
+export interface ChannelConnection {
+  readonly output: Output;
+  readonly frameMax: number;
+  readonly vhost: Vhost;
+  readonly actor: Actor;
+  readonly maxMessageSizeBytes: number;
+  readonly knowsConsumerCancel: boolean;
+  /** The channel has confirms that may leave at the end of the turn. */
+  confirmsReady(channel: Channel): void;
+  /** The peer has closed the channel: it ends now. */
+  channelClosed(channel: Channel): void;
+  /** The queue is exclusive to this connection. */
+  ownsQueue(queue: Queue): void;
+}
+
+/** A reply that waits for its turn. */
+export interface PendingReply {
+  /** Log position behind which it may leave; -1: at once. */
+  readonly position: number;
+  /** Writes the reply; null until it is known. */
+  send: (() => void) | null;
+}
+
+/** One open channel. */
+export class Channel implements DeliverySink, DurabilityWaiter {
+  readonly number: number;
+  readonly connection: ChannelConnection;
+  readonly vhost: Vhost;
+  readonly actor: Actor;
+  readonly content: ContentAssembly;
+  readonly unacked: UnackedList;
+  readonly consumers: Map<string, Consumer>;
+  /** Null until confirm.select. */
+  confirms: ConfirmTracker | null;
+  /** Prefetch of consumers to come; 0: no limit. */
+  consumerPrefetchCount: number;
+  /** Unacked deliveries over all consumers; 0: no limit. */
+  channelPrefetchCount: number;
+  /** Name of the queue declared last, for requests that name none. */
+  lastQueueName: string;
+  /** The server has sent channel.close: all but the answer is dropped. */
+  isClosing: boolean;
+  /** Confirms are to be sent at the end of the turn. */
+  hasConfirmsReady: boolean;
+
+  private readonly output: Output;
+  private readonly frameMax: number;
+  private readonly publisher: Publisher;
+  private readonly properties: BasicPropertiesView;
+  private readonly getters: Map<Queue, Consumer>;
+  private deliveryTag: number;
+  private readonly replies: PendingReply[];
+
+  constructor(number: number, connection: ChannelConnection) {
+    this.number = number;
+    this.connection = connection;
+    this.vhost = connection.vhost;
+    this.actor = connection.actor;
+    this.content = new ContentAssembly();
+    this.unacked = new UnackedList();
+    this.consumers = new Map();
+    this.confirms = null;
+    this.consumerPrefetchCount = 0;
+    this.channelPrefetchCount = 0;
+    this.lastQueueName = '';
+    this.isClosing = false;
+    this.hasConfirmsReady = false;
+    this.output = connection.output;
+    this.frameMax = connection.frameMax;
+    this.publisher = new Publisher(connection.vhost, connection.actor);
+    this.properties = new BasicPropertiesView();
+    this.getters = new Map();
+    this.deliveryTag = 0;
+    this.replies = [];
+  }
+
+  // --- publishing ------------------------------------------------------------------------------
+
+  /**
+   * HOT per publish. Publishes the message whose parts lie in `content`.
+   *
+   * @throws ProtocolError, BrokerError or WireError
+   */
+  publish(): void {
+    const { content } = this;
+    const { parts, bits } = content;
+    if ((bits & BASIC_PUBLISH_IMMEDIATE_BIT) !== 0) throw notImplemented('immediate=true');
+    requireBodySize(parts.bodySize, this.connection.maxMessageSizeBytes);
+    if (parts.propertiesSize > 2) this.checkProperties();
+    const outcome = this.publisher.publish(parts);
+    if (outcome === PUBLISH_OUTCOMES.unrouted && (bits & BASIC_PUBLISH_MANDATORY_BIT) !== 0) {
+      writeReturn(this.output, this.number, this.frameMax, parts);
+    }
+    const { confirms } = this;
+    if (confirms === null) return;
+    if (outcome === PUBLISH_OUTCOMES.durable) {
+      const { log } = this.vhost.store;
+      if (confirms.publishedToLog(log.batchId, this.publisher.lastPosition)) log.waitForAll(this);
+    } else {
+      confirms.publishedWithoutLog();
+      this.markConfirms();
+    }
+  }
+
+  /** Whether a method may come now: the channel is open, and in the middle of no publish. */
+  get isReadyForMethod(): boolean {
+    return !this.isClosing && this.content.phase === 'method';
+  }
+
+  /** Whether it publishes to a queue that falls behind though its consumers are willing. */
+  get publishesAhead(): boolean {
+    return this.publisher.isAhead;
+  }
+
+  /** Malformed properties must not reach a consumer. */
+  private checkProperties(): void {
+    const { head, propertiesAt, propertiesSize } = this.content.parts;
+    const end = propertiesAt + propertiesSize;
+    if (this.properties.reset(head.buf, propertiesAt, end).endAt() !== end) {
+      throw new WireError(FRAME_ERROR, 'content header does not end with its properties', end);
+    }
+  }
+
+  private markConfirms(): void {
+    if (this.hasConfirmsReady) return;
+    this.hasConfirmsReady = true;
+    this.connection.confirmsReady(this);
+  }
+
+  /** Sends the confirms that are due, as one basic.ack. */
+  sendConfirms(): void {
+    this.hasConfirmsReady = false;
+    const { confirms } = this;
+    if (confirms === null || this.isClosing || confirms.settled === confirms.confirmed) return;
+    const multiple = confirms.settled - confirms.confirmed > 1;
+    const method = { deliveryTag: confirms.settled, multiple };
+    this.write(sizeOfBasicAck(method), (buf, at) => encodeBasicAck(buf, at, this.number, method));
+    confirms.confirmed = confirms.settled;
+  }
+
+  // --- replies ---------------------------------------------------------------------------------
+
+  /** Writes one method frame of `size` bytes. */
+  write(size: number, encode: (buf: Buffer, at: number) => number): void {
+    const area = this.output.reserve(size);
+    this.output.advance(encode(area.buf, this.output.offset));
+  }
+
+  /** Sends a reply in its turn, and once the log is durable behind `position` (-1: no need). */
+  reply(position: number, send: () => void): void {
+    const { log } = this.vhost.store;
+    if (this.replies.length === 0 && position < log.durableUpTo) {
+      send();
+      return;
+    }
+    this.replies.push({ position, send });
+    if (position >= log.durableUpTo) log.waitForAll(this);
+  }
+
+  /** Keeps a place for a reply that is not known yet; {@link releaseReplies} once it is. */
+  holdReply(): PendingReply {
+    const reply: PendingReply = { position: -1, send: null };
+    this.replies.push(reply);
+    return reply;
+  }
+
+  /** Sends the replies whose turn has come. */
+  releaseReplies(): void {
+    const { replies } = this;
+    const { durableUpTo } = this.vhost.store.log;
+    while (replies.length > 0) {
+      const { position, send } = replies[0]!;
+      if (send === null || position >= durableUpTo) return;
+      replies.shift();
+      send();
+    }
+  }
+
+  durableAdvanced(): boolean {
+    const { log } = this.vhost.store;
+    this.releaseReplies();
+    if (this.confirms !== null) {
+      this.confirms.durableAdvanced(log.durableUpTo);
+      this.sendConfirms();
+    }
+    const waitsForReply = this.replies.some((reply) => reply.position >= log.durableUpTo);
+    return !waitsForReply && this.confirms?.isWaiting !== true;
+  }
+
+  // --- deliveries ------------------------------------------------------------------------------
+
+  get canTake(): boolean {
+    return (
+      !this.output.isBlocked &&
+      (this.channelPrefetchCount === 0 || this.unacked.count < this.channelPrefetchCount)
+    );
+  }
+
+  nextDeliveryTag(): number {
+    return ++this.deliveryTag;
+  }
+
+  deliver(
+    consumer: Consumer,
+    area: ByteArea,
+    at: number,
+    sequence: number,
+    position: number,
+    redelivered: boolean,
+  ): void {
+    const { output, frameMax } = this;
+    const tag = ++this.deliveryTag;
+    const out = output.reserve(sizeOfDelivery(consumer.deliverPrefix, area, at, frameMax));
+    const end = writeDelivery(
+      out,
+      output.offset,
+      consumer.deliverPrefix,
+      this.number,
+      tag,
+      redelivered,
+      area,
+      at,
+      frameMax,
+    );
+    output.advance(end);
+    if (consumer.noAck) return;
+    consumer.unackedCount++;
+    this.unacked.push(tag, consumer, sequence, position, bodySizeAt(area.view, at));
+  }
+
+  /** Makes a consumer and gives it to the queue; deliveries begin with the next turn. */
+  addConsumer(queue: Queue, options: ConsumerOptions): void {
+    const prefix = createDeliverPrefix(this.number, options.tag);
+    const consumer = new Consumer(queue, this, options, prefix);
+    this.consumers.set(options.tag, consumer);
+    queue.addConsumer(consumer);
+  }
+
+  /** The pseudo-consumer that unacked messages of basic.get belong to. */
+  getterOf(queue: Queue): Consumer {
+    let getter = this.getters.get(queue);
+    if (getter === undefined) {
+      const options = { tag: '', noAck: false, exclusive: false, prefetchCount: 0 };
+      getter = new Consumer(queue, this, options, createDeliverPrefix(this.number, ''));
+      this.getters.set(queue, getter);
+    }
+    return getter;
+  }
+
+  consumerCancelled(consumer: Consumer): void {
+    this.consumers.delete(consumer.tag);
+    if (!this.connection.knowsConsumerCancel || this.isClosing) return;
+    const method = { consumerTag: consumer.tag, noWait: true };
+    this.write(sizeOfBasicCancel(method), (buf, at) =>
+      encodeBasicCancel(buf, at, this.number, method),
+    );
+  }
+
+  /** The socket takes output again, or the channel's prefetch was raised. */
+  wakeConsumers(): void {
+    for (const consumer of this.consumers.values()) consumer.queue.wake();
+  }
+
+  /**
+   * HOT per ack. Settles what a tag means: one delivery, or with `multiple` all up to it (tag 0: all there
+   * are). `isAcked` is false where the messages are dropped instead.
+   *
+   * @throws ProtocolError 406 when the tag itself is not unacked here
+   */
+  settle(tag: number, multiple: boolean, isAcked: boolean): void {
+    const { unacked } = this;
+    if (!multiple) {
+      this.settleEntry(this.requireUnacked(tag), isAcked);
+      return;
+    }
+    if (tag !== 0) this.requireUnacked(tag);
+    const last = tag === 0 ? Number.POSITIVE_INFINITY : tag;
+    for (let entry = unacked.first(); entry >= 0 && unacked.tagAt(entry) <= last; ) {
+      const next = unacked.next(entry);
+      this.settleEntry(entry, isAcked);
+      entry = next;
+    }
+  }
+
+  /** Puts back what a tag means, as {@link settle} reads it. */
+  requeue(tag: number, multiple: boolean): void {
+    if (!multiple) {
+      const byQueue = new Map<Queue, number[]>();
+      const entry = this.requireUnacked(tag);
+      this.collectForRequeue(entry, byQueue);
+      this.unacked.remove(entry);
+      this.requeueCollected(byQueue);
+      return;
+    }
+    if (tag !== 0) this.requireUnacked(tag);
+    this.requeueUpTo(tag === 0 ? Number.POSITIVE_INFINITY : tag);
+  }
+
+  private requireUnacked(tag: number): number {
+    const entry = this.unacked.find(tag);
+    if (entry < 0) throw preconditionFailed(`unknown delivery tag ${tag}`);
+    return entry;
+  }
+
+  /** HOT per ack. Settles one unacked entry: acked, or dropped. */
+  private settleEntry(entry: number, isAcked: boolean): void {
+    const { unacked } = this;
+    const consumer = unacked.consumerAt(entry);
+    const { queue } = consumer;
+    const sequence = unacked.sequenceAt(entry);
+    const position = unacked.positionAt(entry);
+    const size = unacked.sizeAt(entry);
+    unacked.remove(entry);
+    consumer.unackedCount--;
+    if (isAcked) queue.acknowledge(sequence, position, size);
+    else queue.reject(sequence, position, size);
+    if (this.channelPrefetchCount > 0) this.wakeConsumers();
+    else if (consumer.active) queue.wake();
+  }
+
+  /** Puts unacked entries with tags up to `upToTag` back to their queues. */
+  requeueUpTo(upToTag: number): void {
+    const { unacked } = this;
+    const byQueue = new Map<Queue, number[]>();
+    for (let entry = unacked.first(); entry >= 0 && unacked.tagAt(entry) <= upToTag; ) {
+      this.collectForRequeue(entry, byQueue);
+      const next = unacked.next(entry);
+      unacked.remove(entry);
+      entry = next;
+    }
+    this.requeueCollected(byQueue);
+  }
+
+  /** Ends everything: consumers leave, unacked messages return, no reply or confirm leaves any more. */
+  close(): void {
+    this.isClosing = true;
+    this.content.reset();
+    this.replies.length = 0;
+    this.confirms = null;
+    for (const consumer of [...this.consumers.values()]) removeConsumer(this.vhost, consumer);
+    this.consumers.clear();
+    this.requeueUpTo(Number.POSITIVE_INFINITY);
+  }
+
+  private collectForRequeue(entry: number, byQueue: Map<Queue, number[]>): void {
+    const { unacked } = this;
+    const consumer = unacked.consumerAt(entry);
+    consumer.unackedCount--;
+    let entries = byQueue.get(consumer.queue);
+    if (entries === undefined) {
+      entries = [];
+      byQueue.set(consumer.queue, entries);
+    }
+    entries.push(unacked.sequenceAt(entry), unacked.positionAt(entry), unacked.sizeAt(entry));
+  }
+
+  private requeueCollected(byQueue: Map<Queue, number[]>): void {
+    for (const [queue, entries] of byQueue) queue.requeue(entries);
+    if (this.channelPrefetchCount > 0) this.wakeConsumers();
+  }
+}

@@ -1,0 +1,833 @@
+/**
+ * @hot A connection: its socket, handshake, channels, heartbeats and output. It does not know queues but those
+ * that are exclusive to it.
+ *
+ *     header -> start -> tune -> open -> running -> closing -> closed
+ *
+ * - Bytes are scanned where the socket put them; a publish that lies whole in a chunk goes to its channel
+ *   without a frame object. A turn reads a bounded amount of each connection.
+ * - An error on a channel closes the channel; one on channel 0, or a hard one, closes the connection. Nothing
+ *   that a peer sends ends the process.
+ */
+import type { Socket } from 'node:net';
+import {
+  BASIC_ACK_ID,
+  BASIC_PUBLISH_ID,
+  ByteReader,
+  basicAckDeliveryTag,
+  basicAckMultiple,
+  CHANNEL_CLOSE_ID,
+  CHANNEL_CLOSE_OK_ID,
+  CHANNEL_OPEN_ID,
+  CONNECTION_CLOSE_ID,
+  CONNECTION_CLOSE_OK_ID,
+  CONNECTION_FORCED,
+  CONNECTION_OPEN_ID,
+  CONNECTION_START_OK_ID,
+  CONNECTION_TUNE_OK_ID,
+  type ConnectionOpen,
+  type ConnectionStartOk,
+  type ConnectionTuneOk,
+  decodeConnectionOpen,
+  decodeConnectionStartOk,
+  decodeConnectionTuneOk,
+  dispatchToServer,
+  encodeChannelClose,
+  encodeChannelCloseOk,
+  encodeChannelOpenOk,
+  encodeConnectionClose,
+  encodeConnectionCloseOk,
+  encodeConnectionOpenOk,
+  encodeConnectionStart,
+  encodeConnectionTune,
+  encodeHeartbeat,
+  FRAME_BODY,
+  FRAME_HEADER,
+  FRAME_HEARTBEAT,
+  FRAME_METHOD,
+  FrameScanner,
+  type FrameSink,
+  PROTOCOL_HEADER,
+  sizeOfChannelClose,
+  sizeOfChannelCloseOk,
+  sizeOfChannelOpenOk,
+  sizeOfConnectionClose,
+  sizeOfConnectionCloseOk,
+  sizeOfConnectionOpenOk,
+  sizeOfConnectionStart,
+  sizeOfConnectionTune,
+} from '../../generated/index.ts';
+import { ByteArea } from '../base/byte-area.ts';
+import type { Actor, Flushable, QueueOwner } from '../broker/ports.ts';
+import type { Queue } from '../broker/queue.ts';
+import { removeQueue } from '../broker/queues.ts';
+import type { Vhost } from '../broker/vhost.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { Channel, type ChannelConnection } from './channel.ts';
+import { locatePublish } from './content-assembly.ts';
+import { channelMethods } from './handlers/table.ts';
+import {
+  clientCapability,
+  LOCALES,
+  MECHANISMS,
+  parseResponse,
+  requireTuneWithin,
+  serverProperties,
+  type TuneOffer,
+} from './handshake.ts';
+import { Output, type OutputOwner } from './output.ts';
+import {
+  channelError,
+  commandInvalid,
+  notAllowed,
+  ProtocolError,
+  replyText,
+  toProtocolError,
+  unexpectedFrame,
+} from './protocol-error.ts';
+import type { AmqpServices } from './services.ts';
+
+/** Bytes of one connection that a turn parses; what has come beyond waits for the next. */
+const PARSE_BYTES_PER_TURN = 256 * 1024;
+/** The same while a queue that it publishes to has a willing consumer and falls behind. Never zero: acks share it. */
+const PARSE_BYTES_PER_TURN_BEHIND = 64 * 1024;
+/** A peer that takes no output is not read when this much waits for it. */
+const PENDING_OUTPUT_MAX = 4 * 1024 * 1024;
+/** Largest frame payload before tune-ok: client properties and tokens must fit. */
+const HANDSHAKE_PAYLOAD_MAX = 128 * 1024;
+/** How long a refused login waits before its socket is closed without a word. */
+const SILENT_CLOSE_MS = 3000;
+/** How long the peer may take to answer connection.close. */
+const CLOSE_TIMEOUT_MS = 30_000;
+/** How long a peer that broke the framing may take. */
+const FRAME_ERROR_TIMEOUT_MS = 1000;
+
+/** Where a connection stands. */
+type Phase = 'header' | 'start' | 'tune' | 'open' | 'running' | 'closing' | 'closed';
+
+/** What RabbitMQ calls these phases in its reply texts. */
+const PHASE_NAMES: Readonly<Record<Phase, string>> = {
+  header: 'starting',
+  start: 'starting',
+  tune: 'tuning',
+  open: 'opening',
+  running: 'running',
+  closing: 'closing',
+  closed: 'closed',
+};
+
+/** Told when a connection is over. */
+export interface ConnectionEvents {
+  closed(connection: Connection): void;
+}
+
+/** One client's connection. */
+export class Connection
+  implements FrameSink, ChannelConnection, QueueOwner, OutputOwner, Flushable
+{
+  readonly description: string;
+  readonly output: Output;
+  frameMax: number;
+  knowsConsumerCancel: boolean;
+  private readonly socket: Socket;
+  private readonly services: AmqpServices;
+  private readonly events: ConnectionEvents;
+  private readonly logger: Logger;
+  private readonly scanner: FrameScanner;
+  private readonly reader: ByteReader;
+  private readonly offer: TuneOffer;
+  private phase: Phase;
+  /** Bytes of the protocol header seen so far. */
+  private headerBytes: Buffer;
+  private userName: string;
+  private knowsLoginFailure: boolean;
+  private openVhost: Vhost | null;
+  private openActor: Actor | null;
+  private channelMax: number;
+  private readonly channels: Map<number, Channel>;
+  /** The channel of the last frame: nearly always that of the next. */
+  private lastChannel: Channel | null;
+  private readonly exclusiveQueues: Set<Queue>;
+  /** The chunk being scanned; publishes borrow from it. */
+  private area: ByteArea;
+  /** The rest of a chunk that a turn's share did not reach, and where it begins. */
+  private rest: ByteArea | null;
+  private restAt: number;
+  private bytesThisTurn: number;
+  private isPaused: boolean;
+  /** Class and method id of the last method, for connection.close and channel.close. */
+  private lastMethodId: number;
+  private confirming: Channel[];
+
+  // Kept by the ticker, in monotonic milliseconds.
+  private hasReceived: boolean;
+  private heartbeatMs: number;
+  private lastReceivedMs: number;
+  private lastSentMs: number;
+  /** When the connection is dropped without further word; infinity: never. */
+  private deadlineMs: number;
+
+  constructor(socket: Socket, services: AmqpServices, events: ConnectionEvents, logger: Logger) {
+    const { config } = services;
+    const nowMs = performance.now();
+    this.description = `${socket.remoteAddress}:${socket.remotePort} -> ${socket.localAddress}:${socket.localPort}`;
+    this.output = new Output(socket, services.slabs, this);
+    this.frameMax = config.frameMaxBytes;
+    this.knowsConsumerCancel = false;
+    this.socket = socket;
+    this.services = services;
+    this.events = events;
+    this.logger = logger.child({ component: 'amqp', conn: this.description });
+    this.scanner = new FrameScanner(this, HANDSHAKE_PAYLOAD_MAX);
+    this.reader = new ByteReader();
+    this.offer = {
+      channelMax: config.channelMax,
+      frameMax: config.frameMaxBytes,
+      heartbeat: config.heartbeatSeconds,
+    };
+    this.phase = 'header';
+    this.headerBytes = Buffer.alloc(0);
+    this.userName = '';
+    this.knowsLoginFailure = false;
+    this.openVhost = null;
+    this.openActor = null;
+    this.channelMax = config.channelMax;
+    this.channels = new Map();
+    this.lastChannel = null;
+    this.exclusiveQueues = new Set();
+    this.area = new ByteArea(this.headerBytes);
+    this.rest = null;
+    this.restAt = 0;
+    this.bytesThisTurn = 0;
+    this.isPaused = false;
+    this.lastMethodId = 0;
+    this.confirming = [];
+    this.hasReceived = false;
+    this.heartbeatMs = 0;
+    this.lastReceivedMs = nowMs;
+    this.lastSentMs = nowMs;
+    this.deadlineMs = nowMs + config.handshakeTimeoutMs;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.received(chunk));
+    socket.on('error', (err) => {
+      this.logger.debug({ event: 'connection.error', err }, 'the socket fails');
+    });
+    socket.on('end', () => socket.destroy());
+    socket.on('close', () => this.socketClosed());
+  }
+
+  get vhost(): Vhost {
+    if (this.openVhost === null) throw new Error('the connection has no vhost yet');
+    return this.openVhost;
+  }
+
+  get actor(): Actor {
+    if (this.openActor === null) throw new Error('the connection has no user yet');
+    return this.openActor;
+  }
+
+  get maxMessageSizeBytes(): number {
+    return this.services.config.maxMessageSizeBytes;
+  }
+
+  // --- reading ---------------------------------------------------------------------------------
+
+  private received(chunk: Buffer): void {
+    this.hasReceived = true;
+    if (this.phase === 'header') {
+      const rest = this.readHeader(chunk);
+      if (rest !== null && rest.length > 0) this.scan(new ByteArea(rest), 0);
+      return;
+    }
+    if (this.rest === null) {
+      this.scan(new ByteArea(chunk), 0);
+      return;
+    }
+    // Paused, but the stream had this one on the way.
+    const { area, at } = { area: this.rest, at: this.restAt };
+    this.rest = new ByteArea(Buffer.concat([area.buf.subarray(at), chunk]));
+    this.restAt = 0;
+  }
+
+  /** Takes the first 8 bytes; what lies behind them when they are right, null otherwise. */
+  private readHeader(chunk: Buffer): Buffer | null {
+    const bytes = Buffer.concat([this.headerBytes, chunk]);
+    this.headerBytes = bytes.subarray(0, PROTOCOL_HEADER.length);
+    if (bytes.length < PROTOCOL_HEADER.length) return null;
+    if (!isAcceptedHeader(this.headerBytes)) {
+      this.logger.warn(
+        { event: 'connection.refuse', bytes: this.headerBytes.toString('latin1') },
+        'the client does not speak AMQP 0-9-1: it sent another protocol header, HTTP or TLS',
+      );
+      this.phase = 'closing';
+      this.socket.end(PROTOCOL_HEADER);
+      return null;
+    }
+    this.phase = 'start';
+    const method = {
+      versionMajor: 0,
+      versionMinor: 9,
+      serverProperties: serverProperties(this.services.version),
+      mechanisms: Buffer.from(MECHANISMS),
+      locales: Buffer.from(LOCALES),
+    };
+    this.write(sizeOfConnectionStart(method), (buf, at) =>
+      encodeConnectionStart(buf, at, 0, method),
+    );
+    return bytes.subarray(PROTOCOL_HEADER.length);
+  }
+
+  /** HOT per chunk. Scans until the end, or until the turn's share is used up. */
+  private scan(area: ByteArea, at: number): void {
+    this.area = area;
+    const { length } = area.buf;
+    try {
+      const stopped = this.scanner.scan(area.buf, at, length);
+      this.bytesThisTurn += stopped - at;
+      if (stopped < length && this.phase !== 'closed') {
+        this.rest = area;
+        this.restAt = stopped;
+      }
+    } catch (error) {
+      this.fail(error, null);
+    }
+    const share = this.isAhead() ? PARSE_BYTES_PER_TURN_BEHIND : PARSE_BYTES_PER_TURN;
+    if (this.bytesThisTurn >= share || this.rest !== null) this.pause();
+    else if (this.output.pendingBytes > PENDING_OUTPUT_MAX) this.pause();
+  }
+
+  /** Whether the last publish went to a queue that cannot keep up though its consumers could. */
+  private isAhead(): boolean {
+    return this.lastChannel?.publishesAhead === true;
+  }
+
+  private pause(): void {
+    if (this.isPaused) return;
+    this.isPaused = true;
+    this.socket.pause();
+    this.services.broker.reactor.resumeLater(this);
+  }
+
+  /** The next turn: the connection has its share again. */
+  resume(): void {
+    this.isPaused = false;
+    this.bytesThisTurn = 0;
+    if (this.phase === 'closed') return;
+    if (this.output.pendingBytes > PENDING_OUTPUT_MAX) {
+      // outputDrained comes back to this.
+      this.isPaused = true;
+      return;
+    }
+    const { rest } = this;
+    if (rest !== null) {
+      this.rest = null;
+      this.scan(rest, this.restAt);
+      if (this.isPaused) return;
+    }
+    this.socket.resume();
+  }
+
+  /** HOT per frame, and per publish that lies whole in the chunk. */
+  onFrame(
+    type: number,
+    number: number,
+    buf: Buffer,
+    start: number,
+    end: number,
+    limit: number,
+  ): number {
+    const channel = this.channelAt(number);
+    if (type === FRAME_METHOD && channel !== null && end - start > 4) {
+      const area = buf === this.area.buf ? this.area : new ByteArea(buf);
+      const methodId = area.view.getUint32(start);
+      if (methodId === BASIC_PUBLISH_ID && channel.isReadyForMethod) {
+        this.lastMethodId = methodId;
+        const next = locatePublish(area, start, end, limit, number, channel.content);
+        if (next > 0) {
+          this.publish(channel);
+          return next;
+        }
+      } else if (methodId === BASIC_ACK_ID && channel.isReadyForMethod && end - start === 13) {
+        this.lastMethodId = methodId;
+        try {
+          channel.settle(
+            basicAckDeliveryTag(buf, start + 4),
+            basicAckMultiple(buf, start + 4),
+            true,
+          );
+        } catch (error) {
+          this.fail(error, channel);
+        }
+        return end + 1;
+      }
+    }
+    this.handleFrame(type, number, channel, buf, start, end);
+    return end + 1;
+  }
+
+  onBodyPiece(number: number, buf: Buffer, start: number, end: number, left: number): void {
+    const channel = this.channelAt(number);
+    if (channel === null) {
+      if (left === 0) this.handleFrame(FRAME_BODY, number, channel, buf, start, end);
+      return;
+    }
+    try {
+      this.takeBody(channel, buf, start, end, left === 0);
+    } catch (error) {
+      this.fail(error, channel);
+    }
+  }
+
+  private channelAt(number: number): Channel | null {
+    const last = this.lastChannel;
+    if (last !== null && last.number === number) return last;
+    const channel = this.channels.get(number) ?? null;
+    if (channel !== null) this.lastChannel = channel;
+    return channel;
+  }
+
+  private publish(channel: Channel): void {
+    try {
+      channel.publish();
+    } catch (error) {
+      this.fail(error, channel);
+    }
+  }
+
+  private handleFrame(
+    type: number,
+    number: number,
+    channel: Channel | null,
+    buf: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    try {
+      if (this.phase === 'closing' || this.phase === 'closed')
+        this.whileClosing(type, number, buf, start);
+      else if (type === FRAME_HEARTBEAT) this.heartbeat(number);
+      else if (type !== FRAME_METHOD && type !== FRAME_HEADER && type !== FRAME_BODY) {
+        throw unknownFrame(type, buf, start, end);
+      } else if (number === 0) this.onChannelZero(type, buf, start, end);
+      else if (this.phase !== 'running') {
+        throw unexpectedFrame(`type ${type}, all octets = <<>>: before connection.open-ok`);
+      } else if (channel === null) this.withoutChannel(type, number, buf, start, end);
+      else if (channel.isClosing) this.whileChannelCloses(channel, type, buf, start, end);
+      else this.onChannel(channel, type, buf, start, end);
+    } catch (error) {
+      this.fail(error, channel);
+    }
+  }
+
+  private heartbeat(number: number): void {
+    if (number !== 0) throw unexpectedFrame('heartbeat frame on a channel other than 0');
+  }
+
+  private readMethodId(buf: Buffer, start: number, end: number): number {
+    this.reader.reset(buf, start, end);
+    this.lastMethodId = this.reader.u32();
+    return this.lastMethodId;
+  }
+
+  private onChannel(channel: Channel, type: number, buf: Buffer, start: number, end: number): void {
+    const { content } = channel;
+    if (content.phase === 'header') {
+      if (type !== FRAME_HEADER) {
+        throw unexpectedFrame(
+          'expected content header for class 60, got non content header frame instead',
+        );
+      }
+      if (content.header(buf, start, end, this.maxMessageSizeBytes)) this.finishContent(channel);
+      return;
+    }
+    if (content.phase === 'body') {
+      if (type !== FRAME_BODY) {
+        throw unexpectedFrame('expected content body, got non content body frame instead');
+      }
+      this.takeBody(channel, buf, start, end, true);
+      return;
+    }
+    if (type !== FRAME_METHOD) {
+      throw unexpectedFrame('expected method frame, got non method frame instead');
+    }
+    const methodId = this.readMethodId(buf, start, end);
+    if (methodId === BASIC_PUBLISH_ID) content.begin(buf, start + 4, end);
+    else if (!dispatchToServer(channelMethods, channel, methodId, this.reader)) {
+      throw unknownMethod(methodId);
+    }
+  }
+
+  private takeBody(channel: Channel, buf: Buffer, start: number, end: number, ends: boolean): void {
+    if (channel.isClosing) return;
+    if (channel.content.phase !== 'body') {
+      throw unexpectedFrame(
+        channel.content.phase === 'header'
+          ? 'expected content header for class 60, got non content header frame instead'
+          : 'expected method frame, got non method frame instead',
+      );
+    }
+    if (channel.content.body(buf, start, end) && ends) this.finishContent(channel);
+  }
+
+  private finishContent(channel: Channel): void {
+    try {
+      channel.publish();
+    } finally {
+      channel.content.reset();
+    }
+  }
+
+  /** A frame on a channel that is not open. */
+  private withoutChannel(
+    type: number,
+    number: number,
+    buf: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const methodId = type === FRAME_METHOD ? this.readMethodId(buf, start, end) : 0;
+    if (methodId === CHANNEL_CLOSE_OK_ID) return;
+    if (methodId !== CHANNEL_OPEN_ID) throw channelError("expected 'channel.open'");
+    if (this.channelMax !== 0 && this.channels.size >= this.channelMax) {
+      throw notAllowed(
+        `number of channels opened (${this.channels.size}) has reached the negotiated channel_max (${this.channelMax})`,
+      );
+    }
+    const channel = new Channel(number, this);
+    this.channels.set(number, channel);
+    this.write(sizeOfChannelOpenOk(), (out, at) => encodeChannelOpenOk(out, at, number));
+  }
+
+  /** The server has closed the channel: only the peer's answer counts, and a close of its own. */
+  private whileChannelCloses(
+    channel: Channel,
+    type: number,
+    buf: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const methodId = type === FRAME_METHOD ? this.readMethodId(buf, start, end) : 0;
+    if (methodId === CHANNEL_CLOSE_OK_ID) this.forget(channel);
+    else if (methodId === CHANNEL_CLOSE_ID) {
+      const { number } = channel;
+      this.write(sizeOfChannelCloseOk(), (out, at) => encodeChannelCloseOk(out, at, number));
+    }
+  }
+
+  // --- channel 0 -------------------------------------------------------------------------------
+
+  private onChannelZero(type: number, buf: Buffer, start: number, end: number): void {
+    if (type !== FRAME_METHOD) {
+      throw unexpectedFrame('expected method frame, got non method frame instead');
+    }
+    const methodId = this.readMethodId(buf, start, end);
+    const { reader, phase } = this;
+    if (methodId === CONNECTION_CLOSE_ID) this.clientCloses();
+    else if (phase === 'start' && methodId === CONNECTION_START_OK_ID) {
+      this.login(decodeConnectionStartOk(reader));
+    } else if (phase === 'tune' && methodId === CONNECTION_TUNE_OK_ID) {
+      this.tuned(decodeConnectionTuneOk(reader));
+    } else if (phase === 'open' && methodId === CONNECTION_OPEN_ID) {
+      this.open(decodeConnectionOpen(reader));
+    } else {
+      throw channelError(`unexpected method in connection state ${PHASE_NAMES[phase]}`);
+    }
+  }
+
+  private login(m: ConnectionStartOk): void {
+    const { clientProperties } = m;
+    this.knowsLoginFailure = clientCapability(clientProperties, 'authentication_failure_close');
+    this.knowsConsumerCancel = clientCapability(clientProperties, 'consumer_cancel_notify');
+    const credentials = parseResponse(m.mechanism, m.response);
+    if (credentials === null) {
+      this.logger.warn(
+        { event: 'connection.refuse', mechanism: m.mechanism },
+        'the client asks for an unknown authentication mechanism',
+      );
+      this.closeSilently();
+      return;
+    }
+    const { username, password } = credentials;
+    const { user, refusal } = this.services.users.authenticate(
+      username,
+      password,
+      isLoopback(this.socket.remoteAddress ?? ''),
+    );
+    if (user === null) {
+      this.logger.warn({ event: 'login.refuse', user: username, refusal }, 'a login is refused');
+      this.refuseLogin(m.mechanism);
+      return;
+    }
+    this.userName = user.name;
+    this.phase = 'tune';
+    const { offer } = this;
+    this.write(sizeOfConnectionTune(offer), (buf, at) => encodeConnectionTune(buf, at, 0, offer));
+  }
+
+  private refuseLogin(mechanism: string): void {
+    if (!this.knowsLoginFailure) {
+      this.closeSilently();
+      return;
+    }
+    this.lastMethodId = 0;
+    this.sendClose(
+      new ProtocolError(
+        403,
+        `Login was refused using authentication mechanism ${mechanism}. ` +
+          'For details see the broker logfile.',
+        'connection',
+      ),
+      CLOSE_TIMEOUT_MS,
+    );
+  }
+
+  /** Drops the socket after a while: guessing passwords must not be quick. */
+  private closeSilently(): void {
+    this.phase = 'closing';
+    this.deadlineMs = performance.now() + SILENT_CLOSE_MS;
+  }
+
+  private tuned(m: ConnectionTuneOk): void {
+    requireTuneWithin(this.offer, m);
+    this.frameMax = m.frameMax;
+    this.channelMax = m.channelMax;
+    this.heartbeatMs = m.heartbeat * 1000;
+    this.scanner.maxPayloadSize = m.frameMax;
+    this.phase = 'open';
+  }
+
+  private open(m: ConnectionOpen): void {
+    const vhost = this.services.broker.vhosts.get(m.virtualHost);
+    if (vhost === undefined) throw notAllowed(`vhost ${m.virtualHost} not found`);
+    const permissions = this.services.users.permissions(this.userName, vhost.name);
+    if (permissions === null) {
+      throw notAllowed(`access to vhost '${vhost.name}' refused for user '${this.userName}'`);
+    }
+    this.openVhost = vhost;
+    this.openActor = { userName: this.userName, permissions, owner: this };
+    this.phase = 'running';
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.write(sizeOfConnectionOpenOk(), (buf, at) => encodeConnectionOpenOk(buf, at, 0));
+    this.logger.info(
+      { event: 'connection.open', vhost: vhost.name, user: this.userName },
+      'connection is open',
+    );
+  }
+
+  private clientCloses(): void {
+    this.release();
+    this.phase = 'closing';
+    this.write(sizeOfConnectionCloseOk(), (buf, at) => encodeConnectionCloseOk(buf, at, 0));
+    this.output.flush();
+    this.socket.end();
+    this.deadlineMs = performance.now() + CLOSE_TIMEOUT_MS;
+  }
+
+  private whileClosing(type: number, number: number, buf: Buffer, start: number): void {
+    if (type !== FRAME_METHOD || number !== 0) return;
+    const methodId = buf.readUInt32BE(start);
+    if (methodId === CONNECTION_CLOSE_OK_ID) {
+      this.output.flush();
+      this.socket.end();
+    } else if (methodId === CONNECTION_CLOSE_ID) {
+      this.write(sizeOfConnectionCloseOk(), (out, at) => encodeConnectionCloseOk(out, at, 0));
+    }
+  }
+
+  // --- errors and ends -------------------------------------------------------------------------
+
+  /** Answers an error: the channel ends, or the connection. */
+  private fail(cause: unknown, channel: Channel | null): void {
+    const error = toProtocolError(cause);
+    if (cause instanceof Error && !(cause instanceof ProtocolError) && error.message === '') {
+      this.logger.error({ event: 'connection.fail', err: cause }, 'an unforeseen error');
+    }
+    if (error.scope === 'connection' || channel === null || channel.isClosing) {
+      const isFraming = error.replyCode === 501;
+      this.closeWith(error, isFraming ? FRAME_ERROR_TIMEOUT_MS : CLOSE_TIMEOUT_MS);
+      return;
+    }
+    const { number } = channel;
+    this.logger.info(
+      {
+        event: 'channel.close',
+        channel: number,
+        replyCode: error.replyCode,
+        reason: error.message,
+      },
+      'the server closes a channel',
+    );
+    channel.close();
+    const method = { ...this.closeReason(error) };
+    this.write(sizeOfChannelClose(method), (buf, at) =>
+      encodeChannelClose(buf, at, number, method),
+    );
+  }
+
+  private closeReason(error: ProtocolError): {
+    replyCode: number;
+    replyText: string;
+    classId: number;
+    methodId: number;
+  } {
+    return {
+      replyCode: error.replyCode,
+      replyText: replyText(error),
+      classId: this.lastMethodId >>> 16,
+      methodId: this.lastMethodId & 0xffff,
+    };
+  }
+
+  private closeWith(error: ProtocolError, timeoutMs: number): void {
+    if (this.phase === 'closing' || this.phase === 'closed') return;
+    this.logger.info(
+      { event: 'connection.close', replyCode: error.replyCode, reason: error.message },
+      'the server closes a connection',
+    );
+    this.release();
+    this.sendClose(error, timeoutMs);
+  }
+
+  private sendClose(error: ProtocolError, timeoutMs: number): void {
+    this.phase = 'closing';
+    const limit = this.heartbeatMs > 0 ? Math.min(this.heartbeatMs, timeoutMs) : timeoutMs;
+    this.deadlineMs = performance.now() + limit;
+    const method = this.closeReason(error);
+    this.write(sizeOfConnectionClose(method), (buf, at) =>
+      encodeConnectionClose(buf, at, 0, method),
+    );
+  }
+
+  /** Closes politely because the server stops. */
+  shutDown(): void {
+    if (this.phase !== 'running') {
+      this.socket.destroy();
+      return;
+    }
+    this.lastMethodId = 0;
+    this.closeWith(
+      new ProtocolError(
+        CONNECTION_FORCED,
+        "broker forced connection closure with reason 'shutdown'",
+      ),
+      CLOSE_TIMEOUT_MS,
+    );
+    this.output.flush();
+  }
+
+  /** Drops the socket at once. */
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  /** Ends all channels and exclusive queues. */
+  private release(): void {
+    for (const channel of [...this.channels.values()]) this.forget(channel);
+    for (const queue of this.exclusiveQueues) removeQueue(this.vhost, queue);
+    this.exclusiveQueues.clear();
+  }
+
+  private forget(channel: Channel): void {
+    if (!channel.isClosing) channel.close();
+    this.channels.delete(channel.number);
+    if (this.lastChannel === channel) this.lastChannel = null;
+  }
+
+  private socketClosed(): void {
+    if (this.phase === 'closed') return;
+    const wasRunning = this.phase === 'running';
+    this.phase = 'closed';
+    this.rest = null;
+    this.release();
+    this.output.flush();
+    if (wasRunning) {
+      this.logger.info({ event: 'connection.lost' }, 'the client is gone without closing');
+    }
+    this.events.closed(this);
+  }
+
+  // --- for channels, output and the ticker -----------------------------------------------------
+
+  channelClosed(channel: Channel): void {
+    this.forget(channel);
+  }
+
+  ownsQueue(queue: Queue): void {
+    this.exclusiveQueues.add(queue);
+  }
+
+  confirmsReady(channel: Channel): void {
+    if (this.confirming.length === 0) this.services.broker.reactor.markOutput(this);
+    this.confirming.push(channel);
+  }
+
+  outputMarked(): void {
+    this.services.broker.reactor.markOutput(this);
+  }
+
+  outputDrained(): void {
+    for (const channel of this.channels.values()) channel.wakeConsumers();
+    if (this.isPaused) this.services.broker.reactor.resumeLater(this);
+  }
+
+  /** End of the turn: confirms that wait for nothing leave, then all output. */
+  flush(): void {
+    const { confirming } = this;
+    for (let i = 0; i < confirming.length; i++) confirming[i]!.sendConfirms();
+    confirming.length = 0;
+    this.output.flush();
+  }
+
+  /** Sends and judges heartbeats, and enforces deadlines; called a few times a second. */
+  tick(nowMs: number): void {
+    if (this.hasReceived || this.isPaused) this.lastReceivedMs = nowMs;
+    this.hasReceived = false;
+    if (this.output.hasSent) this.lastSentMs = nowMs;
+    this.output.hasSent = false;
+    if (nowMs >= this.deadlineMs) {
+      if (this.phase !== 'closing') {
+        this.logger.warn({ event: 'handshake.timeout' }, 'the client took too long to open');
+      }
+      this.socket.destroy();
+      return;
+    }
+    if (this.heartbeatMs === 0 || this.phase !== 'running') return;
+    if (nowMs - this.lastReceivedMs > 2 * this.heartbeatMs) {
+      this.logger.warn(
+        { event: 'heartbeat.miss', timeoutMs: this.heartbeatMs },
+        'the client missed its heartbeats',
+      );
+      this.socket.destroy();
+    } else if (nowMs - this.lastSentMs >= this.heartbeatMs / 2) {
+      this.write(8, encodeHeartbeat);
+    }
+  }
+
+  private write(size: number, encode: (buf: Buffer, at: number) => number): void {
+    const area = this.output.reserve(size);
+    this.output.advance(encode(area.buf, this.output.offset));
+  }
+}
+
+/** `AMQP` 0 0 9 1, or `AMQP` 1 1 0 9 as early 0-9 clients sent it. */
+function isAcceptedHeader(header: Buffer): boolean {
+  return (
+    header.equals(PROTOCOL_HEADER) ||
+    (header.toString('latin1', 0, 4) === 'AMQP' && header.readUInt32BE(4) === 0x01010009)
+  );
+}
+
+function isLoopback(address: string): boolean {
+  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+  return plain.startsWith('127.') || plain === '::1';
+}
+
+function unknownMethod(methodId: number): ProtocolError {
+  return commandInvalid(`unknown method ${methodId >>> 16}.${methodId & 0xffff}`);
+}
+
+function unknownFrame(type: number, buf: Buffer, start: number, end: number): ProtocolError {
+  const shown = buf.subarray(start, Math.min(end, start + 16)).join(',');
+  const which = end - start > 16 ? 'first 16' : 'all';
+  return new ProtocolError(501, `type ${type}, ${which} octets = <<${shown}>>: unknown_frame`);
+}

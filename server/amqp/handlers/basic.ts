@@ -1,0 +1,224 @@
+/** basic: qos, consume, cancel, get, ack, nack, reject, recover. Publishing is in channel.ts. */
+import {
+  BASIC_GET_OK_ID,
+  encodeBasicCancelOk,
+  encodeBasicConsumeOk,
+  encodeBasicGetEmpty,
+  encodeBasicQosOk,
+  encodeBasicRecoverOk,
+  finishMethodFrame,
+  type ServerMethods,
+  sizeOfBasicCancelOk,
+  sizeOfBasicConsumeOk,
+  sizeOfBasicGetEmpty,
+  sizeOfBasicQosOk,
+  sizeOfBasicRecoverOk,
+  writeU32,
+  writeU64,
+} from '../../../generated/index.ts';
+import { type ByteArea, newByteArea } from '../../base/byte-area.ts';
+import { type GotMessage, getMessage } from '../../broker/get.ts';
+import type { Queue } from '../../broker/queue.ts';
+import {
+  generateName,
+  readableQueue,
+  removeConsumer,
+  requireConsumable,
+} from '../../broker/queues.ts';
+import {
+  bodySizeAt,
+  envelopeSizeAt,
+  MESSAGE_HEAD_SIZE,
+  propertiesSizeAt,
+} from '../../storage/record-format.ts';
+import type { Channel } from '../channel.ts';
+import { sizeOfContent, writeBody, writeContentHeader } from '../delivery-writer.ts';
+import { notAllowed, notImplemented, preconditionFailed } from '../protocol-error.ts';
+import { queueNameOf } from './queue-name.ts';
+
+const CONSUMER_TAG_PREFIX = 'amq.ctag-';
+const CONSUMER_PRIORITY = 'x-priority';
+
+/** One function per method that a client may send. */
+export const basicHandlers: Pick<
+  ServerMethods<Channel>,
+  | 'basicQos'
+  | 'basicConsume'
+  | 'basicCancel'
+  | 'basicCancelOk'
+  | 'basicGet'
+  | 'basicAck'
+  | 'basicNack'
+  | 'basicReject'
+  | 'basicRecover'
+  | 'basicRecoverAsync'
+> = {
+  basicQos(channel, m) {
+    if (m.prefetchSize !== 0) throw notImplemented(`prefetch_size!=0 (${m.prefetchSize})`);
+    if (m.global) {
+      channel.channelPrefetchCount = m.prefetchCount;
+      channel.wakeConsumers();
+    } else {
+      channel.consumerPrefetchCount = m.prefetchCount;
+    }
+    channel.reply(-1, () =>
+      channel.write(sizeOfBasicQosOk(), (buf, at) => encodeBasicQosOk(buf, at, channel.number)),
+    );
+  },
+
+  basicConsume(channel, m) {
+    const { vhost, actor, number } = channel;
+    const queueName = queueNameOf(channel, m.queue);
+    const tag = m.consumerTag === '' ? generateName(CONSUMER_TAG_PREFIX) : m.consumerTag;
+    if (channel.consumers.has(tag)) throw notAllowed(`attempt to reuse consumer tag '${tag}'`);
+    const queue = readableQueue(vhost, actor, queueName);
+    if (m.arguments.has(CONSUMER_PRIORITY)) {
+      throw preconditionFailed(
+        `invalid arg '${CONSUMER_PRIORITY}' for queue '${queueName}' in vhost '${vhost.name}': ` +
+          '"not supported by this version of FirnMQ"',
+      );
+    }
+    requireConsumable(vhost, queue, m.exclusive);
+    const options = {
+      tag,
+      noAck: m.noAck,
+      exclusive: m.exclusive,
+      prefetchCount: m.noAck ? 0 : channel.consumerPrefetchCount,
+    };
+    // Deliveries must not overtake the consume-ok, so the consumer begins with its reply.
+    channel.reply(-1, () => {
+      if (!m.noWait) {
+        channel.write(sizeOfBasicConsumeOk({ consumerTag: tag }), (buf, at) =>
+          encodeBasicConsumeOk(buf, at, number, { consumerTag: tag }),
+        );
+      }
+      channel.addConsumer(queue, options);
+    });
+  },
+
+  basicCancel(channel, m) {
+    // In its turn, since the consume before it may still wait for its own.
+    channel.reply(-1, () => {
+      const consumer = channel.consumers.get(m.consumerTag);
+      if (consumer !== undefined) {
+        channel.consumers.delete(m.consumerTag);
+        removeConsumer(channel.vhost, consumer);
+      }
+      if (m.noWait) return;
+      const method = { consumerTag: m.consumerTag };
+      channel.write(sizeOfBasicCancelOk(method), (buf, at) =>
+        encodeBasicCancelOk(buf, at, channel.number, method),
+      );
+    });
+  },
+
+  basicCancelOk() {
+    // The answer to a cancel that the server sent: nothing is left to do.
+  },
+
+  basicGet(channel, m) {
+    const { vhost, actor } = channel;
+    const queue = readableQueue(vhost, actor, queueNameOf(channel, m.queue));
+    const reply = channel.holdReply();
+    getMessage(queue, performance.now(), (message) => {
+      reply.send = channel.isClosing
+        ? giveBack(queue, message)
+        : message === null
+          ? () => sendGetEmpty(channel)
+          : prepareGetOk(channel, queue, message, m.noAck);
+      channel.releaseReplies();
+    });
+  },
+
+  basicAck(channel, m) {
+    channel.settle(m.deliveryTag, m.multiple, true);
+  },
+
+  basicNack(channel, m) {
+    if (m.requeue) channel.requeue(m.deliveryTag, m.multiple);
+    else channel.settle(m.deliveryTag, m.multiple, false);
+  },
+
+  basicReject(channel, m) {
+    if (m.requeue) channel.requeue(m.deliveryTag, false);
+    else channel.settle(m.deliveryTag, false, false);
+  },
+
+  basicRecover(channel, m) {
+    recover(channel, m.requeue);
+    channel.reply(-1, () =>
+      channel.write(sizeOfBasicRecoverOk(), (buf, at) =>
+        encodeBasicRecoverOk(buf, at, channel.number),
+      ),
+    );
+  },
+
+  basicRecoverAsync(channel, m) {
+    recover(channel, m.requeue);
+  },
+};
+
+function recover(channel: Channel, requeue: boolean): void {
+  if (!requeue) throw notImplemented('requeue=false');
+  channel.requeueUpTo(Number.POSITIVE_INFINITY);
+}
+
+/** The channel closed while the message was fetched: it goes back as if nobody had asked. */
+function giveBack(queue: Queue, message: GotMessage | null): () => void {
+  if (message !== null) queue.requeue([message.sequence, message.position, message.bodySize]);
+  return () => {};
+}
+
+function sendGetEmpty(channel: Channel): void {
+  channel.write(sizeOfBasicGetEmpty(), (buf, at) => encodeBasicGetEmpty(buf, at, channel.number));
+}
+
+/** Lays out the get-ok and its content now, while the record is at hand; it leaves in its turn. */
+function prepareGetOk(
+  channel: Channel,
+  queue: Queue,
+  message: GotMessage,
+  noAck: boolean,
+): () => void {
+  const { sequence, position, bodySize } = message;
+  const tag = channel.nextDeliveryTag();
+  const frames = encodeGetOk(channel, message, tag, queue.index.readyCount);
+  if (noAck) {
+    queue.acknowledge(sequence, position, bodySize);
+  } else {
+    const getter = channel.getterOf(queue);
+    getter.unackedCount++;
+    channel.unacked.push(tag, getter, sequence, position, bodySize);
+  }
+  return () => channel.connection.output.write(frames.buf);
+}
+
+/** Frame header, ids, delivery tag, redelivered; the envelope comes next, then the message count. */
+const GET_OK_ENVELOPE_AT = 7 + 4 + 8 + 1;
+
+function encodeGetOk(
+  channel: Channel,
+  message: GotMessage,
+  tag: number,
+  messageCount: number,
+): ByteArea {
+  const { number } = channel;
+  const { frameMax } = channel.connection;
+  const { area, at, redelivered } = message;
+  const envelopeSize = envelopeSizeAt(area.view, at);
+  const propertiesSize = propertiesSizeAt(area.view, at);
+  const bodySize = bodySizeAt(area.view, at);
+  const methodSize = GET_OK_ENVELOPE_AT + envelopeSize + 4 + 1;
+  const out = newByteArea(methodSize + sizeOfContent(propertiesSize, bodySize, frameMax));
+  const { buf } = out;
+  writeU64(buf, 11, tag);
+  buf[19] = redelivered ? 1 : 0;
+  const envelopeAt = at + MESSAGE_HEAD_SIZE;
+  area.buf.copy(buf, GET_OK_ENVELOPE_AT, envelopeAt, envelopeAt + envelopeSize);
+  writeU32(buf, GET_OK_ENVELOPE_AT + envelopeSize, messageCount);
+  let p = finishMethodFrame(buf, 0, number, BASIC_GET_OK_ID, methodSize - 1);
+  const propertiesAt = envelopeAt + envelopeSize;
+  p = writeContentHeader(out, p, number, area, propertiesAt, propertiesSize, bodySize);
+  writeBody(out, p, number, area, propertiesAt + propertiesSize, bodySize, frameMax);
+  return out;
+}

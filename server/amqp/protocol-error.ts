@@ -1,0 +1,98 @@
+/**
+ * Errors as AMQP answers them: a reply code, a text, and whether the channel or the connection ends.
+ *
+ * Every error that a client can cause becomes one of these: a {@link ProtocolError} is one already, a
+ * BrokerError is mapped by its code, a WireError carries its reply code.
+ */
+import {
+  ACCESS_REFUSED,
+  CHANNEL_ERROR,
+  COMMAND_INVALID,
+  INTERNAL_ERROR,
+  NOT_ALLOWED,
+  NOT_FOUND,
+  NOT_IMPLEMENTED,
+  PRECONDITION_FAILED,
+  REPLY_CODES,
+  RESOURCE_LOCKED,
+  UNEXPECTED_FRAME,
+  WireError,
+} from '../../generated/index.ts';
+import { BrokerError, type BrokerErrorCode } from '../broker/broker-error.ts';
+
+/** A reply text is a short string. */
+const REPLY_TEXT_SIZE_MAX = 255;
+
+/** What ends. */
+export type ErrorScope = 'channel' | 'connection';
+
+/** A violation of the protocol, or a refusal that the protocol has its own word for. */
+export class ProtocolError extends Error {
+  readonly replyCode: number;
+  readonly scope: ErrorScope;
+
+  /** `scope` is given where RabbitMQ's differs from the reply code's own. */
+  constructor(replyCode: number, text: string, scope?: ErrorScope) {
+    super(text);
+    this.name = 'ProtocolError';
+    this.replyCode = replyCode;
+    this.scope = scope ?? (REPLY_CODES[replyCode]?.scope === 'channel' ? 'channel' : 'connection');
+  }
+}
+
+export function channelError(text: string): ProtocolError {
+  return new ProtocolError(CHANNEL_ERROR, text);
+}
+
+export function unexpectedFrame(text: string): ProtocolError {
+  return new ProtocolError(UNEXPECTED_FRAME, text);
+}
+
+export function commandInvalid(text: string): ProtocolError {
+  return new ProtocolError(COMMAND_INVALID, text);
+}
+
+export function notAllowed(text: string): ProtocolError {
+  return new ProtocolError(NOT_ALLOWED, text);
+}
+
+export function notImplemented(text: string): ProtocolError {
+  return new ProtocolError(NOT_IMPLEMENTED, text);
+}
+
+export function preconditionFailed(text: string): ProtocolError {
+  return new ProtocolError(PRECONDITION_FAILED, text);
+}
+
+/** The reply code of each refusal of the broker; a new code does not compile until it is decided here. */
+const BROKER_REPLY_CODES: Readonly<Record<BrokerErrorCode, number>> = {
+  ACCESS_REFUSED,
+  NOT_FOUND,
+  RESOURCE_LOCKED,
+  PRECONDITION_FAILED,
+  STORAGE_FAILED: INTERNAL_ERROR,
+};
+
+/** Any error as AMQP answers it; what nobody foresaw is an internal error of the connection. */
+export function toProtocolError(error: unknown): ProtocolError {
+  if (error instanceof ProtocolError) return error;
+  if (error instanceof BrokerError) {
+    return new ProtocolError(BROKER_REPLY_CODES[error.code], error.message);
+  }
+  if (error instanceof WireError) {
+    return new ProtocolError(error.replyCode, error.message, 'connection');
+  }
+  return new ProtocolError(INTERNAL_ERROR, '');
+}
+
+/** `NOT_FOUND - no queue 'q' in vhost '/'`, cut to what a short string holds. */
+export function replyText(error: ProtocolError): string {
+  const name = REPLY_CODES[error.replyCode]?.name ?? 'INTERNAL_ERROR';
+  const text = error.message === '' ? name : `${name} - ${error.message}`;
+  if (Buffer.byteLength(text) <= REPLY_TEXT_SIZE_MAX) return text;
+  const cut = Buffer.from(text)
+    .subarray(0, REPLY_TEXT_SIZE_MAX - 3)
+    .toString();
+  // A character cut in two decodes to one that is longer than what is left of it.
+  return `${cut.replace(/\uFFFD$/, '')}...`;
+}

@@ -1,0 +1,15 @@
+/** What every AMQP connection is given: made once by the listener, from what the launcher built. */
+import type { UserStore } from '../auth/user-store.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { Config } from '../config/config.ts';
+import type { SlabPool } from './output.ts';
+
+/** Shared by all connections of a server. */
+export interface AmqpServices {
+  readonly config: Config;
+  readonly broker: Broker;
+  readonly users: UserStore;
+  readonly slabs: SlabPool;
+  /** The server's own version, as clients see it. */
+  readonly version: string;
+}

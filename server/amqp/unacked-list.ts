@@ -1,0 +1,158 @@
+/**
+ * @hot The unacked deliveries of a channel, as parallel arrays ascending by delivery tag.
+ *
+ *     tags      [ 17 | 18 | -- | 20 | 21 ]      a settled one leaves a hole (no consumer)
+ *                 ^ head              ^ tail
+ *
+ * While there are few holes an entry is found by its distance from the first tag; once holes were squeezed out
+ * by binary search. So memory follows the number of unacked deliveries and not the span of their tags.
+ * Bench: micro/unacked-list.
+ */
+import type { Consumer } from '../broker/consumer.ts';
+
+const CAPACITY_FIRST = 16;
+/** An empty list larger than this gives its memory back. */
+const CAPACITY_KEPT = 4096;
+
+/** Deliveries that wait for their ack. */
+export class UnackedList {
+  /** Entries that are not settled. */
+  count: number;
+  private head: number;
+  private tail: number;
+  private tags: Float64Array;
+  private sequences: Float64Array;
+  private positions: Float64Array;
+  private sizes: Float64Array;
+  private consumers: (Consumer | null)[];
+
+  constructor() {
+    this.count = 0;
+    this.head = 0;
+    this.tail = 0;
+    this.tags = new Float64Array(0);
+    this.sequences = new Float64Array(0);
+    this.positions = new Float64Array(0);
+    this.sizes = new Float64Array(0);
+    this.consumers = [];
+  }
+
+  /** HOT per delivery. `tag` is higher than all before. */
+  push(tag: number, consumer: Consumer, sequence: number, position: number, size: number): void {
+    if (this.tail === this.tags.length) this.makeRoom();
+    const at = this.tail++;
+    this.tags[at] = tag;
+    this.sequences[at] = sequence;
+    this.positions[at] = position;
+    this.sizes[at] = size;
+    this.consumers[at] = consumer;
+    this.count++;
+  }
+
+  /** HOT per ack. The entry of a tag, or -1 when it is not unacked here. */
+  find(tag: number): number {
+    const { tags, head, tail } = this;
+    if (head === tail) return -1;
+    const guess = head + tag - tags[head]!;
+    if (guess < tail && tags[guess] === tag) return this.consumers[guess] === null ? -1 : guess;
+    let low = head;
+    let high = tail - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const found = tags[middle]!;
+      if (found === tag) return this.consumers[middle] === null ? -1 : middle;
+      if (found < tag) low = middle + 1;
+      else high = middle - 1;
+    }
+    return -1;
+  }
+
+  /** The oldest entry, or -1. */
+  first(): number {
+    return this.count === 0 ? -1 : this.skipHoles(this.head);
+  }
+
+  /** The next entry after `entry`, or -1. */
+  next(entry: number): number {
+    return this.skipHoles(entry + 1);
+  }
+
+  tagAt(entry: number): number {
+    return this.tags[entry]!;
+  }
+
+  consumerAt(entry: number): Consumer {
+    return this.consumers[entry]!;
+  }
+
+  sequenceAt(entry: number): number {
+    return this.sequences[entry]!;
+  }
+
+  positionAt(entry: number): number {
+    return this.positions[entry]!;
+  }
+
+  sizeAt(entry: number): number {
+    return this.sizes[entry]!;
+  }
+
+  /** HOT per ack. Takes an entry out; other entries stay where they are until the next push. */
+  remove(entry: number): void {
+    this.consumers[entry] = null;
+    this.count--;
+    if (this.count === 0) this.clear();
+    else if (entry === this.head) this.head = this.skipHoles(entry + 1);
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.count = 0;
+    this.head = 0;
+    this.tail = 0;
+    if (this.tags.length <= CAPACITY_KEPT) return;
+    this.consumers = [];
+    this.resize(CAPACITY_FIRST);
+  }
+
+  private skipHoles(from: number): number {
+    let at = from;
+    while (at < this.tail && this.consumers[at] === null) at++;
+    return at < this.tail ? at : -1;
+  }
+
+  /** Squeezes the holes out, or doubles the arrays when there are few. */
+  private makeRoom(): void {
+    const capacity = this.tags.length;
+    if (capacity === 0) {
+      this.resize(CAPACITY_FIRST);
+      return;
+    }
+    let to = 0;
+    for (let from = this.head; from < this.tail; from++) {
+      if (this.consumers[from] === null) continue;
+      this.tags[to] = this.tags[from]!;
+      this.sequences[to] = this.sequences[from]!;
+      this.positions[to] = this.positions[from]!;
+      this.sizes[to] = this.sizes[from]!;
+      this.consumers[to] = this.consumers[from]!;
+      to++;
+    }
+    this.head = 0;
+    this.tail = to;
+    if (to > capacity / 2) this.resize(2 * capacity);
+  }
+
+  private resize(capacity: number): void {
+    this.tags = resized(this.tags, capacity);
+    this.sequences = resized(this.sequences, capacity);
+    this.positions = resized(this.positions, capacity);
+    this.sizes = resized(this.sizes, capacity);
+  }
+}
+
+function resized(array: Float64Array, capacity: number): Float64Array {
+  const copy = new Float64Array(capacity);
+  copy.set(capacity < array.length ? array.subarray(0, capacity) : array);
+  return copy;
+}

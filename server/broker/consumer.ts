@@ -1,0 +1,53 @@
+/**
+ * A consumer of a queue: where its deliveries go and how many more it takes.
+ *
+ * @hot One shape; `unackedCount` moves with every delivery and ack.
+ */
+import type { ByteArea } from '../base/byte-area.ts';
+import type { DeliverySink } from './ports.ts';
+import type { Queue } from './queue.ts';
+
+/** What a consumer asks for. */
+export interface ConsumerOptions {
+  readonly tag: string;
+  /** Deliveries count as acked when sent. */
+  readonly noAck: boolean;
+  readonly exclusive: boolean;
+  /** Unacked deliveries it takes at most; 0: no limit. */
+  readonly prefetchCount: number;
+}
+
+/** One basic.consume, or the pseudo-consumer behind a channel's basic.get. */
+export class Consumer {
+  readonly queue: Queue;
+  readonly sink: DeliverySink;
+  readonly tag: string;
+  readonly noAck: boolean;
+  readonly exclusive: boolean;
+  /** 0: no limit. */
+  readonly prefetchCount: number;
+  unackedCount: number;
+  /** False once it was cancelled: acks may still come for what it was sent. */
+  active: boolean;
+  /** What the sink writes before each delivery (amqp/delivery-writer.ts); made by the sink. */
+  readonly deliverPrefix: ByteArea;
+
+  constructor(queue: Queue, sink: DeliverySink, options: ConsumerOptions, deliverPrefix: ByteArea) {
+    this.queue = queue;
+    this.sink = sink;
+    this.tag = options.tag;
+    this.noAck = options.noAck;
+    this.exclusive = options.exclusive;
+    this.prefetchCount = options.prefetchCount;
+    this.unackedCount = 0;
+    this.active = true;
+    this.deliverPrefix = deliverPrefix;
+  }
+
+  /** HOT per delivery. Whether the next message may go to it. */
+  get isWilling(): boolean {
+    return (
+      this.sink.canTake && (this.prefetchCount === 0 || this.unackedCount < this.prefetchCount)
+    );
+  }
+}

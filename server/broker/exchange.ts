@@ -1,0 +1,94 @@
+/** An exchange: how it was declared, and its bindings in the index of its kind. */
+import type { FieldTable } from '../../generated/index.ts';
+import type { BindingIndex } from '../routing/binding-index.ts';
+import { DirectIndex } from '../routing/direct-index.ts';
+import { FanoutIndex } from '../routing/fanout-index.ts';
+import { validateHeadersArguments } from '../routing/headers-arguments.ts';
+import { HeadersIndex } from '../routing/headers-index.ts';
+import { TopicIndex } from '../routing/topic-index.ts';
+import type { Binding, Destination } from './binding.ts';
+
+/** What makes a kind of exchange. A new kind is one more entry of {@link EXCHANGE_TYPES}. */
+interface ExchangeType {
+  readonly createIndex: () => BindingIndex<Destination>;
+  /** Whether routing looks at the message's headers, so that its result cannot be kept by routing key. */
+  readonly usesHeaders: boolean;
+  /** What is wrong with a binding's arguments, or null. */
+  readonly validateBinding: (args: FieldTable) => string | null;
+}
+
+const acceptAny = (): null => null;
+
+/** The exchange types by the names that clients declare. */
+export const EXCHANGE_TYPES: ReadonlyMap<string, ExchangeType> = new Map<string, ExchangeType>([
+  [
+    'direct',
+    { createIndex: () => new DirectIndex(), usesHeaders: false, validateBinding: acceptAny },
+  ],
+  [
+    'fanout',
+    { createIndex: () => new FanoutIndex(), usesHeaders: false, validateBinding: acceptAny },
+  ],
+  [
+    'topic',
+    { createIndex: () => new TopicIndex(), usesHeaders: false, validateBinding: acceptAny },
+  ],
+  [
+    'headers',
+    {
+      createIndex: () => new HeadersIndex(),
+      usesHeaders: true,
+      validateBinding: validateHeadersArguments,
+    },
+  ],
+]);
+
+/** How an exchange was declared. */
+export interface ExchangeDeclaration {
+  readonly name: string;
+  readonly type: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly internal: boolean;
+  readonly args: FieldTable;
+}
+
+/** An exchange of a vhost. The default exchange has the empty name and no index: it knows all queues. */
+export class Exchange {
+  readonly kind: 'exchange' = 'exchange' as const;
+  readonly name: string;
+  readonly type: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly internal: boolean;
+  readonly args: FieldTable;
+  readonly usesHeaders: boolean;
+  readonly validateBinding: (args: FieldTable) => string | null;
+  readonly index: BindingIndex<Destination>;
+  /** Bindings that begin here, by key. */
+  readonly outgoing: Map<string, Binding>;
+  /** Bindings that lead here, by key. */
+  readonly bindings: Map<string, Binding>;
+  /** Log position of its definition; -1: it does not survive a restart, or always existed. */
+  definedAt: number;
+
+  constructor(declaration: ExchangeDeclaration, type: ExchangeType) {
+    this.name = declaration.name;
+    this.type = declaration.type;
+    this.durable = declaration.durable;
+    this.autoDelete = declaration.autoDelete;
+    this.internal = declaration.internal;
+    this.args = declaration.args;
+    this.usesHeaders = type.usesHeaders;
+    this.validateBinding = type.validateBinding;
+    this.index = type.createIndex();
+    this.outgoing = new Map();
+    this.bindings = new Map();
+    this.definedAt = -1;
+  }
+
+  /** As permissions name it. */
+  get resource(): string {
+    return this.name === '' ? 'amq.default' : this.name;
+  }
+}

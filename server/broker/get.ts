@@ -1,0 +1,57 @@
+/**
+ * basic.get: one message from a queue's head, without a consumer.
+ *
+ * When the record is not in memory, or may not be delivered before a sync, it is waited for; by then the queue
+ * may be empty or gone.
+ */
+import type { ByteArea } from '../base/byte-area.ts';
+import { READ_BYTES_MIN } from '../storage/message-store.ts';
+import { bodySizeAt } from '../storage/record-format.ts';
+import { reserveDeliveries } from './deliver.ts';
+import type { Queue } from './queue.ts';
+
+/** The message taken: its record at `at` in `area`, borrowed during the call. */
+export interface GotMessage {
+  readonly area: ByteArea;
+  readonly at: number;
+  readonly sequence: number;
+  readonly position: number;
+  readonly bodySize: number;
+  readonly redelivered: boolean;
+}
+
+/**
+ * Takes the first ready message and shows it to `use`, or null when there is none. Called at once when the
+ * message is at hand, otherwise later.
+ */
+export function getMessage(
+  queue: Queue,
+  nowMs: number,
+  use: (message: GotMessage | null) => void,
+): void {
+  const { index, messageStore: store } = queue;
+  if (queue.isDeleted || index.readyCount === 0) {
+    use(null);
+    return;
+  }
+  const retry = () => getMessage(queue, nowMs, use);
+  if (index.peekSequence() > index.deliverableUpTo) {
+    reserveDeliveries(queue, nowMs, retry);
+    return;
+  }
+  const position = index.peekPosition();
+  const block = store.locate(position);
+  if (block === null) {
+    store.fetch(position, READ_BYTES_MIN, (error) => {
+      if (error === null) retry();
+      else use(null);
+    });
+    return;
+  }
+  const { area } = block;
+  const at = position - block.start;
+  const bodySize = bodySizeAt(area.view, at);
+  index.take(bodySize);
+  const { takenSequence: sequence, takenRedelivered: redelivered } = index;
+  use({ area, at, sequence, position, bodySize, redelivered });
+}

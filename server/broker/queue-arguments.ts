@@ -1,0 +1,95 @@
+/**
+ * The x-arguments of queue.declare: which there are, what they accept, and RabbitMQ's words for a refusal.
+ *
+ * An argument that this version does not carry out is refused rather than ignored: a queue that silently
+ * keeps expired messages is worse than none. Arguments nobody knows are kept and not looked at, as in
+ * RabbitMQ.
+ */
+import type { FieldTable, FieldValue } from '../../generated/index.ts';
+import { fieldTypeName, fieldValueTerm } from '../routing/field-value-text.ts';
+
+/** What is wrong with a value, as RabbitMQ prints it, or null. */
+type Validator = (value: FieldValue) => string | null;
+
+function oneOf(accepted: readonly string[], reason: string): Validator {
+  return (value) =>
+    value.tag === 'S' && typeof value.value === 'string' && accepted.includes(value.value)
+      ? null
+      : reason;
+}
+
+const queueType: Validator = (value) =>
+  value.tag === 'S' && value.value === 'classic'
+    ? null
+    : `"unsupported queue type '${String(value.value)}'"`;
+
+const queueVersion: Validator = (value) =>
+  value.value === 1 || value.value === 2
+    ? null
+    : `"unsupported queue version '${fieldValueTerm(value)}'"`;
+
+const notYet: Validator = () => '"not supported by this version of FirnMQ"';
+
+/** Arguments that take part in the comparison of two declarations. */
+const VALIDATORS: ReadonlyMap<string, Validator> = new Map([
+  ['x-queue-type', queueType],
+  ['x-queue-mode', oneOf(['default', 'lazy'], 'invalid_queue_mode')],
+  ['x-queue-version', queueVersion],
+  ...[
+    'x-dead-letter-exchange',
+    'x-dead-letter-routing-key',
+    'x-dead-letter-strategy',
+    'x-delivery-limit',
+    'x-expires',
+    'x-max-age',
+    'x-max-length',
+    'x-max-length-bytes',
+    'x-max-priority',
+    'x-message-ttl',
+    'x-overflow',
+    'x-single-active-consumer',
+  ].map((name): [string, Validator] => [name, notYet]),
+]);
+
+/** The first argument with a value that is not accepted, and why; null when all are fine. */
+export function findInvalidArgument(args: FieldTable): { name: string; reason: string } | null {
+  for (const [name, value] of args) {
+    const reason = VALIDATORS.get(name)?.(value) ?? null;
+    if (reason !== null) return { name, reason };
+  }
+  return null;
+}
+
+/** An argument that two declarations of a queue differ in. */
+export interface ArgumentDifference {
+  readonly name: string;
+  readonly received: string;
+  readonly current: string;
+}
+
+function describe(value: FieldValue | undefined): string {
+  if (value === undefined) return 'none';
+  const text = typeof value.value === 'string' ? value.value : fieldValueTerm(value);
+  return `the value '${text}' of type '${fieldTypeName(value)}'`;
+}
+
+/** Classic is what a queue is when nothing is said. */
+function effective(args: FieldTable, name: string): FieldValue | undefined {
+  const value = args.get(name);
+  return name === 'x-queue-type' && value?.value === 'classic' ? undefined : value;
+}
+
+/** The first known argument in which the declarations differ; numbers compare by value. */
+export function findArgumentDifference(
+  received: FieldTable,
+  current: FieldTable,
+): ArgumentDifference | null {
+  for (const name of VALIDATORS.keys()) {
+    const a = effective(received, name);
+    const b = effective(current, name);
+    if (a === undefined && b === undefined) continue;
+    if (a !== undefined && b !== undefined && a.value === b.value) continue;
+    return { name, received: describe(a), current: describe(b) };
+  }
+  return null;
+}

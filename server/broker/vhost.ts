@@ -1,0 +1,130 @@
+/**
+ * A vhost: its exchanges, queues and bindings, its storage, and the routes in use.
+ *
+ * State and lookups. What clients may ask of it, with all checks, is in exchanges.ts, queues.ts and
+ * bindings.ts; how it comes back after a restart is in vhost-recovery.ts.
+ */
+import { EMPTY_TABLE } from '../../generated/index.ts';
+import type { Definition } from '../storage/definitions-format.ts';
+import type { CheckpointSource, MessageStore } from '../storage/message-store.ts';
+import { QueueIndex } from '../storage/queue-index.ts';
+import { notFound } from './broker-error.ts';
+import { bindingFrame, exchangeFrame, queueFrame } from './definition-frames.ts';
+import { EXCHANGE_TYPES, Exchange, type ExchangeDeclaration } from './exchange.ts';
+import type { QueueOwner } from './ports.ts';
+import { Queue, type QueueDeclaration } from './queue.ts';
+import type { Reactor } from './reactor.ts';
+import { RouteTable } from './route.ts';
+
+/** Exchanges that every vhost has, besides the default one: name and type. */
+const PREDECLARED_EXCHANGES: readonly (readonly [string, string])[] = [
+  ['', 'direct'],
+  ['amq.direct', 'direct'],
+  ['amq.fanout', 'fanout'],
+  ['amq.topic', 'topic'],
+  ['amq.headers', 'headers'],
+  ['amq.match', 'headers'],
+];
+
+/** Names with this prefix are the server's own. */
+export const RESERVED_PREFIX = 'amq.';
+
+/** One vhost. */
+export class Vhost implements CheckpointSource {
+  readonly name: string;
+  readonly store: MessageStore;
+  readonly reactor: Reactor;
+  readonly exchanges: Map<string, Exchange>;
+  readonly queues: Map<string, Queue>;
+  readonly routes: RouteTable;
+  /** Raised by every change of what goes where, and of who may publish: a route of another version is void. */
+  topologyVersion: number;
+  private queueNumber: number;
+
+  constructor(name: string, store: MessageStore, reactor: Reactor, nextQueueNumber: number) {
+    this.name = name;
+    this.store = store;
+    this.reactor = reactor;
+    this.exchanges = new Map();
+    this.queues = new Map();
+    this.routes = new RouteTable();
+    this.topologyVersion = 1;
+    this.queueNumber = nextQueueNumber;
+    for (const [exchangeName, type] of PREDECLARED_EXCHANGES) {
+      this.addExchange({
+        name: exchangeName,
+        type,
+        durable: true,
+        autoDelete: false,
+        internal: false,
+        args: EMPTY_TABLE,
+      });
+    }
+  }
+
+  /** @throws BrokerError NOT_FOUND */
+  exchange(name: string): Exchange {
+    const exchange = this.exchanges.get(name);
+    if (exchange === undefined) throw notFound('exchange', name, this.name);
+    return exchange;
+  }
+
+  /** @throws BrokerError NOT_FOUND */
+  queue(name: string): Queue {
+    const queue = this.queues.get(name);
+    if (queue === undefined) throw notFound('queue', name, this.name);
+    return queue;
+  }
+
+  /** What goes where has changed. */
+  topologyChanged(): void {
+    this.topologyVersion++;
+  }
+
+  /** Adds an exchange of a known type. */
+  addExchange(declaration: ExchangeDeclaration): Exchange {
+    const type = EXCHANGE_TYPES.get(declaration.type);
+    if (type === undefined) throw new Error(`unknown exchange type ${declaration.type}`);
+    const exchange = new Exchange(declaration, type);
+    this.exchanges.set(exchange.name, exchange);
+    this.topologyChanged();
+    return exchange;
+  }
+
+  /** Adds a queue with a number of its own, or, after a restart, with the index that was recovered. */
+  addQueue(declaration: QueueDeclaration, owner: QueueOwner | null, recovered?: QueueIndex): Queue {
+    const durable = declaration.durable && !declaration.exclusive;
+    const index = recovered ?? new QueueIndex(durable ? this.queueNumber++ : 0, durable);
+    const queue = new Queue(this.store, this.reactor, index, declaration, owner);
+    this.queues.set(queue.name, queue);
+    this.topologyChanged();
+    return queue;
+  }
+
+  nextQueueNumber(): number {
+    return this.queueNumber;
+  }
+
+  durableIndexes(): readonly QueueIndex[] {
+    const indexes: QueueIndex[] = [];
+    for (const { index } of this.queues.values()) if (index.durable) indexes.push(index);
+    return indexes;
+  }
+
+  definitions(): readonly Definition[] {
+    const definitions: Definition[] = [];
+    for (const exchange of this.exchanges.values()) {
+      if (exchange.definedAt >= 0) definitions.push({ queue: 0, frame: exchangeFrame(exchange) });
+    }
+    for (const queue of this.queues.values()) {
+      if (queue.definedAt < 0) continue;
+      definitions.push({ queue: queue.index.number, frame: queueFrame(queue) });
+    }
+    for (const exchange of this.exchanges.values()) {
+      for (const binding of exchange.outgoing.values()) {
+        if (binding.definedAt >= 0) definitions.push({ queue: 0, frame: bindingFrame(binding) });
+      }
+    }
+    return definitions;
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * The composition root: builds the server from its parts, in the order in which they need each other, and takes
+ * it apart in the reverse order. Imports all, is imported by main.ts and index.ts alone.
+ *
+ * Start: lock the directory, users, vhosts with their recovery, HTTP, AMQP, and only then the word that it
+ * listens. Stop: no new connections, polite closes, checkpoints, lock released.
+ */
+import { AmqpListener } from './amqp/listener.ts';
+import { UserStore } from './auth/user-store.ts';
+import type { ListenerAddress } from './base/listen-on-addresses.ts';
+import { Broker } from './broker/broker.ts';
+import { VhostStore } from './broker/vhost-store.ts';
+import type { Config } from './config/config.ts';
+import { productVersion } from './config/version.ts';
+import { HttpListener } from './http/http-listener.ts';
+import { acquireDirectoryLock } from './storage/directory-lock.ts';
+import { realFileSystem } from './storage/fs.ts';
+import { logListening, logSkippedAddress } from './telemetry/log-listening.ts';
+import type { Logger } from './telemetry/logger.ts';
+
+/** A server that accepts connections. */
+export interface RunningServer {
+  readonly listeners: readonly ListenerAddress[];
+  /** Closes clients politely, writes checkpoints, lets go of the directory. */
+  stop(reason: string): Promise<void>;
+}
+
+/**
+ * Starts a server; resolves when it accepts connections.
+ *
+ * @throws AppError when the directory is in use, a document in it cannot be used, or a port cannot be bound
+ */
+export async function startServer(config: Config, logger: Logger): Promise<RunningServer> {
+  const fs = realFileSystem;
+  fs.makeDirectory(config.dataDir);
+  const lock = await acquireDirectoryLock(config.dataDir);
+  const undo: (() => Promise<void> | void)[] = [() => lock.release()];
+  const unwind = async () => {
+    for (const step of undo.reverse()) await step();
+    undo.length = 0;
+  };
+  try {
+    const users = await UserStore.load(fs, config.dataDir, config);
+    const vhostStore = await VhostStore.load(fs, config.dataDir);
+    const broker = new Broker(fs, vhostStore, logger);
+    undo.push(() => broker.close());
+    const amqp = await AmqpListener.start(
+      { config, broker, users, version: productVersion },
+      logger,
+    );
+    undo.push(() => amqp.stop());
+    const listeners: ListenerAddress[] = [...amqp.addresses];
+    const http = await HttpListener.start({
+      addresses: config.bindAddresses,
+      port: config.httpPort,
+      status: { listeners: () => listeners, health: () => broker.health() },
+      logger,
+    });
+    undo.push(() => http.stop());
+    listeners.push(...http.addresses);
+    for (const skipped of [...amqp.skipped, ...http.skipped]) logSkippedAddress(logger, skipped);
+    for (const listener of listeners) logListening(logger, listener);
+    return {
+      listeners,
+      async stop(reason) {
+        logger.info({ event: 'server.close', reason }, 'the server closes');
+        await unwind();
+      },
+    };
+  } catch (error) {
+    await unwind();
+    throw error;
+  }
+}

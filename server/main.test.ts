@@ -1,0 +1,161 @@
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import t from 'tap';
+import { spawnNode } from './testing/spawn-node.ts';
+import {
+  serverMain,
+  spawnServerProcess,
+  startServerProcess,
+} from './testing/start-server-process.ts';
+import { temporaryDirectory } from './testing/temporary-directory.ts';
+
+const politeEnd = { code: 0, signal: null };
+const failedEnd = { code: 1, signal: null };
+
+async function runToEnd(...args: readonly string[]) {
+  const child = spawnNode([serverMain, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { STATE_DIRECTORY: '' },
+  });
+  const ended = once(child, 'close');
+  const [stdout, stderr] = await Promise.all([text(child.stdout!), text(child.stderr!)]);
+  const [code] = (await ended) as [number | null];
+  return { code, stdout, stderr };
+}
+
+/** Makes the server run `code`, which nobody wrote into it, when it gets a SIGUSR2. */
+function onUserSignal(code: string): readonly string[] {
+  return ['--import', `data:text/javascript,process.on('SIGUSR2', () => { ${code} })`];
+}
+
+t.test('help and version go to standard output and end with 0', async (t) => {
+  t.match(await runToEnd('--version'), { code: 0, stdout: /^FirnMQ \d+\.\d+\.\d+\n$/, stderr: '' });
+  t.match(await runToEnd('--help'), { code: 0, stdout: /--data-dir <dir>/, stderr: '' });
+});
+
+t.test('a wrong command line is one line on standard error and ends with 2', async (t) => {
+  const expected = { code: 2, stdout: '', stderr: /^error: .+\n$/ };
+  t.match(await runToEnd(), expected);
+  t.match(await runToEnd('-D', '/nowhere', '--amqp-port', 'x'), expected);
+});
+
+t.test('the server answers where its log says, and a signal stops it with 0', async (t) => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const server = await startServerProcess(t, { dataDir: temporaryDirectory(t) });
+    t.ok(server.amqpPort > 0);
+    const answer = await fetch(`http://127.0.0.1:${server.httpPort}/healthz`);
+    t.same([answer.status, await answer.json()], [200, { status: 'ok' }]);
+    server.kill(signal);
+    t.same(await server.stopped, politeEnd);
+    t.match(await server.waitForEvent('server.stop'), { level: 'info', signal });
+    t.equal(server.stderr, '');
+  }
+});
+
+t.test('a missing data directory is made, with its first user', async (t) => {
+  const dataDir = join(temporaryDirectory(t), 'not', 'there');
+  const server = await startServerProcess(t, { dataDir });
+  server.kill('SIGTERM');
+  t.same(await server.stopped, politeEnd);
+  t.match(JSON.parse(readFileSync(join(dataDir, 'users.json'), 'utf8')), [{ name: 'guest' }]);
+});
+
+t.test('a second signal ends the server at once, with 1', async (t) => {
+  // The server is made to see both in the same instant: real ones could come after a quick stop.
+  const server = await startServerProcess(t, {
+    dataDir: temporaryDirectory(t),
+    nodeArgs: onUserSignal("process.emit('SIGTERM', 'SIGTERM'); process.emit('SIGINT', 'SIGINT')"),
+  });
+  server.kill('SIGUSR2');
+  t.same(await server.stopped, failedEnd);
+  t.match(await server.waitForEvent('server.abort'), { level: 'warn', signal: 'SIGINT' });
+});
+
+t.test('a second server on the same directory is refused, and the first one goes on', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const first = await startServerProcess(t, { dataDir });
+  const second = spawnServerProcess(t, { dataDir });
+  t.same(await second.stopped, failedEnd);
+  t.match(await second.waitForEvent('server.fail'), {
+    level: 'fatal',
+    code: 'DIRECTORY_IN_USE',
+    reason: `${dataDir} is in use by another server (process ${first.pid})`,
+  });
+  t.equal((await fetch(`http://127.0.0.1:${first.httpPort}/healthz`)).status, 200);
+});
+
+t.test('after a SIGKILL the next server starts at once', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  for (let round = 0; round < 2; round++) {
+    const server = await startServerProcess(t, { dataDir });
+    server.kill('SIGKILL');
+  }
+  const server = await startServerProcess(t, { dataDir });
+  server.kill('SIGTERM');
+  t.same(await server.stopped, politeEnd);
+});
+
+t.test('of two servers started at the same instant after a SIGKILL one runs', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const killed = await startServerProcess(t, { dataDir });
+  killed.kill('SIGKILL');
+  const both = [spawnServerProcess(t, { dataDir }), spawnServerProcess(t, { dataDir })];
+  const loser = await Promise.race(both.map((server) => server.stopped.then(() => server)));
+  t.match(await loser.waitForEvent('server.fail'), { code: 'DIRECTORY_IN_USE' });
+  const winner = both.find((server) => server !== loser)!;
+  await winner.waitForEvent('listening');
+  winner.kill('SIGTERM');
+  t.same(await winner.stopped, politeEnd);
+});
+
+t.test('a port in use is told in a sentence, and ends the start with 1', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  t.teardown(() => other.close());
+  await once(other, 'listening');
+  const { port } = other.address() as { port: number };
+  for (const [flag, protocol] of [
+    ['--amqp-port', 'amqp'],
+    ['--http-port', 'http'],
+  ] as const) {
+    const args = [flag, String(port)];
+    const server = spawnServerProcess(t, { dataDir: temporaryDirectory(t), args });
+    t.same(await server.stopped, failedEnd);
+    t.match(await server.waitForEvent('server.fail'), {
+      code: 'LISTEN_EADDRINUSE',
+      reason: `cannot listen for ${protocol} on 127.0.0.1 port ${port}: the port is in use by another program`,
+    });
+  }
+});
+
+t.test('users that cannot be read end the start with 1, and the file stays as it is', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const path = join(dataDir, 'users.json');
+  writeFileSync(path, '[{"name": "bob", "tags": 1}]');
+  const server = spawnServerProcess(t, { dataDir });
+  t.same(await server.stopped, failedEnd);
+  t.match(await server.waitForEvent('server.fail'), {
+    code: 'CONFIG',
+    reason: `${path}: user 'bob' must have tags that are a list of texts`,
+  });
+  t.equal(readFileSync(path, 'utf8'), '[{"name": "bob", "tags": 1}]');
+});
+
+t.test(
+  'an error that nobody foresaw is logged with its stack and ends the server with 1',
+  async (t) => {
+    for (const breakage of ["throw new Error('boom')", "Promise.reject(new Error('boom'))"]) {
+      const preload = `data:text/javascript,process.on('SIGUSR2', () => { ${breakage} })`;
+      const server = await startServerProcess(t, {
+        dataDir: temporaryDirectory(t),
+        nodeArgs: ['--import', preload],
+      });
+      server.kill('SIGUSR2');
+      t.same(await server.stopped, failedEnd);
+      const expected = { level: 'fatal', err: { message: 'boom', stack: /^Error: boom\n/ } };
+      t.match(await server.waitForEvent('server.crash'), expected);
+    }
+  },
+);

@@ -1,0 +1,154 @@
+/**
+ * A checkpoint: what recovery would find out by reading the log up to some position. Big-endian; f64 is a
+ * double.
+ *
+ *     FIRNCKPT, version u32, clean u32 (1: the server stopped in order behind it)
+ *     replay from f64, log end f64, part count u32
+ *     part: queue f64, position f64, next sequence f64, redelivered up to f64, deliverable up to f64,
+ *           bytes f64, run count u32, delivery count entries u32,
+ *           runs: first sequence f64, count u32, positions f64 ...
+ *           entries: sequence f64, delivery count u32
+ *     crc u32 over all before it
+ *
+ * A part holds the queue as it was at its own position; replay skips the queue's records before that.
+ * Every unsettled message is in a run: unacked is only "not settled".
+ */
+import { crc32 } from 'node:zlib';
+import { STORAGE_FORMAT_VERSION } from './batch-format.ts';
+import { QueueIndex } from './queue-index.ts';
+
+const MAGIC = 'FIRNCKPT';
+const HEADER_SIZE = 36;
+const PART_HEAD_SIZE = 56;
+const RUN_HEAD_SIZE = 12;
+const ENTRY_SIZE = 12;
+
+const NAME_PREFIX = 'checkpoint.';
+const NAME_DIGITS = 10;
+
+/** The file name of checkpoint `number`. */
+export function checkpointFileName(number: number): string {
+  return NAME_PREFIX + String(number).padStart(NAME_DIGITS, '0');
+}
+
+/** The number of the checkpoint with this file name, or -1. */
+export function checkpointNumberOf(name: string): number {
+  return /^checkpoint\.\d{10}$/.test(name) ? Number(name.slice(NAME_PREFIX.length)) : -1;
+}
+
+/** One queue as a checkpoint holds it. */
+export interface CheckpointPart {
+  readonly index: QueueIndex;
+  /** Replay skips the queue's records before this position. */
+  readonly position: number;
+  /** Sum of the body sizes of all unsettled messages. */
+  readonly bytes: number;
+}
+
+/** A checkpoint read back. */
+export interface Checkpoint {
+  readonly clean: boolean;
+  readonly replayFrom: number;
+  readonly logEnd: number;
+  readonly parts: readonly CheckpointPart[];
+}
+
+/** Encodes one queue as it is now; `position` is the end of the last closed batch. */
+export function encodePart(index: QueueIndex, position: number): Buffer {
+  const runs: { first: number; positions: number[] }[] = [];
+  index.forEachUnsettled((sequence, at) => {
+    const last = runs[runs.length - 1];
+    if (last !== undefined && last.first + last.positions.length === sequence)
+      last.positions.push(at);
+    else runs.push({ first: sequence, positions: [at] });
+  });
+  const counts = index.deliveryCountEntries();
+  const positions = runs.reduce((sum, run) => sum + run.positions.length, 0);
+  const size =
+    PART_HEAD_SIZE + runs.length * RUN_HEAD_SIZE + 8 * positions + (counts.length / 2) * ENTRY_SIZE;
+  const buf = Buffer.allocUnsafe(size);
+  buf.writeDoubleBE(index.number, 0);
+  buf.writeDoubleBE(position, 8);
+  buf.writeDoubleBE(index.nextSequence, 16);
+  buf.writeDoubleBE(index.redeliveredUpTo, 24);
+  buf.writeDoubleBE(index.reservedUpTo, 32);
+  buf.writeDoubleBE(index.readyBytes + index.unackedBytes, 40);
+  buf.writeUInt32BE(runs.length, 48);
+  buf.writeUInt32BE(counts.length / 2, 52);
+  let p = PART_HEAD_SIZE;
+  for (const run of runs) {
+    p = buf.writeDoubleBE(run.first, p);
+    p = buf.writeUInt32BE(run.positions.length, p);
+    for (const at of run.positions) p = buf.writeDoubleBE(at, p);
+  }
+  for (let i = 0; i < counts.length; i += 2) {
+    p = buf.writeDoubleBE(counts[i]!, p);
+    p = buf.writeUInt32BE(counts[i + 1]!, p);
+  }
+  return buf;
+}
+
+/** Puts encoded parts together to the content of a checkpoint file. */
+export function encodeCheckpoint(
+  parts: readonly Buffer[],
+  clean: boolean,
+  replayFrom: number,
+  logEnd: number,
+): Buffer {
+  const header = Buffer.alloc(HEADER_SIZE);
+  header.write(MAGIC, 0, 'latin1');
+  header.writeUInt32BE(STORAGE_FORMAT_VERSION, 8);
+  header.writeUInt32BE(clean ? 1 : 0, 12);
+  header.writeDoubleBE(replayFrom, 16);
+  header.writeDoubleBE(logEnd, 24);
+  header.writeUInt32BE(parts.length, 32);
+  const trailer = Buffer.alloc(4);
+  const content = Buffer.concat([header, ...parts, trailer]);
+  content.writeUInt32BE(crc32(content.subarray(0, -4)), content.length - 4);
+  return content;
+}
+
+/** Reads a checkpoint file; a sentence that says what is wrong where it cannot be used. */
+export function decodeCheckpoint(buf: Buffer): Checkpoint | string {
+  if (buf.length < HEADER_SIZE + 4) return 'shorter than a checkpoint';
+  if (buf.toString('latin1', 0, 8) !== MAGIC) return 'not a checkpoint';
+  const version = buf.readUInt32BE(8);
+  if (version !== STORAGE_FORMAT_VERSION) return `format version ${version} is not known here`;
+  if (crc32(buf.subarray(0, -4)) !== buf.readUInt32BE(buf.length - 4)) return 'checksum differs';
+  const parts: CheckpointPart[] = [];
+  let p = HEADER_SIZE;
+  for (let i = buf.readUInt32BE(32); i > 0; i--) {
+    const part = decodePart(buf, p);
+    parts.push(part.part);
+    p = part.end;
+  }
+  return {
+    clean: buf.readUInt32BE(12) === 1,
+    replayFrom: buf.readDoubleBE(16),
+    logEnd: buf.readDoubleBE(24),
+    parts,
+  };
+}
+
+function decodePart(buf: Buffer, at: number): { part: CheckpointPart; end: number } {
+  const index = new QueueIndex(buf.readDoubleBE(at), true);
+  const runCount = buf.readUInt32BE(at + 48);
+  const entryCount = buf.readUInt32BE(at + 52);
+  let p = at + PART_HEAD_SIZE;
+  for (let run = 0; run < runCount; run++) {
+    const first = buf.readDoubleBE(p);
+    const count = buf.readUInt32BE(p + 8);
+    p += RUN_HEAD_SIZE;
+    for (let i = 0; i < count; i++, p += 8) index.restore(first + i, buf.readDoubleBE(p));
+  }
+  for (let i = 0; i < entryCount; i++, p += ENTRY_SIZE) {
+    index.restoreDeliveryCount(buf.readDoubleBE(p), buf.readUInt32BE(p + 8));
+  }
+  index.nextSequence = buf.readDoubleBE(at + 16);
+  index.redeliveredUpTo = buf.readDoubleBE(at + 24);
+  index.reservedUpTo = buf.readDoubleBE(at + 32);
+  return {
+    part: { index, position: buf.readDoubleBE(at + 8), bytes: buf.readDoubleBE(at + 40) },
+    end: p,
+  };
+}

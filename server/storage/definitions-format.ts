@@ -1,0 +1,96 @@
+/**
+ * `definitions.amqp`: every durable exchange, queue and binding of a vhost as the AMQP frame it came in as.
+ * Big-endian; f64 is a double.
+ *
+ *     FIRNDEFS, version u32, position f64, next queue number f64, crc u32 over all before it
+ *     entry: frame size u32, queue number f64 (0: none), AMQP frame, crc u32 over all before it
+ *
+ * Definition records of the log before `position` are contained. A damaged entry costs that entry only.
+ */
+import { crc32 } from 'node:zlib';
+import { STORAGE_FORMAT_VERSION } from './batch-format.ts';
+
+const MAGIC = 'FIRNDEFS';
+const HEADER_SIZE = 32;
+const ENTRY_HEAD_SIZE = 12;
+/** No frame of a definition is larger: names and arguments fit one frame of the largest size. */
+const FRAME_SIZE_MAX = 16 * 1024 * 1024;
+
+/** The file's name in the vhost's directory. */
+export const DEFINITIONS_FILE: string = 'definitions.amqp';
+
+/** A declaration or binding, and the number of the queue it declares (0: none). */
+export interface Definition {
+  readonly queue: number;
+  /** The AMQP method frame, whole. */
+  readonly frame: Buffer;
+}
+
+/** The file read back. */
+export interface DefinitionsFile {
+  readonly position: number;
+  readonly nextQueueNumber: number;
+  readonly definitions: readonly Definition[];
+  /** Sentences about entries that could not be read. */
+  readonly damage: readonly string[];
+}
+
+/** Encodes the whole file. */
+export function encodeDefinitions(
+  definitions: readonly Definition[],
+  position: number,
+  nextQueueNumber: number,
+): Buffer {
+  const size = definitions.reduce(
+    (sum, d) => sum + ENTRY_HEAD_SIZE + d.frame.length + 4,
+    HEADER_SIZE,
+  );
+  const buf = Buffer.alloc(size);
+  buf.write(MAGIC, 0, 'latin1');
+  buf.writeUInt32BE(STORAGE_FORMAT_VERSION, 8);
+  buf.writeDoubleBE(position, 12);
+  buf.writeDoubleBE(nextQueueNumber, 20);
+  buf.writeUInt32BE(crc32(buf.subarray(0, 28)), 28);
+  let p = HEADER_SIZE;
+  for (const { queue, frame } of definitions) {
+    const start = p;
+    p = buf.writeUInt32BE(frame.length, p);
+    p = buf.writeDoubleBE(queue, p);
+    p += frame.copy(buf, p);
+    p = buf.writeUInt32BE(crc32(buf.subarray(start, p)), p);
+  }
+  return buf;
+}
+
+/** Reads the file; a sentence that says what is wrong where nothing of it can be used. */
+export function decodeDefinitions(buf: Buffer): DefinitionsFile | string {
+  if (buf.length < HEADER_SIZE) return 'shorter than its header';
+  if (buf.toString('latin1', 0, 8) !== MAGIC) return 'not a definitions file';
+  const version = buf.readUInt32BE(8);
+  if (version !== STORAGE_FORMAT_VERSION) return `format version ${version} is not known here`;
+  if (crc32(buf.subarray(0, 28)) !== buf.readUInt32BE(28)) return 'header is damaged';
+  const definitions: Definition[] = [];
+  const damage: string[] = [];
+  let p = HEADER_SIZE;
+  while (p < buf.length) {
+    const size = p + ENTRY_HEAD_SIZE <= buf.length ? buf.readUInt32BE(p) : FRAME_SIZE_MAX + 1;
+    const crcAt = p + ENTRY_HEAD_SIZE + size;
+    if (size > FRAME_SIZE_MAX || crcAt + 4 > buf.length) {
+      damage.push(`entry at offset ${p} runs past the end: it and the rest are skipped`);
+      break;
+    }
+    if (crc32(buf.subarray(p, crcAt)) === buf.readUInt32BE(crcAt)) {
+      const frame = Buffer.from(buf.subarray(p + ENTRY_HEAD_SIZE, crcAt));
+      definitions.push({ queue: buf.readDoubleBE(p + 4), frame });
+    } else {
+      damage.push(`entry at offset ${p} is damaged: it is skipped`);
+    }
+    p = crcAt + 4;
+  }
+  return {
+    position: buf.readDoubleBE(12),
+    nextQueueNumber: buf.readDoubleBE(20),
+    definitions,
+    damage,
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * Reads a segment from disk into its valid batches and the stretches between them that are none.
+ *
+ * Nothing is decided here: recovery.ts knows how far the log was synced, and so whether such a stretch is the
+ * unsynced tail (the log ends there) or damage (it is skipped and reported).
+ */
+import { ByteArea } from '../base/byte-area.ts';
+import type { BatchHeader, SegmentHeader } from './batch-format.ts';
+import { GAP_SIZE, readBatch, SEGMENT_HEADER_SIZE } from './batch-format.ts';
+import { positionAt } from './position.ts';
+
+/** Bytes `from` up to `to` (offsets in the segment) that are no valid batch. */
+export interface InvalidStretch {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A segment's content. */
+export interface SegmentContent {
+  /** Bytes in the file. */
+  readonly length: number;
+  readonly batches: readonly BatchHeader[];
+  readonly invalid: readonly InvalidStretch[];
+  /** Offset behind the last valid batch or gap. */
+  readonly validEnd: number;
+  /** The highest position that a batch here knew to be synced. */
+  readonly syncedUpTo: number;
+}
+
+const BATCH_MAGIC_BYTES = Buffer.from('FBAT', 'latin1');
+const GAP_MAGIC_BYTES = Buffer.from('FGAP', 'latin1');
+
+/** Cuts the file of a segment into batches. */
+export function readSegment(bytes: Buffer, header: SegmentHeader): SegmentContent {
+  const area = new ByteArea(bytes);
+  const batches: BatchHeader[] = [];
+  const invalid: InvalidStretch[] = [];
+  let syncedUpTo = 0;
+  let at = SEGMENT_HEADER_SIZE;
+  let validEnd = at;
+  while (at < bytes.length) {
+    const batch = readBatch(area, at, bytes.length, positionAt(header.number, at), header.salt);
+    if (batch !== null) {
+      batches.push(batch);
+      syncedUpTo = Math.max(syncedUpTo, batch.syncedUpTo);
+      at += batch.length;
+      validEnd = at;
+      continue;
+    }
+    const next = findBatch(area, at + 1, header);
+    invalid.push({ from: at, to: next });
+    at = next;
+  }
+  return { length: bytes.length, batches, invalid, validEnd, syncedUpTo };
+}
+
+/** The offset of the next valid batch or gap from `from` on; the end of the bytes when there is none. */
+function findBatch(area: ByteArea, from: number, header: SegmentHeader): number {
+  const { buf } = area;
+  let at = from;
+  for (;;) {
+    const batchAt = buf.indexOf(BATCH_MAGIC_BYTES, at);
+    const gapAt = buf.indexOf(GAP_MAGIC_BYTES, at);
+    if (batchAt < 0 && gapAt < 0) return buf.length;
+    at = batchAt < 0 ? gapAt : gapAt < 0 ? batchAt : Math.min(batchAt, gapAt);
+    if (buf.length - at < GAP_SIZE) return buf.length;
+    if (readBatch(area, at, buf.length, positionAt(header.number, at), header.salt) !== null) {
+      return at;
+    }
+    at++;
+  }
+}

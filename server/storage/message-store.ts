@@ -1,0 +1,303 @@
+/**
+ * @hot Everything a vhost keeps: the log, the transient lane, what is read back, and the checkpoints.
+ *
+ * The broker speaks to this class alone. It joins the three things that belong to each step in a message's
+ * life: the index of its queue, the record in the log, and the live counter of the record's segment.
+ */
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import {
+  checkpointFileName,
+  checkpointNumberOf,
+  encodeCheckpoint,
+  encodePart,
+} from './checkpoint-format.ts';
+import type { Definition } from './definitions-format.ts';
+import { DEFINITIONS_FILE, encodeDefinitions } from './definitions-format.ts';
+import type { FileSystem } from './fs.ts';
+import type { LogEvents } from './log.ts';
+import { MessageLog } from './log.ts';
+import type { BlockPool, MemoryBlock } from './memory-block.ts';
+import { BLOCK_SIZE } from './memory-block.ts';
+import { offsetOf, TRANSIENT_POSITION_FIRST } from './position.ts';
+import type { QueueIndex } from './queue-index.ts';
+import type { ReadListener } from './read-cache.ts';
+import { ReadCache } from './read-cache.ts';
+import type { MessageParts } from './record-format.ts';
+import { MESSAGE_HEAD_SIZE, messageSizeAt } from './record-format.ts';
+import type { Recovered } from './recovery.ts';
+import { recover } from './recovery.ts';
+import { replaceFile } from './replace-file.ts';
+import type { RouteSet } from './route-set.ts';
+import { TransientLane } from './transient-lane.ts';
+
+/** A checkpoint is due when the log has grown by this many bytes ... */
+const CHECKPOINT_LOG_BYTES = 64 * 1024 * 1024;
+/** ... and by this many times the size of the last checkpoint, so that writing them stays cheap. */
+const CHECKPOINT_SIZE_FACTOR = 4;
+/** Checkpoints kept: the newest, and one to fall back to. */
+const CHECKPOINTS_KEPT = 2;
+/** Queues encoded between two turns of the event loop. */
+const PARTS_PER_SLICE = 64;
+/** The first read of a queue, in bytes; doubled up to a block while the reads follow each other. */
+export const READ_BYTES_MIN: number = 16 * 1024;
+/** What a read-ahead reads again of the block before, so that a record across the seam is whole. */
+const READ_AHEAD_OVERLAP = 64 * 1024;
+
+/** What the store asks of the broker when it writes a checkpoint. */
+export interface CheckpointSource {
+  /** The indexes of all durable queues. */
+  durableIndexes(): readonly QueueIndex[];
+  /** All durable exchanges, queues and bindings. */
+  definitions(): readonly Definition[];
+  /** The number that the next durable queue gets. */
+  nextQueueNumber(): number;
+}
+
+/** Where a store is made of. */
+export interface MessageStoreOptions {
+  readonly fs: FileSystem;
+  readonly directory: string;
+  readonly pool: BlockPool;
+  readonly clock: Clock;
+  readonly events: LogEvents;
+}
+
+/** The storage of one vhost. */
+export class MessageStore {
+  readonly log: MessageLog;
+  private readonly fs: FileSystem;
+  private readonly directory: string;
+  private readonly lane: TransientLane;
+  private readonly reads: ReadCache;
+  private nextCheckpoint: number;
+  private checkpointBytes: number;
+  /** Replay start of each kept checkpoint, newest last. */
+  private readonly replayStarts: number[];
+  private definitionsChanged: boolean;
+  private definitionsPosition: number;
+  private checkpointing: Promise<void> | null;
+
+  private constructor(options: MessageStoreOptions, recovered: Recovered) {
+    this.fs = options.fs;
+    this.directory = options.directory;
+    this.log = new MessageLog(
+      options.fs,
+      options.directory,
+      options.pool,
+      options.clock,
+      options.events,
+      {
+        segments: recovered.segments,
+        nextSegment: recovered.nextSegment,
+        previousEnd: recovered.end,
+      },
+    );
+    this.lane = new TransientLane(options.pool);
+    this.reads = new ReadCache(this.log, options.pool);
+    this.nextCheckpoint = recovered.nextCheckpoint;
+    this.checkpointBytes = 0;
+    this.replayStarts = recovered.replayFrom === null ? [] : [recovered.replayFrom];
+    this.definitionsChanged = true;
+    this.definitionsPosition = 0;
+    this.checkpointing = null;
+  }
+
+  /** Recovers what the directory holds and opens the store behind it. */
+  static open(options: MessageStoreOptions): { store: MessageStore; recovered: Recovered } {
+    options.fs.makeDirectory(options.directory);
+    const recovered = recover(options.fs, options.directory);
+    return { store: new MessageStore(options, recovered), recovered };
+  }
+
+  /**
+   * HOT per publish. Stores a message once for all queues of `set`; the caller then enters the position into
+   * each index.
+   *
+   * @throws StorageError when the log has failed
+   */
+  publish(message: MessageParts, set: RouteSet): number {
+    return set.durable.length > 0
+      ? this.log.append(message, set)
+      : this.lane.append(message, set.references);
+  }
+
+  /** HOT per ack. A taken message has left its queue for good. */
+  settle(
+    index: QueueIndex,
+    sequence: number,
+    position: number,
+    bodySize: number,
+    reason: number,
+  ): void {
+    index.settle(sequence, bodySize);
+    if (index.durable) this.log.settle(index, sequence, position, bodySize, reason);
+    this.release(position);
+  }
+
+  /** Taken messages come back; `entries` holds sequence number, position and body size in turn. */
+  requeue(index: QueueIndex, entries: readonly number[]): void {
+    const recorded: number[] = [];
+    for (let i = 0; i < entries.length; i += 3) {
+      const count = index.requeue(entries[i]!, entries[i + 1]!, entries[i + 2]!);
+      recorded.push(entries[i]!, count);
+    }
+    if (index.durable && recorded.length > 0) this.log.requeue(index, recorded);
+  }
+
+  /** Drops all ready messages of a queue; returns their number. */
+  purge(index: QueueIndex): number {
+    const upTo = index.nextSequence - 1;
+    const count = index.purgeReady((position) => this.release(position));
+    if (index.durable && count > 0) this.log.purge(index, upTo, index.unsettledRanges());
+    return count;
+  }
+
+  /** The queue is gone: nothing of it is needed any more. Its delete is a definition of its own. */
+  dropIndex(index: QueueIndex): void {
+    index.dropped = true;
+    index.settledRanges.length = 0;
+    index.forEachUnsettled((_sequence, position) => this.release(position));
+  }
+
+  /** HOT per message and queue. Gives up one reference to a record. */
+  release(position: number): void {
+    if (position >= TRANSIENT_POSITION_FIRST) this.lane.release(position);
+    else this.log.release(position);
+  }
+
+  /** The block that holds the whole record at `position`, or null when it has to be read first. */
+  locate(position: number): MemoryBlock | null {
+    if (position >= TRANSIENT_POSITION_FIRST) return this.lane.locate(position);
+    const recent = this.log.locate(position);
+    if (recent !== null) return recent;
+    const block = this.reads.locate(position);
+    return block !== null && holdsWhole(block, position) ? block : null;
+  }
+
+  /**
+   * Reads the record at `position`, which {@link locate} does not find, and up to `length` bytes with what
+   * follows it. `listener` is called later, never from here.
+   */
+  fetch(position: number, length: number, listener: ReadListener): void {
+    const partial = this.reads.locate(position);
+    const needed = partial === null ? 0 : sizeIfKnown(partial, position);
+    this.reads.read(
+      position,
+      Math.max(READ_BYTES_MIN, needed, Math.min(length, BLOCK_SIZE)),
+      listener,
+    );
+  }
+
+  /** Reads what follows `block` before it is asked for, unless it is in memory. */
+  readAhead(block: MemoryBlock): void {
+    const from = block.start + block.used - READ_AHEAD_OVERLAP;
+    const to = block.start + block.used;
+    if (block.used < BLOCK_SIZE || to >= this.log.writtenUpTo || offsetOf(from) < 0) return;
+    if (this.log.locate(to) === null && this.reads.locate(to) === null) {
+      this.reads.read(from, BLOCK_SIZE, () => {});
+    }
+  }
+
+  /** Appends a definition; returns the record's position: it counts once that is durable. */
+  define(action: number, queue: number, frame: Buffer): number {
+    this.definitionsChanged = true;
+    return this.log.define(action, queue, frame);
+  }
+
+  /** True when the log has grown enough for the next checkpoint. */
+  get checkpointDue(): boolean {
+    const due = Math.max(CHECKPOINT_LOG_BYTES, CHECKPOINT_SIZE_FACTOR * this.checkpointBytes);
+    return this.checkpointing === null && this.log.appendedBytes >= due;
+  }
+
+  /**
+   * Writes a checkpoint, in slices between turns, and deletes the segments nobody needs any more. `clean`
+   * says that nothing follows it.
+   *
+   * @throws StorageError when the disk refuses; the checkpoints before still count
+   */
+  async checkpoint(source: CheckpointSource, clean: boolean): Promise<void> {
+    while (this.checkpointing !== null) await this.checkpointing;
+    this.checkpointing = this.writeCheckpoint(source, clean).finally(() => {
+      this.checkpointing = null;
+    });
+    return this.checkpointing;
+  }
+
+  /** Frees memory and closes files. Whoever wants a clean stop writes a checkpoint before. */
+  close(): void {
+    this.reads.close();
+    this.log.close();
+    this.lane.close();
+  }
+
+  private async writeCheckpoint(source: CheckpointSource, clean: boolean): Promise<void> {
+    this.log.appendedBytes = 0;
+    this.log.endTurn();
+    // Without a change the file is as true at the end of the log as it was where it was written.
+    if (this.definitionsChanged) await this.writeDefinitions(source);
+    else this.definitionsPosition = this.log.end;
+    let replayFrom = this.definitionsPosition;
+    const parts: Buffer[] = [];
+    for (const index of source.durableIndexes()) {
+      if (parts.length % PARTS_PER_SLICE === PARTS_PER_SLICE - 1 && !clean) await nextTurn();
+      if (index.dropped) continue;
+      this.log.endTurn();
+      replayFrom = Math.min(replayFrom, this.log.end);
+      parts.push(encodePart(index, this.log.end));
+    }
+    this.log.endTurn();
+    const logEnd = this.log.end;
+    await this.log.syncAll();
+    const content = encodeCheckpoint(parts, clean, replayFrom, logEnd);
+    const path = join(this.directory, checkpointFileName(this.nextCheckpoint++));
+    await replaceFile(this.fs, path, content);
+    this.checkpointBytes = content.length;
+    this.replayStarts.push(replayFrom);
+    this.deleteOldCheckpoints();
+    this.log.deleteSegmentsBefore(this.oldestReplayStart());
+  }
+
+  private async writeDefinitions(source: CheckpointSource): Promise<void> {
+    const position = this.log.end;
+    this.definitionsChanged = false;
+    const bytes = encodeDefinitions(source.definitions(), position, source.nextQueueNumber());
+    // The file may name what the log does not hold yet: it counts only with the log.
+    await this.log.syncAll();
+    await replaceFile(this.fs, join(this.directory, DEFINITIONS_FILE), bytes);
+    this.definitionsPosition = position;
+  }
+
+  /** Replay of a kept checkpoint of an earlier run may need everything. */
+  private oldestReplayStart(): number {
+    if (this.replayStarts.length < CHECKPOINTS_KEPT) return 0;
+    return Math.min(...this.replayStarts.slice(-CHECKPOINTS_KEPT));
+  }
+
+  private deleteOldCheckpoints(): void {
+    for (const name of this.fs.list(this.directory)) {
+      const number = checkpointNumberOf(name);
+      if (number >= 0 && number < this.nextCheckpoint - CHECKPOINTS_KEPT) {
+        this.fs.delete(join(this.directory, name));
+      }
+    }
+    if (this.replayStarts.length > CHECKPOINTS_KEPT) this.replayStarts.shift();
+  }
+}
+
+function holdsWhole(block: MemoryBlock, position: number): boolean {
+  const at = position - block.start;
+  const size = sizeIfKnown(block, position);
+  return size > 0 && at + size <= block.used;
+}
+
+/** Size of the record at `position`, or 0 when not even its head lies in the block. */
+function sizeIfKnown(block: MemoryBlock, position: number): number {
+  const at = position - block.start;
+  return at + MESSAGE_HEAD_SIZE <= block.used ? messageSizeAt(block.area.view, at) : 0;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,88 @@
+/**
+ * Blocks read back from segments, for messages that are no longer in the log's own memory.
+ *
+ * Reads run in the thread pool; nobody waits for them on the loop. A block is shared by all queues that come
+ * to its positions while it is here, and goes when it is the longest unused of {@link BLOCKS_MAX}.
+ */
+import type { MessageLog } from './log.ts';
+import type { BlockPool, MemoryBlock } from './memory-block.ts';
+import type { StorageError } from './storage-error.ts';
+
+/** Blocks kept: 16 MiB when all are of ordinary size. */
+const BLOCKS_MAX = 16;
+
+/** Called when a read has ended; the bytes are in the cache unless `error` says why not. */
+export type ReadListener = (error: StorageError | null) => void;
+
+interface ReadUnderWay {
+  readonly from: number;
+  readonly to: number;
+  readonly listeners: ReadListener[];
+}
+
+/** Reads log blocks from disk and keeps the newest used. */
+export class ReadCache {
+  private readonly log: MessageLog;
+  private readonly pool: BlockPool;
+  /** Least recently used first. */
+  private readonly blocks: MemoryBlock[];
+  private readonly underWay: ReadUnderWay[];
+  private closed: boolean;
+
+  constructor(log: MessageLog, pool: BlockPool) {
+    this.log = log;
+    this.pool = pool;
+    this.blocks = [];
+    this.underWay = [];
+    this.closed = false;
+  }
+
+  /** The block that holds at least the first byte of the record at `position`, or null. */
+  locate(position: number): MemoryBlock | null {
+    const blocks = this.blocks;
+    for (let i = blocks.length - 1; i >= 0; i--) {
+      const block = blocks[i]!;
+      if (!block.holds(position)) continue;
+      if (i < blocks.length - 1) {
+        blocks.splice(i, 1);
+        blocks.push(block);
+      }
+      return block;
+    }
+    return null;
+  }
+
+  /** Reads `length` bytes from `position` on; `listener` is called when they have come. */
+  read(position: number, length: number, listener: ReadListener): void {
+    const same = this.underWay.find(
+      (read) => read.from <= position && position + length <= read.to,
+    );
+    if (same !== undefined) {
+      same.listeners.push(listener);
+      return;
+    }
+    const read: ReadUnderWay = { from: position, to: position + length, listeners: [listener] };
+    this.underWay.push(read);
+    const block = this.pool.acquire(position, length);
+    this.log.read(block, position, length).then(
+      () => this.ended(read, block, null),
+      (error: StorageError) => this.ended(read, block, error),
+    );
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const block of this.blocks) this.pool.release(block);
+    this.blocks.length = 0;
+  }
+
+  private ended(read: ReadUnderWay, block: MemoryBlock, error: StorageError | null): void {
+    this.underWay.splice(this.underWay.indexOf(read), 1);
+    if (this.closed || error !== null) this.pool.release(block);
+    else {
+      this.blocks.push(block);
+      if (this.blocks.length > BLOCKS_MAX) this.pool.release(this.blocks.shift()!);
+    }
+    if (!this.closed) for (const listener of read.listeners) listener(error);
+  }
+}

@@ -1,0 +1,428 @@
+/**
+ * What a vhost's directory says: newest readable checkpoint, definitions, and the log behind them.
+ *
+ * - The first invalid stretch behind the highest "synced up to" seen ends the log: the rest is cut off and
+ *   kept aside. An invalid one before it is damage: reported, skipped, kept aside.
+ * - Recovery never refuses to start: what cannot be read is reported in `damage` and left out.
+ * - It knows queues by number only; the broker gives them their names from the definition frames.
+ */
+import { join } from 'node:path';
+import { ByteArea } from '../base/byte-area.ts';
+import type { BatchHeader } from './batch-format.ts';
+import { BATCH_HEADER_SIZE, decodeSegmentHeader, FOOTER_ROW_SIZE } from './batch-format.ts';
+import type { Checkpoint } from './checkpoint-format.ts';
+import { checkpointFileName, checkpointNumberOf, decodeCheckpoint } from './checkpoint-format.ts';
+import type { Definition } from './definitions-format.ts';
+import { DEFINITIONS_FILE, decodeDefinitions } from './definitions-format.ts';
+import type { FileSystem } from './fs.ts';
+import type { SegmentContent } from './log-reader.ts';
+import { readSegment } from './log-reader.ts';
+import { offsetOf, positionAt, segmentOf } from './position.ts';
+import { QueueIndex } from './queue-index.ts';
+import type { RecordVisitor } from './record-format.ts';
+import { DEFINITION_ACTIONS, visitRecord } from './record-format.ts';
+import { Segment, segmentFileName, segmentNumberOf } from './segment.ts';
+
+/** Folder for what was cut off or found damaged. */
+const ASIDE_FOLDER = 'aside';
+
+/** Something that was not as it must be, and what was done. */
+export interface Damage {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** The state of a vhost as its directory tells it. */
+export interface Recovered {
+  /** Whether the server stopped in order. */
+  readonly clean: boolean;
+  readonly segments: readonly Segment[];
+  readonly nextSegment: number;
+  /** Position at which the log ends. */
+  readonly end: number;
+  /** Declarations, bindings, deletes: applied in this order they give the vhost's topology. */
+  readonly definitions: readonly Definition[];
+  readonly nextQueueNumber: number;
+  /** The messages of every queue by its number; also of queues that no definition explains. */
+  readonly queues: ReadonlyMap<number, QueueIndex>;
+  readonly nextCheckpoint: number;
+  /** Where replay began, by the checkpoint used; null without one. */
+  readonly replayFrom: number | null;
+  readonly damage: readonly Damage[];
+}
+
+/** Reads the directory of a vhost; it is left as it is, but for a torn tail of the log. */
+export function recover(fs: FileSystem, directory: string): Recovered {
+  return new Recovery(fs, directory).run();
+}
+
+interface SegmentOnDisk {
+  readonly segment: Segment;
+  readonly content: SegmentContent;
+}
+
+class Recovery implements RecordVisitor {
+  private readonly fs: FileSystem;
+  private readonly directory: string;
+  private readonly damage: Damage[];
+  private readonly definitions: Definition[];
+  private definitionsPosition: number;
+  private nextQueueNumber: number;
+  private readonly queues: Map<number, QueueIndex>;
+  /** Sum of the body sizes of each queue's unsettled messages. */
+  private readonly bytes: Map<number, number>;
+  private readonly partPositions: Map<number, number>;
+  private readonly deletedQueues: Set<number>;
+
+  // The batch being visited.
+  private batchPosition: number;
+  private rowNumbers: number[];
+  private rowNext: number[];
+  private routeSets: number[][];
+
+  constructor(fs: FileSystem, directory: string) {
+    this.fs = fs;
+    this.directory = directory;
+    this.damage = [];
+    this.definitions = [];
+    this.definitionsPosition = 0;
+    this.nextQueueNumber = 1;
+    this.queues = new Map();
+    this.bytes = new Map();
+    this.partPositions = new Map();
+    this.deletedQueues = new Set();
+    this.batchPosition = 0;
+    this.rowNumbers = [];
+    this.rowNext = [];
+    this.routeSets = [];
+  }
+
+  run(): Recovered {
+    const names = this.fs.list(this.directory);
+    this.readDefinitions();
+    const checkpoint = this.readNewestCheckpoint(names);
+    this.takeParts(checkpoint);
+    const { onDisk, nextSegment } = this.openSegments(names, checkpoint?.replayFrom ?? 0);
+    const end = this.findEnd(onDisk, checkpoint?.logEnd ?? 0);
+    for (const segment of onDisk.values()) this.replay(segment, end);
+    const clean = checkpoint?.clean === true && end <= checkpoint.logEnd;
+    const segments = [...onDisk.values()].map(({ segment }) => segment);
+    this.finishQueues(clean, segments);
+    return {
+      clean,
+      segments,
+      nextSegment,
+      end,
+      definitions: this.definitions,
+      nextQueueNumber: this.nextQueueNumber,
+      queues: this.queues,
+      nextCheckpoint: Math.max(-1, ...names.map(checkpointNumberOf)) + 1,
+      replayFrom: checkpoint?.replayFrom ?? null,
+      damage: this.damage,
+    };
+  }
+
+  private report(name: string, reason: string): void {
+    this.damage.push({ path: join(this.directory, name), reason });
+  }
+
+  private readDefinitions(): void {
+    const bytes = this.fs.readFile(join(this.directory, DEFINITIONS_FILE));
+    if (bytes === null) return;
+    const file = decodeDefinitions(bytes);
+    if (typeof file === 'string') {
+      this.report(DEFINITIONS_FILE, `${file}: definitions are taken from the log alone`);
+      this.keepAside(DEFINITIONS_FILE, bytes);
+      return;
+    }
+    for (const reason of file.damage) this.report(DEFINITIONS_FILE, reason);
+    if (file.damage.length > 0) this.keepAside(DEFINITIONS_FILE, bytes);
+    this.definitions.push(...file.definitions);
+    this.definitionsPosition = file.position;
+    this.nextQueueNumber = file.nextQueueNumber;
+  }
+
+  private readNewestCheckpoint(names: readonly string[]): Checkpoint | null {
+    const numbers = names.map(checkpointNumberOf).filter((number) => number >= 0);
+    for (const number of numbers.sort((a, b) => b - a)) {
+      const name = checkpointFileName(number);
+      const checkpoint = decodeCheckpoint(
+        this.fs.readFile(join(this.directory, name)) ?? Buffer.alloc(0),
+      );
+      if (typeof checkpoint !== 'string') return checkpoint;
+      this.report(name, `${checkpoint}: an older checkpoint is used, or the whole log`);
+    }
+    return null;
+  }
+
+  private takeParts(checkpoint: Checkpoint | null): void {
+    for (const part of checkpoint?.parts ?? []) {
+      this.queues.set(part.index.number, part.index);
+      this.bytes.set(part.index.number, part.bytes);
+      this.partPositions.set(part.index.number, part.position);
+      this.seeQueueNumber(part.index.number);
+    }
+  }
+
+  /** Opens all segments; those that end before `replayFrom` are not read. */
+  private openSegments(
+    names: readonly string[],
+    replayFrom: number,
+  ): { onDisk: Map<number, SegmentOnDisk>; nextSegment: number } {
+    const onDisk = new Map<number, SegmentOnDisk>();
+    let nextSegment = 1;
+    for (const name of names) {
+      const number = segmentNumberOf(name);
+      if (number < 0) continue;
+      nextSegment = Math.max(nextSegment, number + 1);
+      const segment = this.openSegment(name, number, number >= segmentOf(replayFrom));
+      if (segment !== null) onDisk.set(number, segment);
+    }
+    return { onDisk, nextSegment };
+  }
+
+  private openSegment(name: string, number: number, withContent: boolean): SegmentOnDisk | null {
+    const path = join(this.directory, name);
+    const bytes = withContent ? this.fs.readFile(path) : this.readHead(path);
+    const header = decodeSegmentHeader(bytes ?? Buffer.alloc(0));
+    if (typeof header === 'string' || bytes === null || header.number !== number) {
+      // A file shorter than its header was created and never synced: nothing of it ever counted.
+      if (bytes !== null && bytes.length > 0 && typeof header === 'string') {
+        this.report(name, `${header}: the segment is skipped`);
+      }
+      return null;
+    }
+    const segment = new Segment(this.fs, this.directory, header, true);
+    const content = readSegment(withContent ? bytes : Buffer.alloc(0), header);
+    segment.size = withContent ? content.validEnd : bytes.length;
+    return { segment, content };
+  }
+
+  private readHead(path: string): Buffer {
+    const file = this.fs.openForReading(path);
+    try {
+      const bytes = Buffer.alloc(64);
+      return bytes.subarray(0, file.readNow(bytes, 0, bytes.length, 0));
+    } finally {
+      file.close();
+    }
+  }
+
+  /** Decides where the log ends; cuts off what lies behind, and reports damage before it. */
+  private findEnd(onDisk: Map<number, SegmentOnDisk>, checkpointEnd: number): number {
+    const all = [...onDisk.values()];
+    const syncedUpTo = all.reduce(
+      (most, { content }) => Math.max(most, content.syncedUpTo),
+      checkpointEnd,
+    );
+    let previousEnd = 0;
+    for (const { segment, content } of all) {
+      const start = positionAt(segment.number, 0);
+      const name = segmentFileName(segment.number);
+      if (previousEnd > 0 && segment.previousEnd > previousEnd) {
+        // The segment before lost its tail, and this one goes on behind what was lost.
+        if (previousEnd >= syncedUpTo) return this.cut(onDisk, previousEnd);
+        this.report(name, `what comes before it ends early, at position ${previousEnd}`);
+      }
+      for (const { from, to } of content.invalid) {
+        if (start + from >= syncedUpTo) return this.cut(onDisk, start + from);
+        this.report(name, `bytes ${from} to ${to} are damaged: they are skipped`);
+        this.keepAside(`${name}.${from}`, this.read(segment).subarray(from, to));
+      }
+      const end = content.invalid.reduce((most, { to }) => Math.max(most, to), content.validEnd);
+      previousEnd = content.length > 0 ? start + end : 0;
+    }
+    const last = all[all.length - 1];
+    return last === undefined ? 0 : positionAt(last.segment.number, last.segment.size);
+  }
+
+  private cut(onDisk: Map<number, SegmentOnDisk>, end: number): number {
+    const endSegment = segmentOf(end);
+    for (const [number, { segment, content }] of onDisk) {
+      if (number < endSegment) continue;
+      const from = number === endSegment ? offsetOf(end) : 0;
+      const tail = content.length > 0 ? this.read(segment).subarray(from) : Buffer.alloc(0);
+      if (tail.length > 0) this.keepAside(`${segmentFileName(number)}.${from}`, tail);
+      if (number === endSegment) {
+        segment.truncate(from);
+        segment.size = from;
+      } else {
+        segment.delete();
+        onDisk.delete(number);
+      }
+    }
+    return end;
+  }
+
+  private read(segment: Segment): Buffer {
+    return this.fs.readFile(segment.path) ?? Buffer.alloc(0);
+  }
+
+  private keepAside(name: string, bytes: Buffer): void {
+    const folder = join(this.directory, ASIDE_FOLDER);
+    this.fs.makeDirectory(folder);
+    const file = this.fs.openForWriting(join(folder, name));
+    try {
+      file.writeAt(bytes, 0, bytes.length, 0);
+      file.datasyncNow();
+    } finally {
+      file.close();
+    }
+  }
+
+  // --- replay ----------------------------------------------------------------------------------
+
+  /** Applies the batches before `end`. */
+  private replay({ segment, content }: SegmentOnDisk, end: number): void {
+    if (content.batches.length === 0) return;
+    const area = new ByteArea(this.read(segment));
+    for (const batch of content.batches) {
+      if (batch.position < end && !batch.isGap) this.replayBatch(area, batch);
+    }
+  }
+
+  private replayBatch(area: ByteArea, batch: BatchHeader): void {
+    const start = offsetOf(batch.position);
+    const footerAt = start + batch.footerAt;
+    this.batchPosition = batch.position;
+    this.readFooter(area.view, footerAt, batch.rowCount);
+    let at = start + BATCH_HEADER_SIZE;
+    while (at < footerAt) {
+      const next = visitRecord(area, at, this);
+      if (next < 0) {
+        this.report(
+          segmentFileName(segmentOf(batch.position)),
+          `unknown record at ${at}: batch is left`,
+        );
+        return;
+      }
+      at = next;
+    }
+  }
+
+  private readFooter(view: DataView, footerAt: number, rowCount: number): void {
+    this.rowNumbers = [];
+    this.rowNext = [];
+    this.routeSets = [];
+    let p = footerAt;
+    for (let row = 0; row < rowCount; row++, p += FOOTER_ROW_SIZE) {
+      this.rowNumbers.push(view.getFloat64(p));
+      this.rowNext.push(view.getFloat64(p + 8));
+      this.seeQueueNumber(view.getFloat64(p));
+    }
+    const setCount = view.getUint32(p);
+    p += 4;
+    for (let set = 0; set < setCount; set++) {
+      const rows: number[] = [];
+      const count = view.getUint32(p);
+      for (let i = 1; i <= count; i++) rows.push(view.getUint32(p + 4 * i));
+      this.routeSets.push(rows);
+      p += 4 + 4 * count;
+    }
+  }
+
+  private seeQueueNumber(number: number): void {
+    this.nextQueueNumber = Math.max(this.nextQueueNumber, number + 1);
+  }
+
+  /** The queue, when the batch being visited concerns it; null when deleted or told by the checkpoint. */
+  private queueFor(number: number): QueueIndex | null {
+    if (this.deletedQueues.has(number)) return null;
+    if (this.batchPosition < (this.partPositions.get(number) ?? 0)) return null;
+    let index = this.queues.get(number);
+    if (index === undefined) {
+      index = new QueueIndex(number, true);
+      this.queues.set(number, index);
+      this.seeQueueNumber(number);
+    }
+    return index;
+  }
+
+  private addBytes(number: number, bytes: number): void {
+    this.bytes.set(number, (this.bytes.get(number) ?? 0) + bytes);
+  }
+
+  message(at: number, routeSet: number, bodySize: number): void {
+    this.enqueue(routeSet, bodySize, positionAt(segmentOf(this.batchPosition), at));
+  }
+
+  enqueue(routeSet: number, bodySize: number, position: number): void {
+    for (const row of this.routeSets[routeSet] ?? []) {
+      const number = this.rowNumbers[row]!;
+      const sequence = this.rowNext[row]!++;
+      const index = this.queueFor(number);
+      if (index === null || sequence < index.nextSequence) continue;
+      index.restore(sequence, position);
+      this.addBytes(number, bodySize);
+    }
+  }
+
+  settle(queue: number, _reason: number, bytes: number, ranges: readonly number[]): void {
+    const index = this.queueFor(queue);
+    if (index === null) return;
+    for (let i = 0; i < ranges.length; i += 2) {
+      const last = ranges[i + 1]!;
+      for (let sequence = ranges[i]!; sequence <= last; sequence++) index.discard(sequence);
+      index.nextSequence = Math.max(index.nextSequence, last + 1);
+    }
+    this.addBytes(queue, -bytes);
+  }
+
+  requeue(queue: number, entries: readonly number[]): void {
+    const index = this.queueFor(queue);
+    for (let i = 0; index !== null && i < entries.length; i += 2) {
+      index.restoreDeliveryCount(entries[i]!, entries[i + 1]!);
+    }
+  }
+
+  deliverable(queue: number, upTo: number): void {
+    const index = this.queueFor(queue);
+    if (index !== null) index.reservedUpTo = Math.max(index.reservedUpTo, upTo);
+  }
+
+  purge(queue: number, upTo: number, kept: readonly number[]): void {
+    const index = this.queueFor(queue);
+    if (index === null) return;
+    const gone: number[] = [];
+    let range = 0;
+    index.forEachUnsettled((sequence) => {
+      if (sequence > upTo) return;
+      while (range < kept.length && kept[range + 1]! < sequence) range += 2;
+      if (range >= kept.length || sequence < kept[range]!) gone.push(sequence);
+    });
+    for (const sequence of gone) index.discard(sequence);
+    index.nextSequence = Math.max(index.nextSequence, upTo + 1);
+    if (kept.length === 0) this.bytes.set(queue, 0);
+  }
+
+  definition(queue: number, action: number, frame: Buffer): void {
+    this.seeQueueNumber(queue);
+    if (action === DEFINITION_ACTIONS.deleteQueue) {
+      this.deletedQueues.add(queue);
+      this.queues.delete(queue);
+    }
+    if (this.batchPosition >= this.definitionsPosition) this.definitions.push({ queue, frame });
+  }
+
+  /** Marks what may have been delivered, fills the live counters, and drops what lies in no segment. */
+  private finishQueues(clean: boolean, segments: readonly Segment[]): void {
+    const byNumber = new Map(segments.map((segment) => [segment.number, segment]));
+    for (const index of this.queues.values()) {
+      const lost: number[] = [];
+      index.forEachUnsettled((sequence, position) => {
+        const segment = byNumber.get(segmentOf(position));
+        if (segment === undefined) lost.push(sequence);
+        else segment.live++;
+      });
+      for (const sequence of lost) index.discard(sequence);
+      if (lost.length > 0) {
+        this.report('', `queue number ${index.number}: ${lost.length} messages lie in no segment`);
+      }
+      if (clean) index.reservedUpTo = 0;
+      else index.redeliveredUpTo = Math.max(index.redeliveredUpTo, index.reservedUpTo);
+      index.deliverableUpTo = index.reservedUpTo;
+      index.nextSequence = Math.max(index.nextSequence, index.reservedUpTo + 1);
+      index.finishRecovery(Math.max(0, this.bytes.get(index.number) ?? 0));
+    }
+  }
+}

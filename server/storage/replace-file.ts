@@ -1,0 +1,23 @@
+/** Replacing a file whole, so that after a crash there is the old one or the new one, never a mixture. */
+import { dirname } from 'node:path';
+import type { FileSystem } from './fs.ts';
+
+/**
+ * Writes `bytes` to a temporary name, syncs, renames it over `path` and syncs the folder; stable when the
+ * promise resolves. Callers keep their own writes of one file in a row.
+ *
+ * @throws StorageError when the disk refuses; the old file is then still there
+ */
+export async function replaceFile(fs: FileSystem, path: string, bytes: Buffer): Promise<void> {
+  const temporary = `${path}.tmp`;
+  const file = fs.openForWriting(temporary);
+  try {
+    file.truncate(0);
+    file.writeAt(bytes, 0, bytes.length, 0);
+    await file.datasync();
+  } finally {
+    file.close();
+  }
+  fs.rename(temporary, path);
+  await fs.syncDirectory(dirname(path));
+}
