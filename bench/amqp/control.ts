@@ -1,0 +1,106 @@
+/** The few calls beside the measured traffic: queues and bindings made, counted and deleted. */
+import {
+  BASIC_CONSUME_OK_ID,
+  BASIC_QOS_OK_ID,
+  CONFIRM_SELECT_OK_ID,
+  decodeQueueDeclareOk,
+  EMPTY_TABLE,
+  encodeBasicConsume,
+  encodeBasicQos,
+  encodeConfirmSelect,
+  encodeQueueBind,
+  encodeQueueDeclare,
+  encodeQueueDelete,
+  QUEUE_BIND_OK_ID,
+  QUEUE_DECLARE_OK_ID,
+  QUEUE_DELETE_OK_ID,
+  sizeOfBasicConsume,
+  sizeOfBasicQos,
+  sizeOfConfirmSelect,
+  sizeOfQueueBind,
+  sizeOfQueueDeclare,
+  sizeOfQueueDelete,
+} from '../../generated/index.ts';
+import { type BenchConnection, ignoreReply } from './bench-connection.ts';
+import { BENCH_CHANNEL } from './traffic-scanner.ts';
+
+/** Declares a durable queue, or with `passive` only looks at it; returns its number of ready messages. */
+export async function declareQueue(
+  connection: BenchConnection,
+  queue: string,
+  passive: boolean,
+): Promise<number> {
+  const declare = {
+    queue,
+    passive,
+    durable: true,
+    exclusive: false,
+    autoDelete: false,
+    noWait: false,
+    arguments: EMPTY_TABLE,
+  };
+  const frame = Buffer.allocUnsafe(sizeOfQueueDeclare(declare));
+  encodeQueueDeclare(frame, 0, BENCH_CHANNEL, declare);
+  const ok = await connection.call(frame, QUEUE_DECLARE_OK_ID, decodeQueueDeclareOk);
+  return ok.messageCount;
+}
+
+/** Binds a queue to an exchange other than the default one. */
+export async function bindQueue(
+  connection: BenchConnection,
+  queue: string,
+  exchange: string,
+  routingKey: string,
+): Promise<void> {
+  const bind = { queue, exchange, routingKey, noWait: false, arguments: EMPTY_TABLE };
+  const frame = Buffer.allocUnsafe(sizeOfQueueBind(bind));
+  encodeQueueBind(frame, 0, BENCH_CHANNEL, bind);
+  await connection.call(frame, QUEUE_BIND_OK_ID, ignoreReply);
+}
+
+/** Deletes a queue with what is in it; deleting one that is not there is no error. */
+export async function deleteQueue(connection: BenchConnection, queue: string): Promise<void> {
+  const remove = { queue, ifUnused: false, ifEmpty: false, noWait: false };
+  const frame = Buffer.allocUnsafe(sizeOfQueueDelete(remove));
+  encodeQueueDelete(frame, 0, BENCH_CHANNEL, remove);
+  await connection.call(frame, QUEUE_DELETE_OK_ID, ignoreReply);
+}
+
+/** Asks for confirms on the channel. */
+export async function selectConfirms(connection: BenchConnection): Promise<void> {
+  const select = { noWait: false };
+  const frame = Buffer.allocUnsafe(sizeOfConfirmSelect(select));
+  encodeConfirmSelect(frame, 0, BENCH_CHANNEL, select);
+  await connection.call(frame, CONFIRM_SELECT_OK_ID, ignoreReply);
+}
+
+/** Limits the unacked deliveries of the channel's next consumer; 0: no limit. */
+export async function setPrefetch(
+  connection: BenchConnection,
+  prefetchCount: number,
+): Promise<void> {
+  const qos = { prefetchSize: 0, prefetchCount, global: false };
+  const frame = Buffer.allocUnsafe(sizeOfBasicQos(qos));
+  encodeBasicQos(frame, 0, BENCH_CHANNEL, qos);
+  await connection.call(frame, BASIC_QOS_OK_ID, ignoreReply);
+}
+
+/** Starts a consumer. Its tag is short, as it comes back in every delivery. */
+export async function startConsumer(
+  connection: BenchConnection,
+  queue: string,
+  noAck: boolean,
+): Promise<void> {
+  const consume = {
+    queue,
+    consumerTag: 'c',
+    noLocal: false,
+    noAck,
+    exclusive: false,
+    noWait: false,
+    arguments: EMPTY_TABLE,
+  };
+  const frame = Buffer.allocUnsafe(sizeOfBasicConsume(consume));
+  encodeBasicConsume(frame, 0, BENCH_CHANNEL, consume);
+  await connection.call(frame, BASIC_CONSUME_OK_ID, ignoreReply);
+}

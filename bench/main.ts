@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+/** `firnmqperf`: the load generator's command line. */
+import { Command } from 'commander';
+import { addMicroCommand } from './micro/micro-command.ts';
+import { addNumbersCommand } from './numbers/numbers-command.ts';
+import { addThroughputCommand } from './throughput/throughput-command.ts';
+
+const program = new Command('firnmqperf').description('load generator for AMQP 0-9-1 brokers');
+addThroughputCommand(program);
+addNumbersCommand(program);
+addMicroCommand(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,123 @@
+/** A child process that keeps, with all its threads and children, to one core (taskset of util-linux). */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { treeCpuSeconds, treePids } from './process-tree.ts';
+
+const TERMINATION_TIMEOUT_MS = 30_000;
+const LAST_WORDS_SIZE_MAX = 4096;
+
+/** A running child. Its standard output can be read line by line. */
+export class PinnedProcess {
+  readonly pid: number;
+  private readonly child: ChildProcess;
+  private readonly name: string;
+  /** The last of what it wrote, for the error that says that it ended. */
+  private lastWords: string;
+
+  private constructor(child: ChildProcess, pid: number, name: string) {
+    this.child = child;
+    this.pid = pid;
+    this.name = name;
+    this.lastWords = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.lastWords = (this.lastWords + text).slice(-LAST_WORDS_SIZE_MAX);
+    });
+  }
+
+  /**
+   * Starts a command on a core.
+   *
+   * @param env in addition to this process's environment
+   * @throws Error when taskset cannot be run.
+   */
+  static async spawn(
+    core: number,
+    command: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<PinnedProcess> {
+    const child = spawn('taskset', ['-c', String(core), ...command], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    await once(child, 'spawn').catch((error: unknown) => {
+      throw new Error('taskset (util-linux) is needed to keep a process to one core', {
+        cause: error,
+      });
+    });
+    if (child.pid === undefined) throw new Error('a process without an id');
+    return new PinnedProcess(child, child.pid, command.join(' '));
+  }
+
+  /** True until it has ended. */
+  get isRunning(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** All of its standard output; rejects when it ends with another code than 0. */
+  async readOutput(): Promise<string> {
+    let output = '';
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+    await once(this.child, 'close');
+    if (this.child.exitCode !== 0) throw this.endedError();
+    return output;
+  }
+
+  /** The first value other than null that `find` makes of a line of standard output. */
+  async findLine<Found>(find: (line: string) => Found | null): Promise<Found> {
+    const { stdout } = this.child;
+    if (stdout === null) throw new Error(`${this.name} has no output`);
+    const lines = createInterface({ input: stdout });
+    try {
+      for await (const line of lines) {
+        this.lastWords = line;
+        const found = find(line);
+        if (found !== null) return found;
+      }
+    } finally {
+      lines.close();
+      // What follows is read and forgotten, so that a full pipe never stops the process.
+      stdout.resume();
+    }
+    if (this.isRunning) await once(this.child, 'exit');
+    throw this.endedError();
+  }
+
+  /** Reads standard output and forgets it. */
+  ignoreOutput(): void {
+    this.child.stdout?.resume();
+  }
+
+  /** CPU seconds of it and its descendants. */
+  cpuSeconds(): number {
+    return treeCpuSeconds(this.pid);
+  }
+
+  /** Asks it to end, and kills it with its descendants when it does not. */
+  async terminate(): Promise<void> {
+    if (!this.isRunning) return;
+    const ended = once(this.child, 'exit');
+    const timer = setTimeout(() => this.killTree(), TERMINATION_TIMEOUT_MS);
+    this.child.kill('SIGTERM');
+    await ended;
+    clearTimeout(timer);
+  }
+
+  /** The error that says that, and with what last words, it ended. */
+  endedError(): Error {
+    const how = this.child.signalCode ?? `code ${this.child.exitCode}`;
+    return new Error(`${this.name} ended with ${how}: ${this.lastWords.trim()}`);
+  }
+
+  private killTree(): void {
+    for (const pid of treePids(this.pid)) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It ended by itself.
+      }
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/** @hot Identical deliveries, encoded once and then only given their delivery tags. */
+import { encodeBasicDeliver, sizeOfBasicDeliver, writeU64 } from '../../generated/index.ts';
+import { encodeContent, sizeOfContent } from '../amqp/content.ts';
+import { type MessageBlock, messagesView, repeatMessage } from '../amqp/message-block.ts';
+
+/** Frame header (7), method id (4) and the length octet of the consumer tag. */
+const CONSUMER_TAG_TEXT_OFFSET = 12;
+
+/** The deliveries of one consumer. */
+export class DeliveryBlock {
+  private readonly block: MessageBlock;
+  private readonly tagOffset: number;
+
+  constructor(channel: number, consumerTag: string, body: Buffer, frameMax: number) {
+    const deliver = {
+      consumerTag,
+      deliveryTag: 0,
+      redelivered: false,
+      exchange: '',
+      routingKey: 'q',
+    };
+    const message = Buffer.allocUnsafe(
+      sizeOfBasicDeliver(deliver) + sizeOfContent({}, body.length, frameMax),
+    );
+    const at = encodeBasicDeliver(message, 0, channel, deliver);
+    encodeContent(message, at, channel, {}, body, frameMax);
+    this.block = repeatMessage(message);
+    this.tagOffset = CONSUMER_TAG_TEXT_OFFSET + Buffer.byteLength(consumerTag);
+  }
+
+  /** The most messages that {@link fill} takes. */
+  get count(): number {
+    return this.block.count;
+  }
+
+  /** `count` deliveries, tagged from `firstTag` on. Borrowed: valid until the next call. */
+  fill(count: number, firstTag: number): Buffer {
+    const { bytes, messageSizeBytes } = this.block;
+    let at = this.tagOffset;
+    for (let i = 0; i < count; i++) {
+      writeU64(bytes, at, firstTag + i);
+      at += messageSizeBytes;
+    }
+    return messagesView(this.block, count);
+  }
+}

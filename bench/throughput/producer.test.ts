@@ -1,0 +1,72 @@
+import t from 'tap';
+import { encodeBasicAck, sizeOfBasicAck } from '../../generated/index.ts';
+import { repeatMessage } from '../amqp/message-block.ts';
+import { BENCH_CHANNEL, TrafficScanner } from '../amqp/traffic-scanner.ts';
+import { RecordingConnection } from '../testing/recording-connection.ts';
+import { ConfirmWindow } from './confirm-window.ts';
+import { createLatencyHistogram } from './latency-histogram.ts';
+import { Producer } from './producer.ts';
+import { Quota } from './quota.ts';
+
+const MESSAGE = Buffer.alloc(64 * 1024, 1);
+const block = repeatMessage(MESSAGE);
+
+function confirm(connection: RecordingConnection, deliveryTag: number): void {
+  const ack = { deliveryTag, multiple: true };
+  const frame = Buffer.alloc(sizeOfBasicAck(ack));
+  encodeBasicAck(frame, 0, BENCH_CHANNEL, ack);
+  const scanner = new TrafficScanner(() => t.fail('a method that is not traffic'));
+  scanner.traffic = connection.traffic;
+  scanner.scan(frame, frame.length);
+}
+
+t.test('a producer publishes exactly its quota, the rest of a block included', async (t) => {
+  const connection = new RecordingConnection();
+  const producer = new Producer(connection, block, new Quota(21), 0, null);
+  producer.start();
+  await producer.whenIdle;
+  t.equal(producer.published, 21);
+  t.equal(Buffer.concat(connection.written).length, 21 * MESSAGE.length);
+  await producer.finish();
+  t.ok(connection.isChannelClosed);
+});
+
+t.test('a producer writes nothing while the socket holds its last block', async (t) => {
+  const connection = new RecordingConnection();
+  connection.isWritable = false;
+  const producer = new Producer(connection, block, new Quota(0), 0, null);
+  producer.start();
+  await new Promise(setImmediate);
+  t.equal(connection.written.length, 1);
+  connection.becomeWritable();
+  t.ok(connection.written.length > 1);
+  await producer.finish();
+});
+
+t.test('a producer keeps to its window, and is idle when the last confirm has come', async (t) => {
+  const connection = new RecordingConnection();
+  const window = new ConfirmWindow(3, createLatencyHistogram());
+  const producer = new Producer(connection, block, new Quota(5), 0, window);
+  producer.start();
+  t.equal(producer.published, 3);
+  confirm(connection, 2);
+  t.equal(producer.published, 5);
+  let isIdle = false;
+  const idle = producer.whenIdle.then(() => {
+    isIdle = true;
+  });
+  await new Promise(setImmediate);
+  t.notOk(isIdle, 'three are unconfirmed');
+  confirm(connection, 5);
+  await idle;
+  t.equal(window.confirmed, 5);
+});
+
+t.test('a producer with a rate publishes no more than is due', async (t) => {
+  const connection = new RecordingConnection();
+  const producer = new Producer(connection, block, new Quota(4), 1000, null);
+  const startedMs = performance.now();
+  producer.start();
+  await producer.whenIdle;
+  t.ok(performance.now() - startedMs >= 4, 'four at a message per millisecond');
+});
