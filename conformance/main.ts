@@ -1,0 +1,122 @@
+/**
+ * `npm run conformance`: starts a broker, runs every scenario against it in tap, prints what differs.
+ *
+ *     -- [--target firnmq|rabbitmq] [--url amqp://...] [FILTER ...]
+ *
+ * With a URL nothing is started. A filter is a part of a file's path, such as `queue/declare`.
+ * The last line is `N passed, N failed`; the exit code is 0 only when nothing failed.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startFirnmq } from './firnmq.ts';
+import { startRabbitmq } from './rabbitmq.ts';
+import { brokerAt, type RunningBroker } from './running-broker.ts';
+import { summarize } from './summary.ts';
+import { toVariables } from './support/environment.ts';
+import { type Outcome, readOutcomes } from './support/outcome.ts';
+import { isTargetName, TARGET_NAMES, type TargetName } from './targets.ts';
+
+/** Where this runs from: `dist/conformance`. */
+const COMPILED = import.meta.dirname;
+const ROOT = join(COMPILED, '..', '..');
+/** Scenario processes at a time, as there are cores on the smallest machine. */
+const JOBS = 2;
+
+/** What the command line asks for. */
+interface Request {
+  readonly target: TargetName;
+  /** A broker that runs already; null: one is started. */
+  readonly url: string | null;
+  readonly files: readonly string[];
+}
+
+/** @throws Error that says what is wrong with the command line */
+function readCommandLine(): Request {
+  const { values, positionals } = parseArgs({
+    options: { url: { type: 'string' }, target: { type: 'string', default: 'firnmq' } },
+    allowPositionals: true,
+  });
+  const { target, url } = values;
+  if (!isTargetName(target)) {
+    throw new Error(`unknown target '${target}': there are ${TARGET_NAMES.join(', ')}`);
+  }
+  const files = scenarioFiles(positionals);
+  if (files.length === 0) throw new Error(`no scenario file matches ${positionals.join(', ')}`);
+  return { target, url: url ?? null, files };
+}
+
+/** Compiled scenario files whose source is still there, as paths from the root of the repository. */
+function scenarioFiles(filters: readonly string[]): string[] {
+  return readdirSync(COMPILED, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.scenario.js'))
+    .filter((path) => existsSync(join(ROOT, 'conformance', path.replace(/\.js$/, '.ts'))))
+    .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
+    .map((path) => join('dist', 'conformance', path))
+    .sort();
+}
+
+function startBroker({ target, url }: Request): Promise<RunningBroker> {
+  if (url !== null) return Promise.resolve(brokerAt(url));
+  return target === 'firnmq' ? startFirnmq() : startRabbitmq();
+}
+
+/** Runs the files in tap; resolves with its exit code. */
+function runTap(
+  files: readonly string[],
+  variables: Record<string, string>,
+): Promise<number | null> {
+  const tap = createRequire(import.meta.url).resolve('tap/package.json');
+  const program = join(dirname(tap), 'dist', 'esm', 'run.mjs');
+  const args = [program, '--disable-coverage', '--reporter=min', `--jobs=${JOBS}`, ...files];
+  const environment = { ...process.env, ...variables };
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { cwd: ROOT, env: environment, stdio: 'inherit' });
+    child.once('error', reject);
+    child.once('exit', resolve);
+  });
+}
+
+/** Runs the scenarios against a broker that is up; answers with what happened outside of them, too. */
+async function runScenarios(
+  request: Request,
+  broker: RunningBroker,
+): Promise<{ outcomes: Outcome[]; troubles: string[] }> {
+  const directory = mkdtempSync(join(tmpdir(), 'firnmq-conformance-'));
+  const outcomeFile = join(directory, 'outcomes');
+  writeFileSync(outcomeFile, '');
+  const { url, hasUsers } = broker;
+  const exitCode = await runTap(
+    request.files,
+    toVariables({ url, hasUsers, target: request.target, outcomeFile }),
+  );
+  const outcomes = readOutcomes(outcomeFile);
+  rmSync(directory, { recursive: true });
+  const explained = outcomes.some(({ result }) => result === 'failed');
+  const troubles = exitCode === 0 || explained ? [] : [`tap ended with code ${exitCode}`];
+  return { outcomes, troubles };
+}
+
+async function main(): Promise<number> {
+  const request = readCommandLine();
+  // Whoever starts a broker ends it when this process exits; a signal must be such an exit.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+  const broker = await startBroker(request);
+  console.log(`${request.target} at ${broker.url} (${broker.description})`);
+  const { outcomes, troubles } = await runScenarios(request, broker);
+  const complaint = await broker.stop();
+  if (complaint !== null) troubles.push(complaint);
+  const summary = summarize(request.target, outcomes, troubles);
+  console.log(summary.text);
+  return summary.failed === 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+}

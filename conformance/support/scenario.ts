@@ -1,0 +1,96 @@
+/**
+ * The frame of every scenario: title, rule id, outcome, stated differences.
+ *
+ *     scenario('an empty queue answers get-empty [basic.get/empty]', async (t, broker) => { ... });
+ *
+ * A file that is not started by main.ts knows no broker and reports nothing but a skip.
+ */
+import tap, { type Test } from 'tap';
+import type { Difference, TargetName } from '../targets.ts';
+import { Broker } from './broker.ts';
+import { type Environment, readEnvironment } from './environment.ts';
+import { appendOutcome } from './outcome.ts';
+
+export type ScenarioBody = (t: Test, broker: Broker) => Promise<void>;
+
+/** A difference with the body that shows what the target does instead; null: skipped there. */
+export interface StatedDifference extends Difference {
+  readonly instead: ScenarioBody | null;
+}
+
+export interface ScenarioOptions {
+  readonly differences?: Partial<Record<TargetName, StatedDifference>>;
+  /** The scenario needs the users of users.ts. */
+  readonly needsUsers?: boolean;
+}
+
+const RULE_AT_END = / \[([a-z-]+\.[a-z-]+\/[a-z0-9-]+)\]$/;
+const environment: Environment | null = readEnvironment(process.env);
+if (environment === null) tap.plan(0, 'no broker is named: use npm run conformance');
+
+/**
+ * Registers a scenario.
+ *
+ * @param title a sentence of behaviour that ends with its rule id: `... [queue.declare/passive-missing]`
+ */
+export function scenario(title: string, body: ScenarioBody): void;
+export function scenario(title: string, options: ScenarioOptions, body: ScenarioBody): void;
+export function scenario(
+  title: string,
+  optionsOrBody: ScenarioOptions | ScenarioBody,
+  bodyOrNone?: ScenarioBody,
+): void {
+  const rule = RULE_AT_END.exec(title)?.[1];
+  if (rule === undefined) throw new Error(`no rule id at the end of '${title}'`);
+  if (environment === null) return;
+  const body = typeof optionsOrBody === 'function' ? optionsOrBody : bodyOrNone;
+  const options = typeof optionsOrBody === 'function' ? {} : optionsOrBody;
+  if (body === undefined) throw new Error(`no body for '${title}'`);
+  run(environment, { title, rule, options, body });
+}
+
+/** What `target` does instead, why it is not what we expect, and the body that shows it. */
+export function differs(
+  target: TargetName,
+  fact: string,
+  reason: string,
+  instead: ScenarioBody | null,
+): ScenarioOptions {
+  return { differences: { [target]: { fact, reason, instead } } };
+}
+
+interface Scenario {
+  readonly title: string;
+  readonly rule: string;
+  readonly options: ScenarioOptions;
+  readonly body: ScenarioBody;
+}
+
+function run(known: Environment, { title, rule, options, body }: Scenario): void {
+  const stated = options.differences?.[known.target] ?? null;
+  const difference = stated === null ? null : { fact: stated.fact, reason: stated.reason };
+  const record = (result: 'passed' | 'failed' | 'skipped', skipReason: string): void =>
+    appendOutcome(known.outcomeFile, { rule, title, result, skipReason, difference });
+  const chosen = stated === null ? body : stated.instead;
+  const skipReason = skipReasonOf(known, options, chosen);
+  if (chosen === null || skipReason !== '') {
+    void tap.test(title, { skip: skipReason }, () => undefined);
+    record('skipped', skipReason);
+    return;
+  }
+  void tap.test(title, async (t) => {
+    // Registered first, so it runs last: a teardown that fails counts against the scenario.
+    t.teardown(() => record(t.passing() ? 'passed' : 'failed', ''));
+    await chosen(t, new Broker(t, known));
+  });
+}
+
+function skipReasonOf(
+  known: Environment,
+  options: ScenarioOptions,
+  chosen: ScenarioBody | null,
+): string {
+  if (chosen === null) return 'differs as stated';
+  if (options.needsUsers === true && !known.hasUsers) return 'needs the users of the suite';
+  return '';
+}
