@@ -79,7 +79,8 @@ function renderTemplates(plan: Plan, runtime: string): ReadonlyMap<string, strin
   const files = new Map<string, string>();
   files.set('constants.ts', render('constants', plan));
   for (const owner of plan.classes) {
-    const title = `The methods of class ${owner.name}.`;
+    const isHot = owner.methods.some((method) => method.accessors.length > 0);
+    const title = `${isHot ? '@hot ' : ''}The methods of class ${owner.name}.`;
     files.set(`${owner.file}.ts`, render('class', { title, class: owner }));
     if (owner.properties === null) continue;
     const content = owner.properties;

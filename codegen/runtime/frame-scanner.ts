@@ -25,6 +25,7 @@ import { WireError } from './wire-error.ts';
 const TYPE_BODY = 3;
 const FRAME_END_OCTET = 0xce;
 const HEADER_BYTES = 7;
+const FRAME_OVERHEAD = 8;
 const REPLY_FRAME_ERROR = 501;
 
 /** Receives what the scanner finds. All buffers are borrowed. */
@@ -201,7 +202,9 @@ export class FrameScanner {
   }
 
   private tooLarge(type: number, size: number, at: number): WireError {
-    const text = `type ${type}, all octets = <<>>: {frame_too_large,${size},${this.maxPayloadSize}}`;
+    // The limit shown is that of the payload; 8 octets more are forgiven, as RabbitMQ does.
+    const limit = this.maxPayloadSize - FRAME_OVERHEAD;
+    const text = `type ${type}, all octets = <<>>: {frame_too_large,${size},${limit}}`;
     return new WireError(REPLY_FRAME_ERROR, text, at);
   }
 

@@ -12,6 +12,7 @@ import {
   BASIC_PUBLISH_IMMEDIATE_BIT,
   BASIC_PUBLISH_MANDATORY_BIT,
   BasicPropertiesView,
+  checkFieldTable,
   encodeBasicAck,
   encodeBasicCancel,
   FRAME_ERROR,
@@ -155,9 +156,12 @@ export class Channel implements DeliverySink, DurabilityWaiter {
   private checkProperties(): void {
     const { head, propertiesAt, propertiesSize } = this.content.parts;
     const end = propertiesAt + propertiesSize;
-    if (this.properties.reset(head.buf, propertiesAt, end).endAt() !== end) {
+    const view = this.properties.reset(head.buf, propertiesAt, end);
+    if (view.endAt() !== end) {
       throw new WireError(FRAME_ERROR, 'content header does not end with its properties', end);
     }
+    const headersAt = view.headersAt();
+    if (headersAt >= 0) checkFieldTable(head.buf, headersAt, end);
   }
 
   private markConfirms(): void {

@@ -24,6 +24,7 @@ import {
   CONNECTION_FORCED,
   CONNECTION_OPEN_ID,
   CONNECTION_START_OK_ID,
+  CONNECTION_TUNE_ID,
   CONNECTION_TUNE_OK_ID,
   type ConnectionOpen,
   type ConnectionStartOk,
@@ -289,6 +290,7 @@ export class Connection
         this.restAt = stopped;
       }
     } catch (error) {
+      this.lastMethodId = 0;
       this.fail(error, null);
     }
     const share = this.isAhead() ? PARSE_BYTES_PER_TURN_BEHIND : PARSE_BYTES_PER_TURN;
@@ -402,6 +404,8 @@ export class Connection
     start: number,
     end: number,
   ): void {
+    // Until a method is read, no method is to blame.
+    if (type !== FRAME_HEADER && type !== FRAME_BODY) this.lastMethodId = 0;
     try {
       if (this.phase === 'closing' || this.phase === 'closed')
         this.whileClosing(type, number, buf, start);
@@ -431,6 +435,7 @@ export class Connection
 
   private onChannel(channel: Channel, type: number, buf: Buffer, start: number, end: number): void {
     const { content } = channel;
+    if (content.phase !== 'method') this.lastMethodId = BASIC_PUBLISH_ID;
     if (content.phase === 'header') {
       if (type !== FRAME_HEADER) {
         throw unexpectedFrame(
@@ -448,6 +453,7 @@ export class Connection
       return;
     }
     if (type !== FRAME_METHOD) {
+      this.lastMethodId = 0;
       throw unexpectedFrame('expected method frame, got non method frame instead');
     }
     const methodId = this.readMethodId(buf, start, end);
@@ -489,6 +495,7 @@ export class Connection
     if (methodId === CHANNEL_CLOSE_OK_ID) return;
     if (methodId !== CHANNEL_OPEN_ID) throw channelError("expected 'channel.open'");
     if (this.channelMax !== 0 && this.channels.size >= this.channelMax) {
+      this.lastMethodId = 0;
       throw notAllowed(
         `number of channels opened (${this.channels.size}) has reached the negotiated channel_max (${this.channelMax})`,
       );
@@ -588,6 +595,8 @@ export class Connection
   }
 
   private tuned(m: ConnectionTuneOk): void {
+    // RabbitMQ blames the tune that it sent, not the answer.
+    this.lastMethodId = CONNECTION_TUNE_ID;
     requireTuneWithin(this.offer, m);
     this.frameMax = m.frameMax;
     this.channelMax = m.channelMax;

@@ -3,6 +3,7 @@
  * decisions; connection.ts sends and receives.
  */
 
+import { hostname } from 'node:os';
 import type { Credentials } from '../../generated/index.ts';
 import {
   type ConnectionTuneOk,
@@ -34,6 +35,7 @@ const CAPABILITIES = {
 export function serverProperties(version: string): FieldTable {
   return toFieldTable({
     capabilities: CAPABILITIES,
+    cluster_name: `firnmq@${hostname()}`,
     information: 'Licensed under the Apache License 2.0',
     platform: `Node.js ${process.version}`,
     product: 'FirnMQ',
@@ -82,13 +84,14 @@ export function requireTuneWithin(offer: TuneOffer, m: ConnectionTuneOk): void {
       `negotiated frame_max = ${m.frameMax} is lower than the minimum allowed value (${FRAME_MIN_SIZE})`,
     );
   }
-  requireNotAbove('frame_max', m.frameMax, offer.frameMax);
-  requireNotAbove('channel_max', m.channelMax, offer.channelMax);
+  requireNotAbove('frame_max', m.frameMax, offer.frameMax, '');
+  requireNotAbove('channel_max', m.channelMax, offer.channelMax, ' (no limit)');
 }
 
-function requireNotAbove(what: string, asked: number, offered: number): void {
+/** Zero asks for no limit; only of channel_max does RabbitMQ say so. */
+function requireNotAbove(what: string, asked: number, offered: number, noLimit: string): void {
   if (offered === 0 || (asked !== 0 && asked <= offered)) return;
-  const unlimited = asked === 0 ? ' (no limit)' : '';
+  const unlimited = asked === 0 ? noLimit : '';
   throw notAllowed(
     `negotiated ${what} = ${asked}${unlimited} is higher than the maximum allowed value (${offered})`,
   );
