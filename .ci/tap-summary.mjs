@@ -68,18 +68,18 @@ function diagnosisBehind(lines, at, indent) {
   return lines.slice(at + 1, end < 0 ? undefined : end + 1);
 }
 
-// What a diagnosis repeats at length: the call stack says where, the diff says what.
-const LEFT_OUT = ['at', 'source', 'args', 'externalID', 'jobId', 'stdio', 'cwd', 'command'];
+const TOLD_ELSEWHERE = ['at', 'args', 'externalID', 'jobId', 'stdio', 'cwd', 'command'];
 
-/** A diagnosis without what the failure's name and stack tell already. */
+/** A diagnosis without what the failure's name and stack tell; the source only where no diff tells more. */
 function readable(diagnosis, indent) {
+  const lines = diagnosis.slice(1, -1).map((line) => line.slice(indent.length));
+  const hasDiff = lines.some((line) => line.startsWith('  diff:'));
   let isLeftOut = false;
-  return diagnosis
-    .slice(1, -1)
-    .map((line) => line.slice(indent.length))
-    .filter((line) => {
-      const key = /^ {2}(\w+):/.exec(line)?.[1];
-      if (key !== undefined) isLeftOut = LEFT_OUT.includes(key);
-      return !isLeftOut;
-    });
+  return lines.filter((line) => {
+    const key = /^ {2}(\w+):/.exec(line)?.[1];
+    if (key !== undefined) {
+      isLeftOut = TOLD_ELSEWHERE.includes(key) || (hasDiff && key === 'source');
+    }
+    return !isLeftOut;
+  });
 }

@@ -344,7 +344,7 @@ export class Connection
       const methodId = area.view.getUint32(start);
       if (methodId === BASIC_PUBLISH_ID && channel.isReadyForMethod) {
         this.lastMethodId = methodId;
-        const next = locatePublish(area, start, end, limit, number, channel.content);
+        const next = locatePublish(area, start, end, limit, number, this.frameMax, channel.content);
         if (next > 0) {
           this.publish(channel);
           return next;

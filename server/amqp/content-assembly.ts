@@ -123,7 +123,7 @@ export function requireBodySize(size: number, max: number): void {
 
 /**
  * HOT per publish. Looks for the content of the basic.publish whose payload is `area[start..end)`: its header
- * and one body frame, right behind it and before `limit`. Fills in `into`, which then borrows from `area`.
+ * and one body frame, each of at most `payloadMax` octets, right behind it and before `limit`. Fills in `into`, which then borrows from `area`.
  *
  * @returns the offset behind the last frame, or -1 when the publish is not whole or not plain: it is then
  *   gathered frame by frame, which also finds what is wrong with it.
@@ -134,6 +134,7 @@ export function locatePublish(
   end: number,
   limit: number,
   channel: number,
+  payloadMax: number,
   into: ContentAssembly,
 ): number {
   const { buf, view } = area;
@@ -152,8 +153,10 @@ export function locatePublish(
   if (view.getUint16(header + 1) !== channel) return -1;
   if (view.getUint16(header + FRAME_HEADER_SIZE) !== BASIC_CLASS_ID) return -1;
   if (view.getUint32(header + FRAME_HEADER_SIZE + 4) !== 0) return -1;
+  if (headerEnd - header > payloadMax) return -1;
   const bodySize = view.getUint32(header + FRAME_HEADER_SIZE + 8);
   let next = headerEnd + 1;
+  if (bodySize > payloadMax) return -1;
   if (bodySize > 0) {
     const bodyEnd = next + FRAME_HEADER_SIZE + bodySize;
     if (bodyEnd >= limit || view.getUint8(next) !== FRAME_BODY) return -1;
