@@ -57,7 +57,8 @@ async function serve(
 /** What an operator can set right is told in a sentence; anything else with its stack. */
 function logFailure(logger: Logger, error: unknown): void {
   if (error instanceof AppError) {
-    const { code, message: reason } = error;
+    // instanceof leaves the code's type open.
+    const { code, message: reason }: AppError = error;
     logger.fatal({ event: 'server.fail', code, reason }, 'the server cannot run');
   } else {
     logger.fatal({ event: 'server.fail', err: error }, 'the server cannot run');

@@ -158,7 +158,7 @@ export class Connection
   private isPaused: boolean;
   /** Class and method id of the last method, for connection.close and channel.close. */
   private lastMethodId: number;
-  private confirming: Channel[];
+  private readonly confirming: Channel[];
 
   // Kept by the ticker, in monotonic milliseconds.
   private hasReceived: boolean;

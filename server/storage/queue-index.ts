@@ -80,7 +80,7 @@ export class QueueIndex {
   settledBytes: number;
   settleReason: number;
 
-  private chunks: IndexChunk[];
+  private readonly chunks: IndexChunk[];
   private cursorChunk: number;
   private cursorEntry: number;
   private settleChunk: number;
