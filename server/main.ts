@@ -6,7 +6,7 @@
  * at a second signal; 2 when the command line is wrong. What is not needed to find out that much is
  * imported afterwards.
  */
-import { AppError } from './base/app-error.ts';
+import { isAppError } from './base/app-error.ts';
 import { parseCommandLine } from './config/command-line.ts';
 import type { Config } from './config/config.ts';
 import { openLogOutput } from './telemetry/log-output.ts';
@@ -56,9 +56,8 @@ async function serve(
 
 /** What an operator can set right is told in a sentence; anything else with its stack. */
 function logFailure(logger: Logger, error: unknown): void {
-  if (error instanceof AppError) {
-    // instanceof leaves the code's type open.
-    const { code, message: reason }: AppError = error;
+  if (isAppError(error)) {
+    const { code, message: reason } = error;
     logger.fatal({ event: 'server.fail', code, reason }, 'the server cannot run');
   } else {
     logger.fatal({ event: 'server.fail', err: error }, 'the server cannot run');

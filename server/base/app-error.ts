@@ -11,3 +11,8 @@ export class AppError<Code extends string = string> extends Error {
     this.code = code;
   }
 }
+
+/** Whether something thrown is an expected failure. */
+export function isAppError(error: unknown): error is AppError {
+  return error instanceof AppError;
+}

@@ -6,7 +6,7 @@
  *     replay from f64, log end f64, part count u32
  *     part: queue f64, position f64, next sequence f64, redelivered up to f64, deliverable up to f64,
  *           bytes f64, run count u32, delivery count entries u32,
- *           runs: first sequence f64, count u32, positions f64 ...
+ *           runs: first sequence f64, count u32, positions f64 little-endian (-1: settled) ...
  *           entries: sequence f64, delivery count u32
  *     crc u32 over all before it
  *
@@ -53,19 +53,18 @@ export interface Checkpoint {
   readonly parts: readonly CheckpointPart[];
 }
 
-/** Encodes one queue as it is now; `position` is the end of the last closed batch. */
+/**
+ * Encodes one queue as it is now; `position` is the end of the last closed batch. The index is copied as it lies
+ * in memory, since ten million positions one by one would hold the loop for a second.
+ */
 export function encodePart(index: QueueIndex, position: number): Buffer {
-  const runs: { first: number; positions: number[] }[] = [];
-  index.forEachUnsettled((sequence, at) => {
-    const last = runs[runs.length - 1];
-    if (last !== undefined && last.first + last.positions.length === sequence)
-      last.positions.push(at);
-    else runs.push({ first: sequence, positions: [at] });
-  });
   const counts = index.deliveryCountEntries();
-  const positions = runs.reduce((sum, run) => sum + run.positions.length, 0);
-  const size =
-    PART_HEAD_SIZE + runs.length * RUN_HEAD_SIZE + 8 * positions + (counts.length / 2) * ENTRY_SIZE;
+  let runCount = 0;
+  let size = PART_HEAD_SIZE + (counts.length / 2) * ENTRY_SIZE;
+  index.forEachRun((_first, positions) => {
+    runCount++;
+    size += RUN_HEAD_SIZE + positions.byteLength;
+  });
   const buf = Buffer.allocUnsafe(size);
   buf.writeDoubleBE(index.number, 0);
   buf.writeDoubleBE(position, 8);
@@ -73,14 +72,14 @@ export function encodePart(index: QueueIndex, position: number): Buffer {
   buf.writeDoubleBE(index.redeliveredUpTo, 24);
   buf.writeDoubleBE(index.reservedUpTo, 32);
   buf.writeDoubleBE(index.readyBytes + index.unackedBytes, 40);
-  buf.writeUInt32BE(runs.length, 48);
+  buf.writeUInt32BE(runCount, 48);
   buf.writeUInt32BE(counts.length / 2, 52);
   let p = PART_HEAD_SIZE;
-  for (const run of runs) {
-    p = buf.writeDoubleBE(run.first, p);
-    p = buf.writeUInt32BE(run.positions.length, p);
-    for (const at of run.positions) p = buf.writeDoubleBE(at, p);
-  }
+  index.forEachRun((first, positions) => {
+    p = buf.writeDoubleBE(first, p);
+    p = buf.writeUInt32BE(positions.length, p);
+    p += Buffer.from(positions.buffer, positions.byteOffset, positions.byteLength).copy(buf, p);
+  });
   for (let i = 0; i < counts.length; i += 2) {
     p = buf.writeDoubleBE(counts[i]!, p);
     p = buf.writeUInt32BE(counts[i + 1]!, p);
@@ -139,7 +138,10 @@ function decodePart(buf: Buffer, at: number): { part: CheckpointPart; end: numbe
     const first = buf.readDoubleBE(p);
     const count = buf.readUInt32BE(p + 8);
     p += RUN_HEAD_SIZE;
-    for (let i = 0; i < count; i++, p += 8) index.restore(first + i, buf.readDoubleBE(p));
+    for (let i = 0; i < count; i++, p += 8) {
+      const at = buf.readDoubleLE(p);
+      if (at >= 0) index.restore(first + i, at);
+    }
   }
   for (let i = 0; i < entryCount; i++, p += ENTRY_SIZE) {
     index.restoreDeliveryCount(buf.readDoubleBE(p), buf.readUInt32BE(p + 8));

@@ -237,6 +237,16 @@ export class QueueIndex {
     }
   }
 
+  /**
+   * The index as it lies in memory, for a checkpoint: runs of consecutive sequence numbers, each with the
+   * positions from its first one on, -1 where settled. `positions` is borrowed.
+   */
+  forEachRun(visit: (first: number, positions: Float64Array) => void): void {
+    for (const chunk of this.chunks) {
+      if (chunk.live > 0) visit(chunk.first, chunk.positions.subarray(0, chunk.count));
+    }
+  }
+
   /** Ranges (first, last in turn) of all that is not settled. */
   unsettledRanges(): number[] {
     const ranges: number[] = [];
