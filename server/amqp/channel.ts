@@ -20,7 +20,7 @@ import {
   sizeOfBasicCancel,
   WireError,
 } from '../../generated/index.ts';
-import type { ByteArea } from '../base/byte-area.ts';
+import { ByteArea } from '../base/byte-area.ts';
 import { Consumer, type ConsumerOptions } from '../broker/consumer.ts';
 import type { Actor, DeliverySink } from '../broker/ports.ts';
 import { PUBLISH_OUTCOMES, Publisher } from '../broker/publish.ts';
@@ -36,6 +36,9 @@ import type { Output } from './output.ts';
 import { notImplemented, preconditionFailed } from './protocol-error.ts';
 import { writeReturn } from './return-writer.ts';
 import { UnackedList } from './unacked-list.ts';
+
+const GETTER: ConsumerOptions = { tag: '', noAck: false, exclusive: false, prefetchCount: 0 };
+const NO_PREFIX = new ByteArea(Buffer.alloc(0));
 
 /** What a channel needs of its connection. */
 export interface ChannelConnection {
@@ -87,7 +90,6 @@ export class Channel implements DeliverySink, DurabilityWaiter {
   private readonly frameMax: number;
   private readonly publisher: Publisher;
   private readonly properties: BasicPropertiesView;
-  private readonly getters: Map<Queue, Consumer>;
   private deliveryTag: number;
   private readonly replies: PendingReply[];
 
@@ -109,7 +111,6 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     this.frameMax = connection.frameMax;
     this.publisher = new Publisher(connection.vhost, connection.actor);
     this.properties = new BasicPropertiesView();
-    this.getters = new Map();
     this.deliveryTag = 0;
     this.replies = [];
   }
@@ -279,15 +280,12 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     queue.addConsumer(consumer);
   }
 
-  /** The pseudo-consumer that unacked messages of basic.get belong to. */
-  getterOf(queue: Queue): Consumer {
-    let getter = this.getters.get(queue);
-    if (getter === undefined) {
-      const options = { tag: '', noAck: false, exclusive: false, prefetchCount: 0 };
-      getter = new Consumer(queue, this, options, createDeliverPrefix(this.number, ''));
-      this.getters.set(queue, getter);
-    }
-    return getter;
+  /** Keeps a message of basic.get as unacked, under a consumer that stands for this one get. */
+  keepUnacked(queue: Queue, tag: number, sequence: number, position: number, size: number): void {
+    const getter = new Consumer(queue, this, GETTER, NO_PREFIX);
+    getter.active = false;
+    getter.unackedCount = 1;
+    this.unacked.push(tag, getter, sequence, position, size);
   }
 
   consumerCancelled(consumer: Consumer): void {

@@ -151,9 +151,6 @@ export class Connection
   private readonly exclusiveQueues: Set<Queue>;
   /** The chunk being scanned; publishes borrow from it. */
   private area: ByteArea;
-  /** The rest of a chunk that a turn's share did not reach, and where it begins. */
-  private rest: ByteArea | null;
-  private restAt: number;
   private bytesThisTurn: number;
   private isPaused: boolean;
   /** Class and method id of the last method, for connection.close and channel.close. */
@@ -197,8 +194,6 @@ export class Connection
     this.lastChannel = null;
     this.exclusiveQueues = new Set();
     this.area = new ByteArea(this.headerBytes);
-    this.rest = null;
-    this.restAt = 0;
     this.bytesThisTurn = 0;
     this.isPaused = false;
     this.lastMethodId = 0;
@@ -213,7 +208,6 @@ export class Connection
     socket.on('error', (err) => {
       this.logger.debug({ event: 'connection.error', err }, 'the socket fails');
     });
-    socket.on('end', () => socket.destroy());
     socket.on('close', () => this.socketClosed());
   }
 
@@ -237,17 +231,10 @@ export class Connection
     this.hasReceived = true;
     if (this.phase === 'header') {
       const rest = this.readHeader(chunk);
-      if (rest !== null && rest.length > 0) this.scan(new ByteArea(rest), 0);
+      if (rest !== null && rest.length > 0) this.scan(new ByteArea(rest));
       return;
     }
-    if (this.rest === null) {
-      this.scan(new ByteArea(chunk), 0);
-      return;
-    }
-    // Paused, but the stream had this one on the way.
-    const { area, at } = { area: this.rest, at: this.restAt };
-    this.rest = new ByteArea(Buffer.concat([area.buf.subarray(at), chunk]));
-    this.restAt = 0;
+    this.scan(new ByteArea(chunk));
   }
 
   /** Takes the first 8 bytes; what lies behind them when they are right, null otherwise. */
@@ -278,24 +265,20 @@ export class Connection
     return bytes.subarray(PROTOCOL_HEADER.length);
   }
 
-  /** HOT per chunk. Scans until the end, or until the turn's share is used up. */
-  private scan(area: ByteArea, at: number): void {
+  /** HOT per chunk. Carries out what it holds; past the turn's share the socket is paused. */
+  private scan(area: ByteArea): void {
     this.area = area;
-    const { length } = area.buf;
     try {
-      const stopped = this.scanner.scan(area.buf, at, length);
-      this.bytesThisTurn += stopped - at;
-      if (stopped < length && this.phase !== 'closed') {
-        this.rest = area;
-        this.restAt = stopped;
-      }
+      this.scanner.scan(area.buf, 0, area.buf.length);
     } catch (error) {
       this.lastMethodId = 0;
       this.fail(error, null);
     }
+    this.bytesThisTurn += area.buf.length;
     const share = this.isAhead() ? PARSE_BYTES_PER_TURN_BEHIND : PARSE_BYTES_PER_TURN;
-    if (this.bytesThisTurn >= share || this.rest !== null) this.pause();
-    else if (this.output.pendingBytes > PENDING_OUTPUT_MAX) this.pause();
+    if (this.bytesThisTurn >= share || this.output.pendingBytes > PENDING_OUTPUT_MAX) {
+      this.pause();
+    }
   }
 
   /** Whether the last publish went to a queue that cannot keep up though its consumers could. */
@@ -319,12 +302,6 @@ export class Connection
       // outputDrained comes back to this.
       this.isPaused = true;
       return;
-    }
-    const { rest } = this;
-    if (rest !== null) {
-      this.rest = null;
-      this.scan(rest, this.restAt);
-      if (this.isPaused) return;
     }
     this.socket.resume();
   }
@@ -373,6 +350,7 @@ export class Connection
       if (left === 0) this.handleFrame(FRAME_BODY, number, channel, buf, start, end);
       return;
     }
+    this.lastMethodId = BASIC_PUBLISH_ID;
     try {
       this.takeBody(channel, buf, start, end, left === 0);
     } catch (error) {
@@ -746,7 +724,6 @@ export class Connection
     if (this.phase === 'closed') return;
     const wasRunning = this.phase === 'running';
     this.phase = 'closed';
-    this.rest = null;
     this.release();
     this.output.flush();
     if (wasRunning) {

@@ -70,7 +70,6 @@ const BROKER_REPLY_CODES: Readonly<Record<BrokerErrorCode, number>> = {
   NOT_FOUND,
   RESOURCE_LOCKED,
   PRECONDITION_FAILED,
-  STORAGE_FAILED: INTERNAL_ERROR,
 };
 
 /** Any error as AMQP answers it; what nobody foresaw is an internal error of the connection. */

@@ -9,8 +9,7 @@ export type BrokerErrorCode =
   | 'ACCESS_REFUSED'
   | 'NOT_FOUND'
   | 'RESOURCE_LOCKED'
-  | 'PRECONDITION_FAILED'
-  | 'STORAGE_FAILED';
+  | 'PRECONDITION_FAILED';
 
 /** A request that the broker refuses. */
 export class BrokerError extends AppError<BrokerErrorCode> {}

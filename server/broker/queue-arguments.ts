@@ -6,6 +6,7 @@
  * RabbitMQ.
  */
 import type { FieldTable, FieldValue } from '../../generated/index.ts';
+import { fieldTablesEqual } from '../routing/field-tables-equal.ts';
 import { fieldTypeName, fieldValueTerm } from '../routing/field-value-text.ts';
 
 /** What is wrong with a value, as RabbitMQ prints it, or null. */
@@ -79,6 +80,10 @@ function effective(args: FieldTable, name: string): FieldValue | undefined {
   return name === 'x-queue-type' && value?.value === 'classic' ? undefined : value;
 }
 
+function areEqual(a: FieldValue, b: FieldValue): boolean {
+  return fieldTablesEqual(new Map([['', a]]), new Map([['', b]]));
+}
+
 /** The first known argument in which the declarations differ; numbers compare by value. */
 export function findArgumentDifference(
   received: FieldTable,
@@ -88,7 +93,7 @@ export function findArgumentDifference(
     const a = effective(received, name);
     const b = effective(current, name);
     if (a === undefined && b === undefined) continue;
-    if (a !== undefined && b !== undefined && a.value === b.value) continue;
+    if (a !== undefined && b !== undefined && areEqual(a, b)) continue;
     return { name, received: describe(a), current: describe(b) };
   }
   return null;

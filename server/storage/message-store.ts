@@ -155,9 +155,9 @@ export class MessageStore {
 
   /** The queue is gone: nothing of it is needed any more. Its delete is a definition of its own. */
   dropIndex(index: QueueIndex): void {
-    index.dropped = true;
     index.settledRanges.length = 0;
     index.forEachUnsettled((_sequence, position) => this.release(position));
+    index.clear();
   }
 
   /** HOT per message and queue. Gives up one reference to a record. */

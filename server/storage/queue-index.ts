@@ -257,6 +257,16 @@ export class QueueIndex {
     return ranges;
   }
 
+  /** The queue is gone: lets go of all memory. */
+  clear(): void {
+    this.dropped = true;
+    this.readyCount = 0;
+    this.readyBytes = 0;
+    this.chunks.length = 0;
+    this.requeued = null;
+    this.deliveryCounts = null;
+  }
+
   /** How often the message was delivered and came back. */
   deliveryCount(sequence: number): number {
     return this.deliveryCounts?.get(sequence) ?? 0;

@@ -2,14 +2,15 @@
  * Blocks read back from segments, for messages that are no longer in the log's own memory.
  *
  * Reads run in the thread pool; nobody waits for them on the loop. A block is shared by all queues that come
- * to its positions while it is here, and goes when it is the longest unused of {@link BLOCKS_MAX}.
+ * to its positions while it is here, and goes when all take more than {@link BYTES_MAX} and it is the
+ * longest unused.
  */
 import type { MessageLog } from './log.ts';
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
 import type { StorageError } from './storage-error.ts';
 
-/** Blocks kept: 16 MiB when all are of ordinary size. */
-const BLOCKS_MAX = 16;
+/** Memory kept in blocks, in bytes; the newest stays however large it is. */
+const BYTES_MAX = 16 * 1024 * 1024;
 
 /** Called when a read has ended; the bytes are in the cache unless `error` says why not. */
 export type ReadListener = (error: StorageError | null) => void;
@@ -27,6 +28,7 @@ export class ReadCache {
   /** Least recently used first. */
   private readonly blocks: MemoryBlock[];
   private readonly underWay: ReadUnderWay[];
+  private bytes: number;
   private closed: boolean;
 
   constructor(log: MessageLog, pool: BlockPool) {
@@ -34,6 +36,7 @@ export class ReadCache {
     this.pool = pool;
     this.blocks = [];
     this.underWay = [];
+    this.bytes = 0;
     this.closed = false;
   }
 
@@ -76,12 +79,21 @@ export class ReadCache {
     this.blocks.length = 0;
   }
 
+  private evict(): void {
+    while (this.bytes > BYTES_MAX && this.blocks.length > 1) {
+      const oldest = this.blocks.shift()!;
+      this.bytes -= oldest.area.buf.length;
+      this.pool.release(oldest);
+    }
+  }
+
   private ended(read: ReadUnderWay, block: MemoryBlock, error: StorageError | null): void {
     this.underWay.splice(this.underWay.indexOf(read), 1);
     if (this.closed || error !== null) this.pool.release(block);
     else {
       this.blocks.push(block);
-      if (this.blocks.length > BLOCKS_MAX) this.pool.release(this.blocks.shift()!);
+      this.bytes += block.area.buf.length;
+      this.evict();
     }
     if (!this.closed) for (const listener of read.listeners) listener(error);
   }

@@ -186,9 +186,7 @@ function prepareGetOk(
   if (noAck) {
     queue.acknowledge(sequence, position, bodySize);
   } else {
-    const getter = channel.getterOf(queue);
-    getter.unackedCount++;
-    channel.unacked.push(tag, getter, sequence, position, bodySize);
+    channel.keepUnacked(queue, tag, sequence, position, bodySize);
   }
   return () => channel.connection.output.write(frames.buf);
 }
