@@ -68,8 +68,9 @@ module.exports = {
     ),
     wall(
       'black-box',
-      'The suite and the load generator know the broker from outside: by protocol, or as an embedder does.',
-      { path: '^(conformance|bench)/' },
+      'The suite and the load generator know the broker from outside: by protocol, or as an embedder does. ' +
+        'Only micro-benchmarks call its hot functions.',
+      { path: '^(conformance|bench)/', pathNot: '^bench/micro/' },
       { path: '^server/', pathNot: '^server/index\\.ts$' },
     ),
     wall(

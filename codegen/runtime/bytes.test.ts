@@ -78,6 +78,26 @@ t.test('a short string is a length octet and UTF-8, whatever its length and alph
   t.end();
 });
 
+t.test('short texts of any alphabet are written alike, in the loop and outside it', (t) => {
+  const buf = Buffer.alloc(100);
+  for (const text of [
+    '',
+    'queue',
+    'äöü',
+    'qäueue',
+    'a\u0080',
+    '日本',
+    '😀',
+    'x'.repeat(24),
+    'x'.repeat(25),
+  ]) {
+    const end = writeShortstr(buf, 0, text);
+    const octets = Buffer.from(text);
+    t.equal(buf.toString('hex', 0, end), Buffer.from([octets.length, ...octets]).toString('hex'));
+  }
+  t.end();
+});
+
 t.test('a short string of 255 octets fits, one of 256 is refused', (t) => {
   const buf = Buffer.alloc(300);
   t.equal(writeShortstr(buf, 0, 'x'.repeat(255)), 256);

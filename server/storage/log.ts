@@ -426,6 +426,8 @@ export class MessageLog {
     const deleted: number[] = [];
     for (const segment of this.segments.values()) {
       if (segment === this.segment || segment.live > 0) continue;
+      // Its gap header is still to be written.
+      if (segment === this.gapSegment && this.gapFrom >= 0) continue;
       if (positionAt(segment.number, segment.size) > position || this.unsynced.has(segment))
         continue;
       segment.delete();

@@ -1,0 +1,205 @@
+/** Replies leave in the order of their requests, whatever each of them waits for. */
+import t from 'tap';
+import {
+  basicCancel,
+  basicConsume,
+  basicGet,
+  channelClose,
+  channelOpen,
+  confirmSelect,
+  publish,
+  queueDeclare,
+  queueDelete,
+  queuePurge,
+} from '../testing/client-frames.ts';
+import { GatedFileSystem } from '../testing/gated-file-system.ts';
+import { RawClient } from '../testing/raw-client.ts';
+import { startAmqp } from '../testing/start-amqp.ts';
+import type { Teardown } from '../testing/temporary-directory.ts';
+
+/** A client with channels 1 and 2, over a file system whose syncs and reads the test lets go. */
+async function setUp(t: Teardown) {
+  const gated = new GatedFileSystem();
+  const server = await startAmqp(t, { fs: gated.fs });
+  t.teardown(() => {
+    gated.syncs.release();
+    gated.reads.release();
+  });
+  const client = await RawClient.open(t, server.port);
+  client.write(channelOpen(1), channelOpen(2));
+  await client.expect(1, 'channel.open-ok');
+  await client.expect(2, 'channel.open-ok');
+  return { gated, server, client };
+}
+
+const DURABLE = { queue: 'q', durable: true };
+
+t.test('a durable declare is answered once it is synced, and all behind it after it', async (t) => {
+  const { gated, client } = await setUp(t);
+  gated.syncs.hold();
+  client.write(
+    queueDeclare(1, DURABLE),
+    basicConsume(1, { queue: 'q', consumerTag: 'c', noAck: true }),
+    publish(1, 'q', 'first'),
+    queueDeclare(1, { queue: 'transient' }),
+    publish(1, 'transient', 'second'),
+    basicGet(1, 'transient', true),
+  );
+  await client.expectNothing(2);
+  gated.syncs.release();
+  t.equal((await client.expect(1, 'queue.declare-ok')).args.queue, 'q');
+  t.equal((await client.expect(1, 'basic.consume-ok')).args.consumerTag, 'c');
+  t.equal((await client.expect(1, 'queue.declare-ok')).args.queue, 'transient');
+  t.equal((await client.expect(1, 'basic.get-ok')).body.toString(), 'second');
+  t.match(await client.expectDeliveries(1, 1), [{ body: 'first' }]);
+});
+
+t.test('a second consumer with a tag that waits for its consume-ok is refused', async (t) => {
+  const { gated, server, client } = await setUp(t);
+  gated.syncs.hold();
+  client.write(
+    queueDeclare(1, DURABLE),
+    basicConsume(1, { queue: 'q', consumerTag: 'c' }),
+    basicConsume(1, { queue: 'q', consumerTag: 'c' }),
+  );
+  t.match((await client.expect(0, 'connection.close')).args, {
+    replyCode: 530,
+    replyText: "NOT_ALLOWED - attempt to reuse consumer tag 'c'",
+  });
+  t.same(server.vhost.queue('q').consumers, []);
+});
+
+t.test('a second consumer beside an exclusive one that waits is refused', async (t) => {
+  const { gated, server, client } = await setUp(t);
+  gated.syncs.hold();
+  client.write(
+    queueDeclare(1, DURABLE),
+    basicConsume(1, { queue: 'q', consumerTag: 'a', exclusive: true }),
+    basicConsume(2, { queue: 'q', consumerTag: 'b' }),
+  );
+  t.match((await client.expect(2, 'channel.close')).args, {
+    replyCode: 403,
+    replyText: "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use",
+  });
+  t.equal(server.vhost.queue('q').consumers.length, 1);
+});
+
+t.test('a queue deleted before its consume-ok left cancels the consumer after it', async (t) => {
+  const { gated, client } = await setUp(t);
+  gated.syncs.hold();
+  client.write(
+    queueDeclare(1, DURABLE),
+    basicConsume(1, { queue: 'q', consumerTag: 'c' }),
+    queueDelete(1, 'q'),
+  );
+  await client.expectNothing(2);
+  gated.syncs.release();
+  await client.expect(1, 'queue.declare-ok');
+  await client.expect(1, 'basic.consume-ok');
+  t.equal((await client.expect(1, 'basic.cancel')).args.consumerTag, 'c');
+  await client.expect(1, 'queue.delete-ok');
+});
+
+t.test('a cancel that waits behind its consume ends the consumer', async (t) => {
+  const { gated, server, client } = await setUp(t);
+  gated.syncs.hold();
+  client.write(
+    queueDeclare(1, DURABLE),
+    basicConsume(1, { queue: 'q', consumerTag: 'c' }),
+    basicCancel(1, 'c'),
+  );
+  await client.expectNothing(2);
+  gated.syncs.release();
+  await client.expect(1, 'queue.declare-ok');
+  await client.expect(1, 'basic.consume-ok');
+  await client.expect(1, 'basic.cancel-ok');
+  t.same(server.vhost.queue('q').consumers, []);
+});
+
+t.test('a purge that drops durable messages is answered once it is synced', async (t) => {
+  const { gated, client } = await setUp(t);
+  client.write(confirmSelect(1), queueDeclare(1, DURABLE), publish(1, 'q', 'gone'));
+  await client.expect(1, 'confirm.select-ok');
+  await client.expect(1, 'queue.declare-ok');
+  await client.expect(1, 'basic.ack');
+  gated.syncs.hold();
+  client.write(queuePurge(1, 'q'), basicGet(1, 'q'));
+  await client.expectNothing(2);
+  gated.syncs.release();
+  t.equal((await client.expect(1, 'queue.purge-ok')).args.messageCount, 1);
+  await client.expect(1, 'basic.get-empty');
+});
+
+t.test('a channel that closes while replies wait sends its close-ok last', async (t) => {
+  const { gated, client } = await setUp(t);
+  gated.syncs.hold();
+  client.write(queueDeclare(1, DURABLE), channelClose(1));
+  await client.expectNothing(2);
+  gated.syncs.release();
+  await client.expect(1, 'queue.declare-ok');
+  await client.expect(1, 'channel.close-ok');
+  client.write(channelOpen(1));
+  await client.expect(1, 'channel.open-ok');
+});
+
+t.test('confirms of a channel do not overtake the select-ok that waits', async (t) => {
+  const { gated, client } = await setUp(t);
+  gated.syncs.hold();
+  client.write(queueDeclare(1, DURABLE), confirmSelect(1), publish(1, 'nowhere', 'dropped'));
+  await client.expectNothing(2);
+  gated.syncs.release();
+  await client.expect(1, 'queue.declare-ok');
+  await client.expect(1, 'confirm.select-ok');
+  t.match((await client.expect(1, 'basic.ack')).args, { deliveryTag: 1, multiple: false });
+});
+
+t.test('a get whose record must be read from disk keeps later replies waiting', async (t) => {
+  const gated = new GatedFileSystem();
+  const first = await startAmqp(t, { fs: gated.fs });
+  const before = await RawClient.open(t, first.port);
+  before.write(channelOpen(1), confirmSelect(1), queueDeclare(1, DURABLE));
+  before.write(publish(1, 'q', 'one'), publish(1, 'q', 'two'));
+  for (const name of ['channel.open-ok', 'confirm.select-ok', 'queue.declare-ok'] as const) {
+    await before.expect(1, name);
+  }
+  while ((await before.expect(1, 'basic.ack')).args.deliveryTag < 2);
+  await first.stop();
+
+  const second = await startAmqp(t, { fs: gated.fs, config: { dataDir: first.dataDir } });
+  const client = await RawClient.open(t, second.port);
+  gated.reads.hold();
+  t.teardown(() => gated.reads.release());
+  client.write(channelOpen(1), channelOpen(2));
+  await client.expect(1, 'channel.open-ok');
+  await client.expect(2, 'channel.open-ok');
+  client.write(basicGet(1, 'q'), queueDeclare(1, { queue: 'other' }), basicGet(1, 'q'));
+  await client.expectNothing(2);
+  gated.reads.release();
+  t.match(await client.expect(1, 'basic.get-ok'), { args: { deliveryTag: 1 }, body: 'one' });
+  t.equal((await client.expect(1, 'queue.declare-ok')).args.queue, 'other');
+  t.match(await client.expect(1, 'basic.get-ok'), { args: { deliveryTag: 2 }, body: 'two' });
+});
+
+t.test('a message read for a get on a channel that has closed since goes back', async (t) => {
+  const gated = new GatedFileSystem();
+  const first = await startAmqp(t, { fs: gated.fs });
+  const before = await RawClient.open(t, first.port);
+  before.write(channelOpen(1), confirmSelect(1), queueDeclare(1, DURABLE), publish(1, 'q', 'one'));
+  for (let i = 0; i < 3; i++) await before.next();
+  await before.expect(1, 'basic.ack');
+  await first.stop();
+
+  const second = await startAmqp(t, { fs: gated.fs, config: { dataDir: first.dataDir } });
+  gated.reads.hold();
+  t.teardown(() => gated.reads.release());
+  const lost = await RawClient.open(t, second.port);
+  lost.write(channelOpen(1), basicGet(1, 'q'));
+  await lost.expect(1, 'channel.open-ok');
+  lost.write(queueDeclare(1, { queue: 'missing', passive: true }));
+  await lost.expect(1, 'channel.close');
+  gated.reads.release();
+  const client = await RawClient.open(t, second.port);
+  client.write(channelOpen(1), basicGet(1, 'q'));
+  await client.expect(1, 'channel.open-ok');
+  t.match(await client.expect(1, 'basic.get-ok'), { body: 'one' });
+});

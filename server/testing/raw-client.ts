@@ -1,0 +1,243 @@
+/**
+ * A client that says exactly what a test tells it and hears everything in the order in which it comes.
+ *
+ * Sending never waits. A content-bearing method is heard once its body is complete. A wait for what does not
+ * come ends with the test's own time limit, and an answer that is another one than expected at once.
+ */
+import { connect, type Socket } from 'node:net';
+import {
+  type AnyMethod,
+  ByteReader,
+  contentHeaderBodySize,
+  decodeMethod,
+  FRAME_HEADER,
+  FRAME_HEARTBEAT,
+  FRAME_METHOD,
+  FrameScanner,
+  type FrameSink,
+  PROTOCOL_HEADER,
+} from '../../generated/index.ts';
+import { channelFlow, connectionOpen, connectionStartOk, connectionTuneOk } from './client-frames.ts';
+import type { Teardown } from './temporary-directory.ts';
+
+type MethodName = AnyMethod['name'];
+type ArgumentsOf<N extends MethodName> = Extract<AnyMethod, { name: N }>['args'];
+
+/** One method, with its content where it has one. */
+export interface Heard<N extends MethodName = MethodName> {
+  readonly channel: number;
+  readonly name: N;
+  readonly args: ArgumentsOf<N>;
+  /** Property flags and values; empty where there is no content. */
+  readonly properties: Buffer;
+  readonly body: Buffer;
+}
+
+/** A delivery in short: its body, tag and flag. */
+export interface HeardDelivery {
+  readonly body: string;
+  readonly tag: number;
+  readonly redelivered: boolean;
+}
+
+/** What a client negotiates. */
+export interface RawClientOptions {
+  readonly frameMax?: number;
+  readonly heartbeat?: number;
+  readonly host?: string;
+}
+
+const NOTHING = Buffer.alloc(0);
+const CONTENT_METHODS: readonly MethodName[] = ['basic.deliver', 'basic.return', 'basic.get-ok'];
+/** Payloads of tests may be larger than what was negotiated. */
+const PAYLOAD_MAX = 2 ** 28;
+
+/** A method whose content is on its way. */
+interface Incomplete {
+  readonly method: AnyMethod;
+  properties: Buffer;
+  readonly pieces: Buffer[];
+  left: number;
+}
+
+/** A connection of a test. */
+export class RawClient implements FrameSink {
+  /** Resolves when the socket is closed. */
+  readonly closed: Promise<void>;
+  /** Body octets heard so far, complete or not. */
+  bodyBytes = 0;
+  heartbeatCount = 0;
+  private readonly socket: Socket;
+  private readonly scanner: FrameScanner;
+  private readonly heard: Heard[] = [];
+  private readonly incomplete: Map<number, Incomplete> = new Map();
+  private listeners: (() => void)[] = [];
+  private isClosed = false;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    this.scanner = new FrameScanner(this, PAYLOAD_MAX);
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.isClosed = true;
+        this.wake();
+        resolve();
+      });
+    });
+    socket.on('error', () => undefined); // a reset is an end, too
+    socket.on('data', (chunk: Buffer) => {
+      this.scanner.scan(chunk, 0, chunk.length);
+      this.wake();
+    });
+  }
+
+  /** Opens the socket; nothing is sent. It is gone with the test. */
+  static connect(t: Teardown, port: number, host = '127.0.0.1'): Promise<RawClient> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host, port, noDelay: true });
+      t.teardown(() => socket.destroy());
+      socket.once('error', reject);
+      socket.once('connect', () => resolve(new RawClient(socket)));
+    });
+  }
+
+  /** Opens a connection to the vhost `/`. */
+  static async open(t: Teardown, port: number, options: RawClientOptions = {}): Promise<RawClient> {
+    const { host, ...tune } = options;
+    const client = await RawClient.connect(t, port, host);
+    client.write(PROTOCOL_HEADER);
+    await client.expect(0, 'connection.start');
+    client.write(connectionStartOk());
+    await client.expect(0, 'connection.tune');
+    client.write(connectionTuneOk(tune), connectionOpen());
+    await client.expect(0, 'connection.open-ok');
+    return client;
+  }
+
+  /** Sends frames side by side, with one write. */
+  write(...frames: readonly Buffer[]): void {
+    this.socket.write(Buffer.concat(frames));
+  }
+
+  /** Sends bytes and resolves when the kernel has taken them. */
+  writeAll(bytes: Buffer): Promise<void> {
+    return new Promise((resolve) => this.socket.write(bytes, () => resolve()));
+  }
+
+  /** Bytes that the server does not take. */
+  get unsentBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  /** Stops reading: the kernel's buffers fill up. */
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  /** Ends the socket as a client does that crashes. */
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  /** The next method that arrives. */
+  async next(): Promise<Heard> {
+    for (;;) {
+      const first = this.heard.shift();
+      if (first !== undefined) return first;
+      if (this.isClosed) throw new Error('the server closed the socket');
+      await new Promise<void>((resolve) => this.listeners.push(resolve));
+    }
+  }
+
+  /** The next method, which must be this one. */
+  async expect<N extends MethodName>(channel: number, name: N): Promise<Heard<N>> {
+    const next = await this.next();
+    if (next.channel !== channel || next.name !== name) {
+      const { name: other, channel: on, args } = next;
+      throw new Error(
+        `expected ${name} on channel ${channel}, got ${other} on ${on}: ${JSON.stringify(args)}`,
+      );
+    }
+    return { ...next, name, args: next.args as ArgumentsOf<N> }; // by its name
+  }
+
+  /** The next deliveries, which must come one after the other. */
+  async expectDeliveries(channel: number, count: number): Promise<HeardDelivery[]> {
+    const deliveries: HeardDelivery[] = [];
+    while (deliveries.length < count) {
+      const { args, body } = await this.expect(channel, 'basic.deliver');
+      const { deliveryTag: tag, redelivered } = args;
+      deliveries.push({ body: body.toString(), tag, redelivered });
+    }
+    return deliveries;
+  }
+
+  /**
+   * Asks something on a channel without waiting replies and gets the answer as the very next thing: all that
+   * was sent before has been carried out, and the server had nothing else to say.
+   */
+  async expectNothing(channel: number): Promise<void> {
+    this.write(channelFlow(channel));
+    await this.expect(channel, 'channel.flow-ok');
+  }
+
+  /** Everything that has arrived and was not taken. */
+  takeHeard(): Heard[] {
+    return this.heard.splice(0);
+  }
+
+  onFrame(type: number, channel: number, buf: Buffer, start: number, end: number): number {
+    if (type === FRAME_METHOD) this.methodFrame(channel, Buffer.from(buf.subarray(start, end)));
+    else if (type === FRAME_HEADER) this.headerFrame(channel, buf, start, end);
+    else if (type === FRAME_HEARTBEAT) this.heartbeatCount++;
+    else this.onBodyPiece(channel, buf, start, end);
+    return end + 1;
+  }
+
+  onBodyPiece(channel: number, buf: Buffer, start: number, end: number): void {
+    const message = this.incomplete.get(channel);
+    if (message === undefined) throw new Error(`a body on channel ${channel} without a method`);
+    message.pieces.push(Buffer.from(buf.subarray(start, end)));
+    message.left -= end - start;
+    this.bodyBytes += end - start;
+    if (message.left <= 0) this.complete(channel, message);
+  }
+
+  private methodFrame(channel: number, payload: Buffer): void {
+    const reader = new ByteReader(payload, 4, payload.length);
+    const method = decodeMethod(payload.readUInt32BE(0), reader);
+    if (method === null) throw new Error(`unknown method ${payload.readUInt32BE(0)}`);
+    if (CONTENT_METHODS.includes(method.name)) {
+      this.incomplete.set(channel, { method, properties: NOTHING, pieces: [], left: 0 });
+    } else {
+      this.hear(channel, method, NOTHING, NOTHING);
+    }
+  }
+
+  private headerFrame(channel: number, buf: Buffer, start: number, end: number): void {
+    const message = this.incomplete.get(channel);
+    if (message === undefined) throw new Error(`a header on channel ${channel} without a method`);
+    message.properties = Buffer.from(buf.subarray(start + 12, end));
+    message.left = contentHeaderBodySize(buf, start);
+    if (message.left === 0) this.complete(channel, message);
+  }
+
+  private complete(channel: number, { method, properties, pieces }: Incomplete): void {
+    this.incomplete.delete(channel);
+    this.hear(channel, method, properties, Buffer.concat(pieces));
+  }
+
+  private hear(channel: number, method: AnyMethod, properties: Buffer, body: Buffer): void {
+    this.heard.push({ channel, name: method.name, args: method.args, properties, body });
+  }
+
+  private wake(): void {
+    const { listeners } = this;
+    this.listeners = [];
+    for (const listener of listeners) listener();
+  }
+}
