@@ -2,7 +2,7 @@
  * @hot A connection: its socket, handshake, channels, heartbeats and output. It does not know queues but those
  * that are exclusive to it.
  *
- *     header -> start -> tune -> open -> running -> closing -> closed
+ *     header -> handshake -> running -> closing -> closed
  *
  * - Bytes are scanned where the socket put them; a publish that lies whole in a chunk goes to its channel
  *   without a frame object. A turn reads a bounded amount of each connection.
@@ -22,30 +22,19 @@ import {
   CONNECTION_CLOSE_ID,
   CONNECTION_CLOSE_OK_ID,
   CONNECTION_FORCED,
-  CONNECTION_OPEN_ID,
-  CONNECTION_START_OK_ID,
-  CONNECTION_TUNE_ID,
-  CONNECTION_TUNE_OK_ID,
-  type ConnectionOpen,
-  type ConnectionStartOk,
-  type ConnectionTuneOk,
-  decodeConnectionOpen,
-  decodeConnectionStartOk,
-  decodeConnectionTuneOk,
   dispatchToServer,
   encodeChannelClose,
   encodeChannelCloseOk,
   encodeChannelOpenOk,
   encodeConnectionClose,
   encodeConnectionCloseOk,
-  encodeConnectionOpenOk,
-  encodeConnectionStart,
-  encodeConnectionTune,
   encodeHeartbeat,
   FRAME_BODY,
+  FRAME_ERROR,
   FRAME_HEADER,
   FRAME_HEARTBEAT,
   FRAME_METHOD,
+  FRAME_OVERHEAD,
   FrameScanner,
   type FrameSink,
   PROTOCOL_HEADER,
@@ -54,9 +43,6 @@ import {
   sizeOfChannelOpenOk,
   sizeOfConnectionClose,
   sizeOfConnectionCloseOk,
-  sizeOfConnectionOpenOk,
-  sizeOfConnectionStart,
-  sizeOfConnectionTune,
 } from '../../generated/index.ts';
 import { ByteArea } from '../base/byte-area.ts';
 import type { Actor, Flushable, QueueOwner } from '../broker/ports.ts';
@@ -67,15 +53,8 @@ import type { Logger } from '../telemetry/logger.ts';
 import { Channel, type ChannelConnection } from './channel.ts';
 import { locatePublish } from './content-assembly.ts';
 import { channelMethods } from './handlers/table.ts';
-import {
-  clientCapability,
-  LOCALES,
-  MECHANISMS,
-  parseResponse,
-  requireTuneWithin,
-  serverProperties,
-  type TuneOffer,
-} from './handshake.ts';
+import { Handshake, type Session, SilentRefusal } from './handshake.ts';
+import { Liveness } from './liveness.ts';
 import { Output, type OutputOwner } from './output.ts';
 import {
   channelError,
@@ -83,6 +62,7 @@ import {
   notAllowed,
   ProtocolError,
   replyText,
+  strayFrame,
   toProtocolError,
   unexpectedFrame,
 } from './protocol-error.ts';
@@ -103,19 +83,12 @@ const CLOSE_TIMEOUT_MS = 30_000;
 /** How long a peer that broke the framing may take. */
 const FRAME_ERROR_TIMEOUT_MS = 1000;
 
-/** Where a connection stands. */
-type Phase = 'header' | 'start' | 'tune' | 'open' | 'running' | 'closing' | 'closed';
+const NO_METHOD_FRAME = 'expected method frame, got non method frame instead';
+const NO_HEADER_FRAME =
+  'expected content header for class 60, got non content header frame instead';
 
-/** What RabbitMQ calls these phases in its reply texts. */
-const PHASE_NAMES: Readonly<Record<Phase, string>> = {
-  header: 'starting',
-  start: 'starting',
-  tune: 'tuning',
-  open: 'opening',
-  running: 'running',
-  closing: 'closing',
-  closed: 'closed',
-};
+/** Where a connection stands. */
+type Phase = 'header' | 'handshake' | 'running' | 'closing' | 'closed';
 
 /** Told when a connection is over. */
 export interface ConnectionEvents {
@@ -136,14 +109,13 @@ export class Connection
   private readonly logger: Logger;
   private readonly scanner: FrameScanner;
   private readonly reader: ByteReader;
-  private readonly offer: TuneOffer;
   private phase: Phase;
   /** Bytes of the protocol header seen so far. */
   private headerBytes: Buffer;
-  private userName: string;
-  private knowsLoginFailure: boolean;
-  private openVhost: Vhost | null;
-  private openActor: Actor | null;
+  /** Null before and after. */
+  private handshake: Handshake | null;
+  private session: Session | null;
+  private sessionActor: Actor | null;
   private channelMax: number;
   private readonly channels: Map<number, Channel>;
   /** The channel of the last frame: nearly always that of the next. */
@@ -157,13 +129,9 @@ export class Connection
   private lastMethodId: number;
   private readonly confirming: Channel[];
 
-  // Kept by the ticker, in monotonic milliseconds.
-  private hasReceived: boolean;
-  private heartbeatMs: number;
-  private lastReceivedMs: number;
-  private lastSentMs: number;
-  /** When the connection is dropped without further word; infinity: never. */
-  private deadlineMs: number;
+  private readonly liveness: Liveness;
+  /** The peer broke the framing: nothing it sends can be read any more. */
+  private hasLostFraming: boolean;
 
   constructor(socket: Socket, services: AmqpServices, events: ConnectionEvents, logger: Logger) {
     const { config } = services;
@@ -178,17 +146,11 @@ export class Connection
     this.logger = logger.child({ component: 'amqp', conn: this.description });
     this.scanner = new FrameScanner(this, HANDSHAKE_PAYLOAD_MAX);
     this.reader = new ByteReader();
-    this.offer = {
-      channelMax: config.channelMax,
-      frameMax: config.frameMaxBytes,
-      heartbeat: config.heartbeatSeconds,
-    };
     this.phase = 'header';
     this.headerBytes = Buffer.alloc(0);
-    this.userName = '';
-    this.knowsLoginFailure = false;
-    this.openVhost = null;
-    this.openActor = null;
+    this.handshake = null;
+    this.session = null;
+    this.sessionActor = null;
     this.channelMax = config.channelMax;
     this.channels = new Map();
     this.lastChannel = null;
@@ -198,11 +160,8 @@ export class Connection
     this.isPaused = false;
     this.lastMethodId = 0;
     this.confirming = [];
-    this.hasReceived = false;
-    this.heartbeatMs = 0;
-    this.lastReceivedMs = nowMs;
-    this.lastSentMs = nowMs;
-    this.deadlineMs = nowMs + config.handshakeTimeoutMs;
+    this.liveness = new Liveness(nowMs, nowMs + config.handshakeTimeoutMs);
+    this.hasLostFraming = false;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.received(chunk));
     socket.on('error', (err) => {
@@ -212,13 +171,13 @@ export class Connection
   }
 
   get vhost(): Vhost {
-    if (this.openVhost === null) throw new Error('the connection has no vhost yet');
-    return this.openVhost;
+    if (this.session === null) throw new Error('the connection has no vhost yet');
+    return this.session.vhost;
   }
 
   get actor(): Actor {
-    if (this.openActor === null) throw new Error('the connection has no user yet');
-    return this.openActor;
+    if (this.sessionActor === null) throw new Error('the connection has no user yet');
+    return this.sessionActor;
   }
 
   get maxMessageSizeBytes(): number {
@@ -228,7 +187,8 @@ export class Connection
   // --- reading ---------------------------------------------------------------------------------
 
   private received(chunk: Buffer): void {
-    this.hasReceived = true;
+    this.liveness.hasReceived = true;
+    if (this.hasLostFraming) return;
     if (this.phase === 'header') {
       const rest = this.readHeader(chunk);
       if (rest !== null && rest.length > 0) this.scan(new ByteArea(rest));
@@ -251,17 +211,10 @@ export class Connection
       this.socket.end(PROTOCOL_HEADER);
       return null;
     }
-    this.phase = 'start';
-    const method = {
-      versionMajor: 0,
-      versionMinor: 9,
-      serverProperties: serverProperties(this.services.version),
-      mechanisms: Buffer.from(MECHANISMS),
-      locales: Buffer.from(LOCALES),
-    };
-    this.write(sizeOfConnectionStart(method), (buf, at) =>
-      encodeConnectionStart(buf, at, 0, method),
-    );
+    this.phase = 'handshake';
+    const peer = this.socket.remoteAddress ?? '';
+    this.handshake = new Handshake(this.services, peer, this.output, this.logger);
+    this.handshake.start();
     return bytes.subarray(PROTOCOL_HEADER.length);
   }
 
@@ -272,6 +225,7 @@ export class Connection
       this.scanner.scan(area.buf, 0, area.buf.length);
     } catch (error) {
       this.lastMethodId = 0;
+      this.hasLostFraming = true;
       this.fail(error, null);
     }
     this.bytesThisTurn += area.buf.length;
@@ -392,7 +346,7 @@ export class Connection
         throw unknownFrame(type, buf, start, end);
       } else if (number === 0) this.onChannelZero(type, buf, start, end);
       else if (this.phase !== 'running') {
-        throw unexpectedFrame(`type ${type}, all octets = <<>>: before connection.open-ok`);
+        throw strayFrame(`type ${type}, all octets = <<>>: before connection.open-ok`);
       } else if (channel === null) this.withoutChannel(type, number, buf, start, end);
       else if (channel.isClosing) this.whileChannelCloses(channel, type, buf, start, end);
       else this.onChannel(channel, type, buf, start, end);
@@ -402,7 +356,7 @@ export class Connection
   }
 
   private heartbeat(number: number): void {
-    if (number !== 0) throw unexpectedFrame('heartbeat frame on a channel other than 0');
+    if (number !== 0) throw strayFrame('heartbeat frame on a channel other than 0');
   }
 
   private readMethodId(buf: Buffer, start: number, end: number): number {
@@ -416,9 +370,7 @@ export class Connection
     if (content.phase !== 'method') this.lastMethodId = BASIC_PUBLISH_ID;
     if (content.phase === 'header') {
       if (type !== FRAME_HEADER) {
-        throw unexpectedFrame(
-          'expected content header for class 60, got non content header frame instead',
-        );
+        throw unexpectedFrame(NO_HEADER_FRAME);
       }
       if (content.header(buf, start, end, this.maxMessageSizeBytes)) this.finishContent(channel);
       return;
@@ -430,10 +382,7 @@ export class Connection
       this.takeBody(channel, buf, start, end, true);
       return;
     }
-    if (type !== FRAME_METHOD) {
-      this.lastMethodId = 0;
-      throw unexpectedFrame('expected method frame, got non method frame instead');
-    }
+    if (type !== FRAME_METHOD) throw strayFrame(NO_METHOD_FRAME);
     const methodId = this.readMethodId(buf, start, end);
     if (methodId === BASIC_PUBLISH_ID) content.begin(buf, start + 4, end);
     else if (!dispatchToServer(channelMethods, channel, methodId, this.reader)) {
@@ -444,11 +393,9 @@ export class Connection
   private takeBody(channel: Channel, buf: Buffer, start: number, end: number, ends: boolean): void {
     if (channel.isClosing) return;
     if (channel.content.phase !== 'body') {
-      throw unexpectedFrame(
-        channel.content.phase === 'header'
-          ? 'expected content header for class 60, got non content header frame instead'
-          : 'expected method frame, got non method frame instead',
-      );
+      throw channel.content.phase === 'header'
+        ? unexpectedFrame(NO_HEADER_FRAME)
+        : strayFrame(NO_METHOD_FRAME);
     }
     if (channel.content.body(buf, start, end) && ends) this.finishContent(channel);
   }
@@ -473,14 +420,17 @@ export class Connection
     if (methodId === CHANNEL_CLOSE_OK_ID) return;
     if (methodId !== CHANNEL_OPEN_ID) throw channelError("expected 'channel.open'");
     if (this.channelMax !== 0 && this.channels.size >= this.channelMax) {
-      this.lastMethodId = 0;
       throw notAllowed(
-        `number of channels opened (${this.channels.size}) has reached the negotiated channel_max (${this.channelMax})`,
+        `number of channels opened (${this.channels.size}) ` +
+          `has reached the negotiated channel_max (${this.channelMax})`,
+        0,
       );
     }
     const channel = new Channel(number, this);
     this.channels.set(number, channel);
-    this.write(sizeOfChannelOpenOk(), (out, at) => encodeChannelOpenOk(out, at, number));
+    this.output.writeMethod(sizeOfChannelOpenOk(), (out, at) =>
+      encodeChannelOpenOk(out, at, number),
+    );
   }
 
   /** The server has closed the channel: only the peer's answer counts, and a close of its own. */
@@ -495,108 +445,40 @@ export class Connection
     if (methodId === CHANNEL_CLOSE_OK_ID) this.forget(channel);
     else if (methodId === CHANNEL_CLOSE_ID) {
       const { number } = channel;
-      this.write(sizeOfChannelCloseOk(), (out, at) => encodeChannelCloseOk(out, at, number));
+      this.output.writeMethod(sizeOfChannelCloseOk(), (out, at) =>
+        encodeChannelCloseOk(out, at, number),
+      );
     }
   }
 
   // --- channel 0 -------------------------------------------------------------------------------
 
   private onChannelZero(type: number, buf: Buffer, start: number, end: number): void {
-    if (type !== FRAME_METHOD) {
-      throw unexpectedFrame('expected method frame, got non method frame instead');
-    }
+    if (type !== FRAME_METHOD) throw strayFrame(NO_METHOD_FRAME);
     const methodId = this.readMethodId(buf, start, end);
-    const { reader, phase } = this;
+    const { handshake } = this;
     if (methodId === CONNECTION_CLOSE_ID) this.clientCloses();
-    else if (phase === 'start' && methodId === CONNECTION_START_OK_ID) {
-      this.login(decodeConnectionStartOk(reader));
-    } else if (phase === 'tune' && methodId === CONNECTION_TUNE_OK_ID) {
-      this.tuned(decodeConnectionTuneOk(reader));
-    } else if (phase === 'open' && methodId === CONNECTION_OPEN_ID) {
-      this.open(decodeConnectionOpen(reader));
+    else if (handshake === null) {
+      throw channelError('unexpected method in connection state running');
     } else {
-      throw channelError(`unexpected method in connection state ${PHASE_NAMES[phase]}`);
+      const session = handshake.receive(methodId, this.reader);
+      if (session !== null) this.opened(session);
     }
   }
 
-  private login(m: ConnectionStartOk): void {
-    const { clientProperties } = m;
-    this.knowsLoginFailure = clientCapability(clientProperties, 'authentication_failure_close');
-    this.knowsConsumerCancel = clientCapability(clientProperties, 'consumer_cancel_notify');
-    const credentials = parseResponse(m.mechanism, m.response);
-    if (credentials === null) {
-      this.logger.warn(
-        { event: 'connection.refuse', mechanism: m.mechanism },
-        'the client asks for an unknown authentication mechanism',
-      );
-      this.closeSilently();
-      return;
-    }
-    const { username, password } = credentials;
-    const { user, refusal } = this.services.users.authenticate(
-      username,
-      password,
-      isLoopback(this.socket.remoteAddress ?? ''),
-    );
-    if (user === null) {
-      this.logger.warn({ event: 'login.refuse', user: username, refusal }, 'a login is refused');
-      this.refuseLogin(m.mechanism);
-      return;
-    }
-    this.userName = user.name;
-    this.phase = 'tune';
-    const { offer } = this;
-    this.write(sizeOfConnectionTune(offer), (buf, at) => encodeConnectionTune(buf, at, 0, offer));
-  }
-
-  private refuseLogin(mechanism: string): void {
-    if (!this.knowsLoginFailure) {
-      this.closeSilently();
-      return;
-    }
-    this.lastMethodId = 0;
-    this.sendClose(
-      new ProtocolError(
-        403,
-        `Login was refused using authentication mechanism ${mechanism}. ` +
-          'For details see the broker logfile.',
-        'connection',
-      ),
-      CLOSE_TIMEOUT_MS,
-    );
-  }
-
-  /** Drops the socket after a while: guessing passwords must not be quick. */
-  private closeSilently(): void {
-    this.phase = 'closing';
-    this.deadlineMs = performance.now() + SILENT_CLOSE_MS;
-  }
-
-  private tuned(m: ConnectionTuneOk): void {
-    // RabbitMQ blames the tune that it sent, not the answer.
-    this.lastMethodId = CONNECTION_TUNE_ID;
-    requireTuneWithin(this.offer, m);
-    this.frameMax = m.frameMax;
-    this.channelMax = m.channelMax;
-    this.heartbeatMs = m.heartbeat * 1000;
-    this.scanner.maxPayloadSize = m.frameMax;
-    this.phase = 'open';
-  }
-
-  private open(m: ConnectionOpen): void {
-    const vhost = this.services.broker.vhosts.get(m.virtualHost);
-    if (vhost === undefined) throw notAllowed(`vhost ${m.virtualHost} not found`);
-    const permissions = this.services.users.permissions(this.userName, vhost.name);
-    if (permissions === null) {
-      throw notAllowed(`access to vhost '${vhost.name}' refused for user '${this.userName}'`);
-    }
-    this.openVhost = vhost;
-    this.openActor = { userName: this.userName, permissions, owner: this };
+  private opened(session: Session): void {
+    const { vhost, userName, permissions } = session;
+    this.handshake = null;
+    this.session = session;
+    this.sessionActor = { userName, permissions, owner: this };
     this.phase = 'running';
-    this.deadlineMs = Number.POSITIVE_INFINITY;
-    this.write(sizeOfConnectionOpenOk(), (buf, at) => encodeConnectionOpenOk(buf, at, 0));
+    this.frameMax = session.frameMax;
+    this.channelMax = session.channelMax;
+    this.knowsConsumerCancel = session.knowsConsumerCancel;
+    this.scanner.maxPayloadSize = session.frameMax;
+    this.liveness.begin(session.heartbeatSeconds * 1000);
     this.logger.info(
-      { event: 'connection.open', vhost: vhost.name, user: this.userName },
+      { event: 'connection.open', vhost: vhost.name, user: userName },
       'connection is open',
     );
   }
@@ -604,10 +486,12 @@ export class Connection
   private clientCloses(): void {
     this.release();
     this.phase = 'closing';
-    this.write(sizeOfConnectionCloseOk(), (buf, at) => encodeConnectionCloseOk(buf, at, 0));
+    this.output.writeMethod(sizeOfConnectionCloseOk(), (buf, at) =>
+      encodeConnectionCloseOk(buf, at, 0),
+    );
     this.output.flush();
     this.socket.end();
-    this.deadlineMs = performance.now() + CLOSE_TIMEOUT_MS;
+    this.liveness.expectBy(performance.now() + CLOSE_TIMEOUT_MS);
   }
 
   private whileClosing(type: number, number: number, buf: Buffer, start: number): void {
@@ -617,7 +501,9 @@ export class Connection
       this.output.flush();
       this.socket.end();
     } else if (methodId === CONNECTION_CLOSE_ID) {
-      this.write(sizeOfConnectionCloseOk(), (out, at) => encodeConnectionCloseOk(out, at, 0));
+      this.output.writeMethod(sizeOfConnectionCloseOk(), (out, at) =>
+        encodeConnectionCloseOk(out, at, 0),
+      );
     }
   }
 
@@ -625,13 +511,16 @@ export class Connection
 
   /** Answers an error: the channel ends, or the connection. */
   private fail(cause: unknown, channel: Channel | null): void {
+    if (cause instanceof SilentRefusal) {
+      this.closeSilently(cause.message);
+      return;
+    }
     const error = toProtocolError(cause);
     if (cause instanceof Error && !(cause instanceof ProtocolError) && error.message === '') {
       this.logger.error({ event: 'connection.fail', err: cause }, 'an unforeseen error');
     }
     if (error.scope === 'connection' || channel === null || channel.isClosing) {
-      const isFraming = error.replyCode === 501;
-      this.closeWith(error, isFraming ? FRAME_ERROR_TIMEOUT_MS : CLOSE_TIMEOUT_MS);
+      this.closeWith(error);
       return;
     }
     const { number } = channel;
@@ -645,8 +534,8 @@ export class Connection
       'the server closes a channel',
     );
     channel.close();
-    const method = { ...this.closeReason(error) };
-    this.write(sizeOfChannelClose(method), (buf, at) =>
+    const method = this.closeReason(error);
+    this.output.writeMethod(sizeOfChannelClose(method), (buf, at) =>
       encodeChannelClose(buf, at, number, method),
     );
   }
@@ -657,30 +546,34 @@ export class Connection
     classId: number;
     methodId: number;
   } {
+    const blamed = error.methodId ?? this.lastMethodId;
     return {
       replyCode: error.replyCode,
       replyText: replyText(error),
-      classId: this.lastMethodId >>> 16,
-      methodId: this.lastMethodId & 0xffff,
+      classId: blamed >>> 16,
+      methodId: blamed & 0xffff,
     };
   }
 
-  private closeWith(error: ProtocolError, timeoutMs: number): void {
+  /** Drops the socket after a while: guessing passwords must not be quick. */
+  private closeSilently(reason: string): void {
+    this.logger.info({ event: 'connection.refuse', reason }, 'a client is dropped');
+    this.phase = 'closing';
+    this.liveness.expectBy(performance.now() + SILENT_CLOSE_MS);
+  }
+
+  private closeWith(error: ProtocolError): void {
     if (this.phase === 'closing' || this.phase === 'closed') return;
     this.logger.info(
       { event: 'connection.close', replyCode: error.replyCode, reason: error.message },
       'the server closes a connection',
     );
     this.release();
-    this.sendClose(error, timeoutMs);
-  }
-
-  private sendClose(error: ProtocolError, timeoutMs: number): void {
     this.phase = 'closing';
-    const limit = this.heartbeatMs > 0 ? Math.min(this.heartbeatMs, timeoutMs) : timeoutMs;
-    this.deadlineMs = performance.now() + limit;
+    const timeoutMs = error.replyCode === FRAME_ERROR ? FRAME_ERROR_TIMEOUT_MS : CLOSE_TIMEOUT_MS;
+    this.liveness.expectCloseWithin(performance.now(), timeoutMs);
     const method = this.closeReason(error);
-    this.write(sizeOfConnectionClose(method), (buf, at) =>
+    this.output.writeMethod(sizeOfConnectionClose(method), (buf, at) =>
       encodeConnectionClose(buf, at, 0, method),
     );
   }
@@ -691,14 +584,8 @@ export class Connection
       this.socket.destroy();
       return;
     }
-    this.lastMethodId = 0;
-    this.closeWith(
-      new ProtocolError(
-        CONNECTION_FORCED,
-        "broker forced connection closure with reason 'shutdown'",
-      ),
-      CLOSE_TIMEOUT_MS,
-    );
+    const text = "broker forced connection closure with reason 'shutdown'";
+    this.closeWith(new ProtocolError(CONNECTION_FORCED, text, { methodId: 0 }));
     this.output.flush();
   }
 
@@ -766,32 +653,23 @@ export class Connection
 
   /** Sends and judges heartbeats, and enforces deadlines; called a few times a second. */
   tick(nowMs: number): void {
-    if (this.hasReceived || this.isPaused) this.lastReceivedMs = nowMs;
-    this.hasReceived = false;
-    if (this.output.hasSent) this.lastSentMs = nowMs;
+    const action = this.liveness.check(nowMs, this.output.hasSent, !this.isPaused);
     this.output.hasSent = false;
-    if (nowMs >= this.deadlineMs) {
-      if (this.phase !== 'closing') {
-        this.logger.warn({ event: 'handshake.timeout' }, 'the client took too long to open');
-      }
-      this.socket.destroy();
-      return;
+    switch (action) {
+      case 'nothing':
+        return;
+      case 'send-heartbeat':
+        this.output.writeMethod(FRAME_OVERHEAD, encodeHeartbeat);
+        return;
+      case 'peer-is-gone':
+        this.logger.warn({ event: 'heartbeat.miss' }, 'the client missed its heartbeats');
+        break;
+      case 'deadline-passed':
+        if (this.phase !== 'closing') {
+          this.logger.warn({ event: 'handshake.timeout' }, 'the client took too long to open');
+        }
     }
-    if (this.heartbeatMs === 0 || this.phase !== 'running') return;
-    if (nowMs - this.lastReceivedMs > 2 * this.heartbeatMs) {
-      this.logger.warn(
-        { event: 'heartbeat.miss', timeoutMs: this.heartbeatMs },
-        'the client missed its heartbeats',
-      );
-      this.socket.destroy();
-    } else if (nowMs - this.lastSentMs >= this.heartbeatMs / 2) {
-      this.write(8, encodeHeartbeat);
-    }
-  }
-
-  private write(size: number, encode: (buf: Buffer, at: number) => number): void {
-    const area = this.output.reserve(size);
-    this.output.advance(encode(area.buf, this.output.offset));
+    this.socket.destroy();
   }
 }
 
@@ -803,11 +681,6 @@ function isAcceptedHeader(header: Buffer): boolean {
   );
 }
 
-function isLoopback(address: string): boolean {
-  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
-  return plain.startsWith('127.') || plain === '::1';
-}
-
 function unknownMethod(methodId: number): ProtocolError {
   return commandInvalid(`unknown method ${methodId >>> 16}.${methodId & 0xffff}`);
 }
@@ -815,5 +688,8 @@ function unknownMethod(methodId: number): ProtocolError {
 function unknownFrame(type: number, buf: Buffer, start: number, end: number): ProtocolError {
   const shown = buf.subarray(start, Math.min(end, start + 16)).join(',');
   const which = end - start > 16 ? 'first 16' : 'all';
-  return new ProtocolError(501, `type ${type}, ${which} octets = <<${shown}>>: unknown_frame`);
+  return new ProtocolError(
+    FRAME_ERROR,
+    `type ${type}, ${which} octets = <<${shown}>>: unknown_frame`,
+  );
 }

@@ -1,25 +1,48 @@
 /**
- * The handshake's rules: what the server says of itself, how a client logs in, what may be tuned. Pure
- * decisions; connection.ts sends and receives.
+ * The handshake of a connection: start, tune, open (spec 2.2.4). It decides who the client is, what was tuned
+ * and which vhost is opened; the connection owns the socket and forgets the handshake once it is over.
+ *
+ *     server: start          tune            open-ok
+ *     client:       start-ok      tune-ok open
  */
-
 import { hostname } from 'node:os';
-import type { Credentials } from '../../generated/index.ts';
 import {
+  ACCESS_REFUSED,
+  type ByteReader,
+  CONNECTION_OPEN_ID,
+  CONNECTION_START_OK_ID,
+  CONNECTION_TUNE_ID,
+  CONNECTION_TUNE_OK_ID,
+  type ConnectionOpen,
+  type ConnectionStartOk,
   type ConnectionTuneOk,
+  type Credentials,
+  decodeConnectionOpen,
+  decodeConnectionStartOk,
+  decodeConnectionTuneOk,
+  encodeConnectionOpenOk,
+  encodeConnectionStart,
+  encodeConnectionTune,
   type FieldTable,
   FRAME_MIN_SIZE,
   parseAmqplain,
   parsePlain,
   SYNTAX_ERROR,
+  sizeOfConnectionOpenOk,
+  sizeOfConnectionStart,
+  sizeOfConnectionTune,
   toFieldTable,
 } from '../../generated/index.ts';
-import { notAllowed, ProtocolError } from './protocol-error.ts';
+import type { Permissions } from '../auth/permissions.ts';
+import type { Vhost } from '../broker/vhost.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { MethodWriter } from './output.ts';
+import { channelError, notAllowed, ProtocolError } from './protocol-error.ts';
+import type { AmqpServices } from './services.ts';
 
 /** Mechanisms offered, in the server's order of preference. */
-export const MECHANISMS = 'PLAIN AMQPLAIN';
-/** Locales offered. */
-export const LOCALES = 'en_US';
+const MECHANISMS = 'PLAIN AMQPLAIN';
+const LOCALES = 'en_US';
 
 /** What the server is able to do, as clients look it up. */
 const CAPABILITIES = {
@@ -31,8 +54,148 @@ const CAPABILITIES = {
   publisher_confirms: true,
 };
 
-/** The `server-properties` of connection.start. */
-export function serverProperties(version: string): FieldTable {
+/** What a handshake ends with. */
+export interface Session {
+  readonly userName: string;
+  readonly vhost: Vhost;
+  readonly permissions: Permissions;
+  /** Largest frame, in bytes with its framing. */
+  readonly frameMax: number;
+  readonly channelMax: number;
+  /** 0: no heartbeats. */
+  readonly heartbeatSeconds: number;
+  /** Whether the client understands a basic.cancel from the server. */
+  readonly knowsConsumerCancel: boolean;
+}
+
+/** A login that is answered by closing the socket after a while, without a word. */
+export class SilentRefusal extends Error {}
+
+/** Which answer is awaited, in RabbitMQ's words for a connection's states. */
+type Step = 'starting' | 'tuning' | 'opening';
+
+/** One connection's handshake. */
+export class Handshake {
+  private readonly services: AmqpServices;
+  private readonly peerAddress: string;
+  private readonly output: MethodWriter;
+  private readonly logger: Logger;
+  private step: Step;
+  private userName: string;
+  private knowsLoginFailure: boolean;
+  private knowsConsumerCancel: boolean;
+  private tuned: ConnectionTuneOk;
+
+  constructor(services: AmqpServices, peerAddress: string, output: MethodWriter, logger: Logger) {
+    const { channelMax, frameMaxBytes, heartbeatSeconds } = services.config;
+    this.services = services;
+    this.peerAddress = peerAddress;
+    this.output = output;
+    this.logger = logger;
+    this.step = 'starting';
+    this.userName = '';
+    this.knowsLoginFailure = false;
+    this.knowsConsumerCancel = false;
+    this.tuned = { channelMax, frameMax: frameMaxBytes, heartbeat: heartbeatSeconds };
+  }
+
+  /** Sends connection.start: the client's protocol header was right. */
+  start(): void {
+    const method = {
+      versionMajor: 0,
+      versionMinor: 9,
+      serverProperties: serverProperties(this.services.version),
+      mechanisms: Buffer.from(MECHANISMS),
+      locales: Buffer.from(LOCALES),
+    };
+    this.output.writeMethod(sizeOfConnectionStart(method), (buf, at) =>
+      encodeConnectionStart(buf, at, 0, method),
+    );
+  }
+
+  /**
+   * Carries out a method of channel 0; the session when it was the last one.
+   *
+   * @throws ProtocolError when the connection is to be closed, SilentRefusal when it is to be dropped
+   */
+  receive(methodId: number, reader: ByteReader): Session | null {
+    if (this.step === 'starting' && methodId === CONNECTION_START_OK_ID) {
+      this.login(decodeConnectionStartOk(reader));
+      return null;
+    }
+    if (this.step === 'tuning' && methodId === CONNECTION_TUNE_OK_ID) {
+      this.tune(decodeConnectionTuneOk(reader));
+      return null;
+    }
+    if (this.step === 'opening' && methodId === CONNECTION_OPEN_ID) {
+      return this.open(decodeConnectionOpen(reader));
+    }
+    throw channelError(`unexpected method in connection state ${this.step}`);
+  }
+
+  private login(m: ConnectionStartOk): void {
+    const { clientProperties, mechanism } = m;
+    this.knowsLoginFailure = clientCapability(clientProperties, 'authentication_failure_close');
+    this.knowsConsumerCancel = clientCapability(clientProperties, 'consumer_cancel_notify');
+    const credentials = parseResponse(mechanism, m.response);
+    if (credentials === null) {
+      throw new SilentRefusal(`unknown authentication mechanism '${mechanism}'`);
+    }
+    const { username, password } = credentials;
+    const { users } = this.services;
+    const { user, refusal } = users.authenticate(username, password, isLoopback(this.peerAddress));
+    if (user === null) {
+      this.logger.warn({ event: 'login.refuse', user: username, refusal }, 'a login is refused');
+      throw this.loginRefused(mechanism, refusal);
+    }
+    this.userName = user.name;
+    this.step = 'tuning';
+    const offer = this.tuned;
+    this.output.writeMethod(sizeOfConnectionTune(offer), (buf, at) =>
+      encodeConnectionTune(buf, at, 0, offer),
+    );
+  }
+
+  private loginRefused(mechanism: string, refusal: string): Error {
+    if (!this.knowsLoginFailure) return new SilentRefusal(refusal);
+    const text =
+      `Login was refused using authentication mechanism ${mechanism}. ` +
+      'For details see the broker logfile.';
+    return new ProtocolError(ACCESS_REFUSED, text, { scope: 'connection', methodId: 0 });
+  }
+
+  private tune(m: ConnectionTuneOk): void {
+    requireTuneWithin(this.tuned, m);
+    this.tuned = m;
+    this.step = 'opening';
+  }
+
+  private open(m: ConnectionOpen): Session {
+    const { broker, users } = this.services;
+    const vhost = broker.vhosts.get(m.virtualHost);
+    if (vhost === undefined) throw notAllowed(`vhost ${m.virtualHost} not found`);
+    const permissions = users.permissions(this.userName, vhost.name);
+    if (permissions === null) {
+      throw notAllowed(`access to vhost '${vhost.name}' refused for user '${this.userName}'`);
+    }
+    this.output.writeMethod(sizeOfConnectionOpenOk(), (buf, at) =>
+      encodeConnectionOpenOk(buf, at, 0),
+    );
+    const { frameMax, channelMax, heartbeat: heartbeatSeconds } = this.tuned;
+    const { userName, knowsConsumerCancel } = this;
+    return {
+      userName,
+      vhost,
+      permissions,
+      frameMax,
+      channelMax,
+      heartbeatSeconds,
+      knowsConsumerCancel,
+    };
+  }
+}
+
+function serverProperties(version: string): FieldTable {
   return toFieldTable({
     capabilities: CAPABILITIES,
     cluster_name: `firnmq@${hostname()}`,
@@ -43,45 +206,34 @@ export function serverProperties(version: string): FieldTable {
   });
 }
 
-/** The user and password in a SASL response. @throws ProtocolError 502; null: unknown mechanism */
-export function parseResponse(mechanism: string, response: Buffer): Credentials | null {
+/** The user and password in a SASL response; null when the mechanism is unknown. */
+function parseResponse(mechanism: string, response: Buffer): Credentials | null {
   switch (mechanism) {
-    case 'PLAIN': {
-      const credentials = parsePlain(response);
-      if (credentials !== null) return credentials;
-      throw new ProtocolError(SYNTAX_ERROR, 'response is not in the form of PLAIN');
-    }
-    case 'AMQPLAIN': {
-      const credentials = parseAmqplain(response);
-      if (credentials !== null) return credentials;
-      throw new ProtocolError(
-        SYNTAX_ERROR,
-        'AMQPLAIN auth info is missing LOGIN or PASSWORD field',
+    case 'PLAIN':
+      return parsePlain(response) ?? refuse('response is not in the form of PLAIN');
+    case 'AMQPLAIN':
+      return (
+        parseAmqplain(response) ?? refuse('AMQPLAIN auth info is missing LOGIN or PASSWORD field')
       );
-    }
     default:
       return null;
   }
 }
 
-/** What a client said it is able to do. */
-export function clientCapability(clientProperties: FieldTable, name: string): boolean {
+function refuse(text: string): never {
+  throw new ProtocolError(SYNTAX_ERROR, text);
+}
+
+function clientCapability(clientProperties: FieldTable, name: string): boolean {
   const capabilities = clientProperties.get('capabilities');
   return capabilities?.tag === 'F' && capabilities.value.get(name)?.value === true;
 }
 
-/** What the server offers in connection.tune. */
-export interface TuneOffer {
-  readonly channelMax: number;
-  readonly frameMax: number;
-  readonly heartbeat: number;
-}
-
 /** @throws ProtocolError 530 when the client's answer is outside the offer */
-export function requireTuneWithin(offer: TuneOffer, m: ConnectionTuneOk): void {
+export function requireTuneWithin(offer: ConnectionTuneOk, m: ConnectionTuneOk): void {
   if (m.frameMax !== 0 && m.frameMax < FRAME_MIN_SIZE) {
-    throw notAllowed(
-      `negotiated frame_max = ${m.frameMax} is lower than the minimum allowed value (${FRAME_MIN_SIZE})`,
+    throw tuneRefused(
+      `frame_max = ${m.frameMax} is lower than the minimum allowed value (${FRAME_MIN_SIZE})`,
     );
   }
   requireNotAbove('frame_max', m.frameMax, offer.frameMax, '');
@@ -92,7 +244,17 @@ export function requireTuneWithin(offer: TuneOffer, m: ConnectionTuneOk): void {
 function requireNotAbove(what: string, asked: number, offered: number, noLimit: string): void {
   if (offered === 0 || (asked !== 0 && asked <= offered)) return;
   const unlimited = asked === 0 ? noLimit : '';
-  throw notAllowed(
-    `negotiated ${what} = ${asked}${unlimited} is higher than the maximum allowed value (${offered})`,
+  throw tuneRefused(
+    `${what} = ${asked}${unlimited} is higher than the maximum allowed value (${offered})`,
   );
+}
+
+/** RabbitMQ blames the tune that it sent, not the answer. */
+function tuneRefused(text: string): ProtocolError {
+  return notAllowed(`negotiated ${text}`, CONNECTION_TUNE_ID);
+}
+
+function isLoopback(address: string): boolean {
+  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+  return plain.startsWith('127.') || plain === '::1';
 }

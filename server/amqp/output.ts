@@ -41,11 +41,17 @@ export interface OutputOwner {
   outputDrained(): void;
 }
 
+/** Takes method frames. */
+export interface MethodWriter {
+  /** Writes a frame of `size` bytes; `encode` lays it down at the offset given and returns the one behind it. */
+  writeMethod(size: number, encode: (buf: Buffer, at: number) => number): void;
+}
+
 /** The outbound bytes of one connection. */
-export class Output implements Flushable {
+export class Output implements Flushable, MethodWriter {
   /** True while the socket holds bytes that it could not pass on. */
   isBlocked: boolean;
-  /** Set when something was written since the heartbeat ticker last looked. */
+  /** Set when something was sent; cleared by whoever looks at it. */
   hasSent: boolean;
   private readonly socket: Socket;
   private readonly pool: SlabPool;
@@ -99,6 +105,11 @@ export class Output implements Flushable {
   /** Frames have been written up to `at`. */
   advance(at: number): void {
     this.at = at;
+  }
+
+  writeMethod(size: number, encode: (buf: Buffer, at: number) => number): void {
+    const area = this.reserve(size);
+    this.at = encode(area.buf, this.at);
   }
 
   /** Sends bytes that are kept elsewhere and do not change. */

@@ -26,17 +26,28 @@ const REPLY_TEXT_SIZE_MAX = 255;
 /** What ends. */
 export type ErrorScope = 'channel' | 'connection';
 
+/** Where an error differs from what its reply code says. */
+export interface ProtocolErrorOptions {
+  /** Given where RabbitMQ's scope is not the reply code's own. */
+  readonly scope?: ErrorScope;
+  /** Given where another method than the current one is to blame. */
+  readonly methodId?: number;
+}
+
 /** A violation of the protocol, or a refusal that the protocol has its own word for. */
 export class ProtocolError extends Error {
   readonly replyCode: number;
   readonly scope: ErrorScope;
+  /** The method to blame, as class id x 65536 + method id (0: none); null: the one being carried out. */
+  readonly methodId: number | null;
 
-  /** `scope` is given where RabbitMQ's differs from the reply code's own. */
-  constructor(replyCode: number, text: string, scope?: ErrorScope) {
+  constructor(replyCode: number, text: string, options?: ProtocolErrorOptions) {
     super(text);
     this.name = 'ProtocolError';
     this.replyCode = replyCode;
-    this.scope = scope ?? (REPLY_CODES[replyCode]?.scope === 'channel' ? 'channel' : 'connection');
+    const ownScope = REPLY_CODES[replyCode]?.scope === 'channel' ? 'channel' : 'connection';
+    this.scope = options?.scope ?? ownScope;
+    this.methodId = options?.methodId ?? null;
   }
 }
 
@@ -48,12 +59,17 @@ export function unexpectedFrame(text: string): ProtocolError {
   return new ProtocolError(UNEXPECTED_FRAME, text);
 }
 
+/** A frame that is out of place where no method was begun. */
+export function strayFrame(text: string): ProtocolError {
+  return new ProtocolError(UNEXPECTED_FRAME, text, { methodId: 0 });
+}
+
 export function commandInvalid(text: string): ProtocolError {
   return new ProtocolError(COMMAND_INVALID, text);
 }
 
-export function notAllowed(text: string): ProtocolError {
-  return new ProtocolError(NOT_ALLOWED, text);
+export function notAllowed(text: string, methodId?: number): ProtocolError {
+  return new ProtocolError(NOT_ALLOWED, text, methodId === undefined ? {} : { methodId });
 }
 
 export function notImplemented(text: string): ProtocolError {
@@ -79,7 +95,7 @@ export function toProtocolError(error: unknown): ProtocolError {
     return new ProtocolError(BROKER_REPLY_CODES[error.code], error.message);
   }
   if (error instanceof WireError) {
-    return new ProtocolError(error.replyCode, error.message, 'connection');
+    return new ProtocolError(error.replyCode, error.message, { scope: 'connection' });
   }
   return new ProtocolError(INTERNAL_ERROR, '');
 }
