@@ -10,6 +10,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { summarizeTap } from './tap-summary.mjs';
 
+/** A run that takes longer hangs: it is ended and counts as failed. */
+const TIME_LIMIT_MS = 9 * 60 * 1000;
+
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const filters = process.argv.slice(2);
 
@@ -44,7 +47,13 @@ if (files.length === 0) {
   const tap = spawnSync(
     process.execPath,
     [join(root, 'node_modules/tap/dist/esm/run.mjs'), '--reporter=tap', '--no-color', ...files],
-    { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 30 },
+    {
+      cwd: root,
+      encoding: 'utf8',
+      maxBuffer: 2 ** 30,
+      timeout: TIME_LIMIT_MS,
+      killSignal: 'SIGKILL',
+    },
   );
   const { passed, failed, failures, skipped } = summarizeTap(tap.stdout);
   for (const title of skipped) console.log(`skipped: ${title}`);

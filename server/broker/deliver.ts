@@ -113,7 +113,9 @@ function reserve(queue: Queue, nowMs: number): void {
   const { index, messageStore: store } = queue;
   if (index.reservedUpTo > index.deliverableUpTo) return;
   const last = Math.max(index.takenSequence, index.peekSequence());
-  const passed = last - index.reservedAtSequence;
+  // Nothing is known of the rate before the first reservation, least of all after a restart, when the numbers
+  // begin behind all that the last run had reserved.
+  const passed = index.reservedAtMs === 0 ? 0 : last - index.reservedAtSequence;
   const rate = passed / Math.max(1, nowMs - index.reservedAtMs);
   const wanted = Math.min(Math.ceil(rate * RESERVATION_MS), RESERVATION_GROWTH * passed);
   const upTo = Math.max(last, index.deliverableUpTo) + Math.max(RESERVATION_MIN, wanted);
