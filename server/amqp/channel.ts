@@ -171,11 +171,12 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     this.connection.confirmsReady(this);
   }
 
-  /** Sends the confirms that are due, as one basic.ack. */
+  /** Sends the confirms that are due, as one basic.ack; not before replies that wait, a select-ok perhaps. */
   sendConfirms(): void {
     this.hasConfirmsReady = false;
     const { confirms } = this;
     if (confirms === null || this.isClosing || confirms.settled === confirms.confirmed) return;
+    if (this.replies.length > 0) return;
     const multiple = confirms.settled - confirms.confirmed > 1;
     const method = { deliveryTag: confirms.settled, multiple };
     this.write(sizeOfBasicAck(method), (buf, at) => encodeBasicAck(buf, at, this.number, method));
@@ -218,6 +219,7 @@ export class Channel implements DeliverySink, DurabilityWaiter {
       replies.shift();
       send();
     }
+    if (this.confirms !== null) this.markConfirms();
   }
 
   durableAdvanced(): boolean {
@@ -272,12 +274,13 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     this.unacked.push(tag, consumer, sequence, position, bodySizeAt(area.view, at));
   }
 
-  /** Makes a consumer and gives it to the queue; deliveries begin with the next turn. */
-  addConsumer(queue: Queue, options: ConsumerOptions): void {
+  /** Makes a consumer and gives it to the queue, which does not deliver to it yet. */
+  addConsumer(queue: Queue, options: ConsumerOptions): Consumer {
     const prefix = createDeliverPrefix(this.number, options.tag);
     const consumer = new Consumer(queue, this, options, prefix);
     this.consumers.set(options.tag, consumer);
     queue.addConsumer(consumer);
+    return consumer;
   }
 
   /** Keeps a message of basic.get as unacked, under a consumer that stands for this one get. */
@@ -292,8 +295,11 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     this.consumers.delete(consumer.tag);
     if (!this.connection.knowsConsumerCancel || this.isClosing) return;
     const method = { consumerTag: consumer.tag, noWait: true };
-    this.write(sizeOfBasicCancel(method), (buf, at) =>
-      encodeBasicCancel(buf, at, this.number, method),
+    // In its turn, since the consume-ok may still wait for its own.
+    this.reply(-1, () =>
+      this.write(sizeOfBasicCancel(method), (buf, at) =>
+        encodeBasicCancel(buf, at, this.number, method),
+      ),
     );
   }
 

@@ -12,6 +12,7 @@ import {
   queueDelete,
   queuePurge,
 } from '../testing/client-frames.ts';
+import { eventually } from '../testing/eventually.ts';
 import { GatedFileSystem } from '../testing/gated-file-system.ts';
 import { RawClient } from '../testing/raw-client.ts';
 import { startAmqp } from '../testing/start-amqp.ts';
@@ -50,7 +51,7 @@ t.test('a durable declare is answered once it is synced, and all behind it after
   t.equal((await client.expect(1, 'queue.declare-ok')).args.queue, 'q');
   t.equal((await client.expect(1, 'basic.consume-ok')).args.consumerTag, 'c');
   t.equal((await client.expect(1, 'queue.declare-ok')).args.queue, 'transient');
-  t.equal((await client.expect(1, 'basic.get-ok')).body.toString(), 'second');
+  t.match(await client.expectGot(1), { body: 'second' });
   t.match(await client.expectDeliveries(1, 1), [{ body: 'first' }]);
 });
 
@@ -153,53 +154,73 @@ t.test('confirms of a channel do not overtake the select-ok that waits', async (
   t.match((await client.expect(1, 'basic.ack')).args, { deliveryTag: 1, multiple: false });
 });
 
-t.test('a get whose record must be read from disk keeps later replies waiting', async (t) => {
+/** A server that has just started on a directory where the durable queue `q` holds `bodies`; reads wait. */
+async function setUpCold(t: Teardown, ...bodies: readonly string[]) {
   const gated = new GatedFileSystem();
   const first = await startAmqp(t, { fs: gated.fs });
   const before = await RawClient.open(t, first.port);
-  before.write(channelOpen(1), confirmSelect(1), queueDeclare(1, DURABLE));
-  before.write(publish(1, 'q', 'one'), publish(1, 'q', 'two'));
-  for (const name of ['channel.open-ok', 'confirm.select-ok', 'queue.declare-ok'] as const) {
-    await before.expect(1, name);
-  }
-  while ((await before.expect(1, 'basic.ack')).args.deliveryTag < 2);
+  before.write(channelOpen(1), queueDeclare(1, DURABLE));
+  before.write(...bodies.map((body) => publish(1, 'q', body)));
+  await before.expect(1, 'channel.open-ok');
+  await before.expect(1, 'queue.declare-ok');
+  await before.expectNothing(1);
+  before.destroy();
   await first.stop();
-
   const second = await startAmqp(t, { fs: gated.fs, config: { dataDir: first.dataDir } });
-  const client = await RawClient.open(t, second.port);
   gated.reads.hold();
   t.teardown(() => gated.reads.release());
+  const client = await RawClient.open(t, second.port);
   client.write(channelOpen(1), channelOpen(2));
   await client.expect(1, 'channel.open-ok');
   await client.expect(2, 'channel.open-ok');
+  return { gated, client };
+}
+
+t.test('a get whose record must be read from disk keeps later replies waiting', async (t) => {
+  const { gated, client } = await setUpCold(t, 'one', 'two');
   client.write(basicGet(1, 'q'), queueDeclare(1, { queue: 'other' }), basicGet(1, 'q'));
+  await readBegins(gated);
   await client.expectNothing(2);
   gated.reads.release();
-  t.match(await client.expect(1, 'basic.get-ok'), { args: { deliveryTag: 1 }, body: 'one' });
+  t.match(await client.expectGot(1), { tag: 1, body: 'one' });
   t.equal((await client.expect(1, 'queue.declare-ok')).args.queue, 'other');
-  t.match(await client.expect(1, 'basic.get-ok'), { args: { deliveryTag: 2 }, body: 'two' });
+  t.match(await client.expectGot(1), { tag: 2, body: 'two' });
 });
 
 t.test('a message read for a get on a channel that has closed since goes back', async (t) => {
-  const gated = new GatedFileSystem();
-  const first = await startAmqp(t, { fs: gated.fs });
-  const before = await RawClient.open(t, first.port);
-  before.write(channelOpen(1), confirmSelect(1), queueDeclare(1, DURABLE), publish(1, 'q', 'one'));
-  for (let i = 0; i < 3; i++) await before.next();
-  await before.expect(1, 'basic.ack');
-  await first.stop();
-
-  const second = await startAmqp(t, { fs: gated.fs, config: { dataDir: first.dataDir } });
-  gated.reads.hold();
-  t.teardown(() => gated.reads.release());
-  const lost = await RawClient.open(t, second.port);
-  lost.write(channelOpen(1), basicGet(1, 'q'));
-  await lost.expect(1, 'channel.open-ok');
-  lost.write(queueDeclare(1, { queue: 'missing', passive: true }));
-  await lost.expect(1, 'channel.close');
+  const { gated, client } = await setUpCold(t, 'one');
+  client.write(basicGet(1, 'q'));
+  await readBegins(gated);
+  client.write(queueDeclare(1, { queue: 'missing', passive: true }));
+  await client.expect(1, 'channel.close');
   gated.reads.release();
-  const client = await RawClient.open(t, second.port);
-  client.write(channelOpen(1), basicGet(1, 'q'));
-  await client.expect(1, 'channel.open-ok');
-  t.match(await client.expect(1, 'basic.get-ok'), { body: 'one' });
+  client.write(basicGet(2, 'q'));
+  t.match(await client.expectGot(2), { body: 'one' });
+});
+
+/** Resolves when the server waits for a read. */
+function readBegins({ reads }: GatedFileSystem): Promise<void> {
+  return eventually(() => {
+    if (reads.waitingCount === 0) throw new Error('nothing is being read');
+  });
+}
+
+t.test('a queue purged while its record is read gives the get what came after', async (t) => {
+  const { gated, client } = await setUpCold(t, 'one', 'two');
+  client.write(basicGet(1, 'q'));
+  await readBegins(gated);
+  client.write(queuePurge(2, 'q'), publish(2, 'q', 'three'));
+  t.equal((await client.expect(2, 'queue.purge-ok')).args.messageCount, 2);
+  gated.reads.release();
+  t.match(await client.expectGot(1), { body: 'three' });
+});
+
+t.test('a queue deleted while its record is read leaves the get empty', async (t) => {
+  const { gated, client } = await setUpCold(t, 'one');
+  client.write(basicGet(1, 'q'));
+  await readBegins(gated);
+  client.write(queueDelete(2, 'q'));
+  await client.expect(2, 'queue.delete-ok');
+  gated.reads.release();
+  await client.expect(1, 'basic.get-empty');
 });

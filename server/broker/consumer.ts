@@ -27,7 +27,10 @@ export class Consumer {
   /** 0: no limit. */
   readonly prefetchCount: number;
   unackedCount: number;
-  /** False once it was cancelled: acks may still come for what it was sent. */
+  /**
+   * False until its consume-ok has left, so that no delivery overtakes that, and again once it was cancelled:
+   * acks may still come for what it was sent.
+   */
   active: boolean;
   /** What the sink writes before each delivery (amqp/delivery-writer.ts); made by the sink. */
   readonly deliverPrefix: ByteArea;
@@ -40,14 +43,16 @@ export class Consumer {
     this.exclusive = options.exclusive;
     this.prefetchCount = options.prefetchCount;
     this.unackedCount = 0;
-    this.active = true;
+    this.active = false;
     this.deliverPrefix = deliverPrefix;
   }
 
   /** HOT per delivery. Whether the next message may go to it. */
   get isWilling(): boolean {
     return (
-      this.sink.canTake && (this.prefetchCount === 0 || this.unackedCount < this.prefetchCount)
+      this.active &&
+      this.sink.canTake &&
+      (this.prefetchCount === 0 || this.unackedCount < this.prefetchCount)
     );
   }
 }

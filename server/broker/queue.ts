@@ -127,9 +127,14 @@ export class Queue {
     return this.store.purge(this.index);
   }
 
+  /** The consumer has its place; deliveries begin with {@link startConsumer}. */
   addConsumer(consumer: Consumer): void {
     this.consumers = [...this.consumers, consumer];
     this.hadConsumer = true;
+  }
+
+  startConsumer(consumer: Consumer): void {
+    consumer.active = true;
     this.wake();
   }
 

@@ -97,7 +97,9 @@ interface UnwrittenBatch {
   readonly start: number;
   readonly end: number;
   live: number;
-  readonly mustWrite: boolean;
+  /** It must go to the file. */
+  isNeeded: boolean;
+  /** The lowest position of a message that its settle records concern. */
   readonly operationsFrom: number;
 }
 
@@ -107,7 +109,7 @@ export class MessageLog {
   end: number;
   /** All before it is in the file, or a gap. */
   writtenUpTo: number;
-  /** All before it survives the loss of power. */
+  /** All before it survives the loss of power, as far as anybody still needs it. */
   durableUpTo: number;
   /** Bytes appended since the owner last set it to 0. */
   appendedBytes: number;
@@ -153,6 +155,8 @@ export class MessageLog {
   private gapSegment: Segment;
   /** End of the last batch that really went to a file. */
   private writtenForReal: number;
+  /** The files hold, synced, all before it: gaps too. */
+  private stableUpTo: number;
   private unsyncedBytes: number;
   private readonly unsynced: Set<Segment>;
   private directoryUnsynced: boolean;
@@ -209,6 +213,7 @@ export class MessageLog {
     this.gapUpTo = -1;
     this.gapSegment = this.segment;
     this.writtenForReal = this.end;
+    this.stableUpTo = this.end;
     this.unsyncedBytes = 0;
     this.unsynced = new Set();
     this.directoryUnsynced = false;
@@ -269,6 +274,8 @@ export class MessageLog {
 
   /** Messages came back to their queue: `entries` holds sequence number and delivery count in turn. */
   requeue(index: QueueIndex, entries: readonly number[]): void {
+    // Nobody is promised anything: after a failure messages still come back, unremembered.
+    if (this.failure !== null) return;
     const at = this.reserve(sizeOfRequeue(entries.length / 2));
     this.advance(writeRequeue(this.block!.area, at, index.number, entries));
   }
@@ -280,12 +287,15 @@ export class MessageLog {
     return this.block!.start + at;
   }
 
-  /** All up to `upTo` is gone but for the ranges in `kept`; returns the record's position. */
-  purge(index: QueueIndex, upTo: number, kept: readonly number[]): number {
+  /**
+   * All up to `upTo` is gone but for the ranges in `kept`, whose bodies are `keptBytes`; returns the record's
+   * position.
+   */
+  purge(index: QueueIndex, upTo: number, keptBytes: number, kept: readonly number[]): number {
     // What was settled before must not be read as settled after.
     if (index.settledRanges.length > 0) this.writeSettled(index);
     const at = this.reserve(sizeOfPurge(kept.length / 2));
-    this.advance(writePurge(this.block!.area, at, index.number, upTo, kept));
+    this.advance(writePurge(this.block!.area, at, index.number, upTo, keptBytes, kept));
     return this.block!.start + at;
   }
 
@@ -371,7 +381,7 @@ export class MessageLog {
     sealBatch(block.area, start, footerEnd, this.segment.salt, {
       position,
       timeMs: this.clock.wallMs,
-      syncedUpTo: this.durableUpTo,
+      syncedUpTo: this.stableUpTo,
       footerAt: footerAt - start,
       rowCount: this.rowNumbers.length,
     });
@@ -385,7 +395,7 @@ export class MessageLog {
       start: position,
       end: position + length,
       live: this.batchLive,
-      mustWrite: this.batchMustWrite,
+      isNeeded: this.batchMustWrite,
       operationsFrom: this.batchOperationsFrom,
     });
     this.unwrittenBytes += length;
@@ -396,14 +406,20 @@ export class MessageLog {
     this.batchId++;
   }
 
-  /** Writes everything and makes it stable; resolves when that has happened. */
-  async syncAll(): Promise<void> {
+  /** Ends the turn, and leaves no batch unwritten that somebody needs. */
+  writeAll(): void {
     this.endTurn();
     this.flush();
+  }
+
+  /** Writes everything, gaps too, and makes it stable; resolves when that has happened. */
+  async syncAll(): Promise<void> {
+    this.writeAll();
+    this.attempt(() => this.writeGap());
     const target = this.end;
     for (;;) {
       if (this.failure !== null) throw this.failure;
-      if (this.durableUpTo >= target) return;
+      if (this.stableUpTo >= target) return;
       if (!this.syncing) this.sync();
       await this.syncEnded;
     }
@@ -607,6 +623,12 @@ export class MessageLog {
   private writeSettled(index: QueueIndex): void {
     const ranges = index.settledRanges;
     if (ranges.length === 0) return;
+    if (this.failure !== null) {
+      // Consumers go on though nothing of it will be remembered.
+      ranges.length = 0;
+      index.settledBytes = 0;
+      return;
+    }
     const size = sizeOfSettle(ranges.length / 2);
     if (this.at + size > this.limit) this.ensureRoom(size, 0);
     const { settleReason, number, settledBytes } = index;
@@ -642,21 +664,47 @@ export class MessageLog {
 
   /** Writes the closed batches, or the gaps that stand for them. */
   private flush(): void {
+    this.attempt(() => this.writeBatches());
+  }
+
+  private attempt(write: () => void): void {
+    if (this.failure !== null) return;
     try {
-      this.writeBatches();
+      write();
     } catch (error) {
       this.fail(error);
     }
   }
 
+  /**
+   * Decides which closed batches go to the file: those with a message that is still wanted, those that say
+   * something of their own, those that settle a message of the file; and, so that no record in the file
+   * concerns a message that is not there, all from the first message that such a batch settles on.
+   */
+  private markNeeded(): void {
+    const unwritten = this.unwritten;
+    let fileEnd = this.writtenForReal;
+    for (let i = 0; i < unwritten.length; i++) {
+      const batch = unwritten[i]!;
+      if (batch.live > 0 || batch.operationsFrom < fileEnd) batch.isNeeded = true;
+      if (!batch.isNeeded) continue;
+      fileEnd = batch.end;
+      let from = batch.operationsFrom;
+      for (let j = i - 1; j >= 0 && unwritten[j]!.end > from; j--) {
+        unwritten[j]!.isNeeded = true;
+        from = Math.min(from, unwritten[j]!.operationsFrom);
+      }
+    }
+  }
+
   private writeBatches(): void {
     const unwritten = this.unwritten;
+    this.markNeeded();
     let runFrom = 0;
     let runTo = 0;
     for (let i = 0; i < unwritten.length; i++) {
       const batch = unwritten[i]!;
-      const isDead =
-        batch.live === 0 && !batch.mustWrite && batch.operationsFrom >= this.writtenForReal;
+      const isDead = !batch.isNeeded;
       if (isDead || unwritten[runFrom]!.block !== batch.block) {
         this.writeRun(runFrom, runTo);
         runFrom = i;
@@ -715,7 +763,7 @@ export class MessageLog {
     const { wallMs } = this.clock;
     const { salt } = this.gapSegment;
     const length = this.gapUpTo - this.gapFrom;
-    const gap = encodeGap(this.gapFrom, length, wallMs, this.durableUpTo, salt);
+    const gap = encodeGap(this.gapFrom, length, wallMs, this.stableUpTo, salt);
     this.writeToSegment(this.gapSegment, gap, 0, gap.length, offsetOf(this.gapFrom));
     this.gapFrom = -1;
   }
@@ -728,6 +776,7 @@ export class MessageLog {
   /** One group sync; never rejects. What was written before it began is durable when it ends. */
   private async runSync(): Promise<void> {
     const target = this.writtenUpTo;
+    const stable = this.gapFrom < 0 ? target : this.gapFrom;
     const segments = [...this.unsynced];
     const withDirectory = this.directoryUnsynced;
     this.unsynced.clear();
@@ -742,6 +791,7 @@ export class MessageLog {
       return;
     }
     this.syncing = false;
+    this.stableUpTo = stable;
     this.advanceDurable(this.unsynced.size === 0 ? this.writtenUpTo : target);
   }
 
@@ -756,6 +806,8 @@ export class MessageLog {
   private fail(cause: unknown): void {
     if (this.failure !== null) return;
     this.failure = StorageError.from(this.segment.path, 'write', cause);
+    // No room: the next append comes to where it is refused.
+    this.limit = 0;
     this.events.failed(this.failure);
   }
 }

@@ -145,11 +145,18 @@ export class MessageStore {
     if (index.durable && recorded.length > 0) this.log.requeue(index, recorded);
   }
 
-  /** Drops all ready messages of a queue; returns their number. */
+  /**
+   * Drops all ready messages of a queue; returns their number.
+   *
+   * @throws StorageError when the log has failed; nothing is dropped then
+   */
   purge(index: QueueIndex): number {
+    if (index.durable && this.log.failure !== null) throw this.log.failure;
     const upTo = index.nextSequence - 1;
     const count = index.purgeReady((position) => this.release(position));
-    if (index.durable && count > 0) this.log.purge(index, upTo, index.unsettledRanges());
+    if (index.durable && count > 0) {
+      this.log.purge(index, upTo, index.unackedBytes, index.unsettledRanges());
+    }
     return count;
   }
 
@@ -218,7 +225,7 @@ export class MessageStore {
    * @throws StorageError when the disk refuses; the checkpoints before still count
    */
   async checkpoint(source: CheckpointSource, clean: boolean): Promise<void> {
-    while (this.checkpointing !== null) await this.checkpointing;
+    while (this.checkpointing !== null) await this.checkpointing.catch(() => {});
     this.checkpointing = this.writeCheckpoint(source, clean).finally(() => {
       this.checkpointing = null;
     });
@@ -243,7 +250,8 @@ export class MessageStore {
     for (const index of source.durableIndexes()) {
       if (parts.length % PARTS_PER_SLICE === PARTS_PER_SLICE - 1 && !clean) await nextTurn();
       if (index.dropped) continue;
-      this.log.endTurn();
+      // A part tells only of messages that lie in the file: none of them can become a gap.
+      this.log.writeAll();
       replayFrom = Math.min(replayFrom, this.log.end);
       parts.push(encodePart(index, this.log.end));
     }
@@ -263,9 +271,14 @@ export class MessageStore {
     const position = this.log.end;
     this.definitionsChanged = false;
     const bytes = encodeDefinitions(source.definitions(), position, source.nextQueueNumber());
-    // The file may name what the log does not hold yet: it counts only with the log.
-    await this.log.syncAll();
-    await replaceFile(this.fs, join(this.directory, DEFINITIONS_FILE), bytes);
+    try {
+      // The file may name what the log does not hold yet: it counts only with the log.
+      await this.log.syncAll();
+      await replaceFile(this.fs, join(this.directory, DEFINITIONS_FILE), bytes);
+    } catch (error) {
+      this.definitionsChanged = true;
+      throw error;
+    }
     this.definitionsPosition = position;
   }
 

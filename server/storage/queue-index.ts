@@ -141,7 +141,9 @@ export class QueueIndex {
     if (requeued !== null && requeued.size > 0) return requeued.topSequence();
     const chunk = this.chunks[this.cursorChunk];
     if (chunk === undefined) return 0;
-    return this.cursorEntry < chunk.count ? chunk.first + this.cursorEntry : this.skipToNext();
+    const entry = this.cursorEntry;
+    const isReady = entry < chunk.count && chunk.positions[entry]! >= 0;
+    return isReady ? chunk.first + entry : this.skipToNext();
   }
 
   /** Position of the message that {@link take} would take; only when one is ready. HOT per delivery. */
@@ -290,6 +292,8 @@ export class QueueIndex {
   /** Enters a message under a given number, higher than all before it; recovery only. */
   restore(sequence: number, position: number): void {
     this.nextSequence = sequence;
+    const last = this.chunks[this.chunks.length - 1];
+    if (last !== undefined) fillHole(last, sequence);
     this.append(position, 0);
   }
 
@@ -403,6 +407,15 @@ export class QueueIndex {
     const chunk = new IndexChunk(first, last === undefined ? CHUNK_ENTRIES_FIRST : CHUNK_ENTRIES);
     chunks.push(chunk);
     return chunk;
+  }
+}
+
+/** Numbers left out before `sequence` count as settled where they fit the chunk: a hole needs no new one. */
+function fillHole(chunk: IndexChunk, sequence: number): void {
+  if (sequence - chunk.first >= CHUNK_ENTRIES) return;
+  while (chunk.first + chunk.count < sequence) {
+    if (chunk.count === chunk.positions.length) grow(chunk);
+    chunk.positions[chunk.count++] = SETTLED;
   }
 }
 

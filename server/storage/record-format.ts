@@ -23,7 +23,8 @@
  *     settle       kind 3, reason u8, 0 u16, range count u32, queue f64, bytes f64, ranges
  *     requeue      kind 4, 0 u8, 0 u16, count u32, queue f64, count x (sequence f64, delivery count u32)
  *     deliverable  kind 5, 0 u8, 0 u16, 0 u32, queue f64, sequence f64
- *     purge        kind 6, 0 u8, 0 u16, kept count u32, queue f64, up to f64, ranges kept (unacked)
+ *     purge        kind 6, 0 u8, 0 u16, kept count u32, queue f64, up to f64, kept bytes f64,
+ *                  ranges kept (unacked)
  *     definition   kind 7, action u8, 0 u16, frame size u32, queue f64 (0: none), AMQP frame
  *     enqueue      kind 8, 0 u8, set u16, body size u32, position f64
  *
@@ -192,20 +193,25 @@ export function writeDeliverable(to: ByteArea, at: number, queue: number, upTo: 
 
 /** Size of a purge record that keeps `keptRangeCount` ranges of unacked messages. */
 export function sizeOfPurge(keptRangeCount: number): number {
-  return OPERATION_HEAD_SIZE + 8 + keptRangeCount * RANGE_SIZE;
+  return OPERATION_HEAD_SIZE + 16 + keptRangeCount * RANGE_SIZE;
 }
 
-/** Everything up to `upTo` is gone, but for the ranges of sequence numbers in `kept`. */
+/**
+ * Everything up to `upTo` is gone, but for the ranges of sequence numbers in `kept`, whose bodies are
+ * `keptBytes` in all.
+ */
 export function writePurge(
   to: ByteArea,
   at: number,
   queue: number,
   upTo: number,
+  keptBytes: number,
   kept: readonly number[],
 ): number {
   const p = writeOperationHead(to.view, at, RECORD_PURGE, 0, kept.length / 2, queue);
   to.view.setFloat64(p, upTo);
-  return writeRanges(to.view, p + 8, kept);
+  to.view.setFloat64(p + 8, keptBytes);
+  return writeRanges(to.view, p + 16, kept);
 }
 
 /** Size of a definition record around an AMQP frame of `frameSize` bytes. */
@@ -248,7 +254,7 @@ export interface RecordVisitor {
   settle(queue: number, reason: number, bytes: number, ranges: readonly number[]): void;
   requeue(queue: number, entries: readonly number[]): void;
   deliverable(queue: number, upTo: number): void;
-  purge(queue: number, upTo: number, kept: readonly number[]): void;
+  purge(queue: number, upTo: number, keptBytes: number, kept: readonly number[]): void;
   definition(queue: number, action: number, frame: Buffer): void;
 }
 
@@ -313,7 +319,12 @@ function visitOperation(
       visitor.deliverable(queue, view.getFloat64(p));
       return at + DELIVERABLE_SIZE;
     case RECORD_PURGE:
-      visitor.purge(queue, view.getFloat64(p), readRanges(view, p + 8, count));
+      visitor.purge(
+        queue,
+        view.getFloat64(p),
+        view.getFloat64(p + 8),
+        readRanges(view, p + 16, count),
+      );
       return at + sizeOfPurge(count);
     case RECORD_DEFINITION:
       visitor.definition(

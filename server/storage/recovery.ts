@@ -9,7 +9,12 @@
 import { join } from 'node:path';
 import { ByteArea } from '../base/byte-area.ts';
 import type { BatchHeader } from './batch-format.ts';
-import { BATCH_HEADER_SIZE, decodeSegmentHeader, FOOTER_ROW_SIZE } from './batch-format.ts';
+import {
+  BATCH_HEADER_SIZE,
+  decodeSegmentHeader,
+  FOOTER_ROW_SIZE,
+  SEGMENT_HEADER_SIZE,
+} from './batch-format.ts';
 import type { Checkpoint } from './checkpoint-format.ts';
 import { checkpointFileName, checkpointNumberOf, decodeCheckpoint } from './checkpoint-format.ts';
 import type { Definition } from './definitions-format.ts';
@@ -51,7 +56,10 @@ export interface Recovered {
   readonly damage: readonly Damage[];
 }
 
-/** Reads the directory of a vhost; it is left as it is, but for a torn tail of the log. */
+/**
+ * Reads the directory of a vhost; it is left as it is, but for a torn tail of the log. All that is read back is
+ * stable afterwards: after a kill it may have been in the page cache alone.
+ */
 export function recover(fs: FileSystem, directory: string): Recovered {
   return new Recovery(fs, directory).run();
 }
@@ -59,6 +67,13 @@ export function recover(fs: FileSystem, directory: string): Recovered {
 interface SegmentOnDisk {
   readonly segment: Segment;
   readonly content: SegmentContent;
+}
+
+/** A segment file whose header says nothing. */
+interface HeadlessFile {
+  readonly name: string;
+  readonly number: number;
+  readonly reason: string;
 }
 
 class Recovery implements RecordVisitor {
@@ -73,6 +88,7 @@ class Recovery implements RecordVisitor {
   private readonly bytes: Map<number, number>;
   private readonly partPositions: Map<number, number>;
   private readonly deletedQueues: Set<number>;
+  private readonly headless: HeadlessFile[];
 
   // The batch being visited.
   private batchPosition: number;
@@ -91,6 +107,7 @@ class Recovery implements RecordVisitor {
     this.bytes = new Map();
     this.partPositions = new Map();
     this.deletedQueues = new Set();
+    this.headless = [];
     this.batchPosition = 0;
     this.rowNumbers = [];
     this.rowNext = [];
@@ -102,16 +119,25 @@ class Recovery implements RecordVisitor {
     this.readDefinitions();
     const checkpoint = this.readNewestCheckpoint(names);
     this.takeParts(checkpoint);
-    const { onDisk, nextSegment } = this.openSegments(names, checkpoint?.replayFrom ?? 0);
-    const end = this.findEnd(onDisk, checkpoint?.logEnd ?? 0);
+    const replayFrom = checkpoint?.replayFrom ?? 0;
+    const known = [checkpoint?.logEnd ?? 0, this.definitionsPosition];
+    const onDisk = this.openSegments(names, replayFrom);
+    const told = [...onDisk.values()].map(({ content }) => content.syncedUpTo);
+    // The start of a segment says nothing: it was the end of the log before there was a file.
+    const positions = [...known, ...told].filter((p) => offsetOf(p) > SEGMENT_HEADER_SIZE);
+    const syncedUpTo = Math.max(0, ...positions);
+    this.judgeHeadless(syncedUpTo);
+    const end = this.findEnd(onDisk, replayFrom, syncedUpTo);
+    this.makeStable(onDisk, syncedUpTo);
     for (const segment of onDisk.values()) this.replay(segment, end);
     const clean = checkpoint?.clean === true && end <= checkpoint.logEnd;
     const segments = [...onDisk.values()].map(({ segment }) => segment);
-    this.finishQueues(clean, segments);
+    this.finishQueues(segments);
     return {
       clean,
       segments,
-      nextSegment,
+      // Never a number again that a checkpoint or the definitions speak of, though its file be gone.
+      nextSegment: Math.max(...known.map(segmentOf), ...names.map(segmentNumberOf)) + 1,
       end,
       definitions: this.definitions,
       nextQueueNumber: this.nextQueueNumber,
@@ -146,17 +172,19 @@ class Recovery implements RecordVisitor {
     const numbers = names.map(checkpointNumberOf).filter((number) => number >= 0);
     for (const number of numbers.sort((a, b) => b - a)) {
       const name = checkpointFileName(number);
-      const checkpoint = decodeCheckpoint(
-        this.fs.readFile(join(this.directory, name)) ?? Buffer.alloc(0),
-      );
+      const bytes = this.fs.readFile(join(this.directory, name)) ?? Buffer.alloc(0);
+      const checkpoint = decodeCheckpoint(bytes);
       if (typeof checkpoint !== 'string') return checkpoint;
       this.report(name, `${checkpoint}: an older checkpoint is used, or the whole log`);
+      this.keepAside(name, bytes);
     }
     return null;
   }
 
   private takeParts(checkpoint: Checkpoint | null): void {
     for (const part of checkpoint?.parts ?? []) {
+      // After a stop in order nothing is with a consumer; what was delivered since has its own record.
+      if (checkpoint?.clean === true) part.index.reservedUpTo = 0;
       this.queues.set(part.index.number, part.index);
       this.bytes.set(part.index.number, part.bytes);
       this.partPositions.set(part.index.number, part.position);
@@ -165,58 +193,67 @@ class Recovery implements RecordVisitor {
   }
 
   /** Opens all segments; those that end before `replayFrom` are not read. */
-  private openSegments(
-    names: readonly string[],
-    replayFrom: number,
-  ): { onDisk: Map<number, SegmentOnDisk>; nextSegment: number } {
+  private openSegments(names: readonly string[], replayFrom: number): Map<number, SegmentOnDisk> {
     const onDisk = new Map<number, SegmentOnDisk>();
-    let nextSegment = 1;
     for (const name of names) {
       const number = segmentNumberOf(name);
       if (number < 0) continue;
-      nextSegment = Math.max(nextSegment, number + 1);
       const segment = this.openSegment(name, number, number >= segmentOf(replayFrom));
       if (segment !== null) onDisk.set(number, segment);
     }
-    return { onDisk, nextSegment };
+    return onDisk;
   }
 
   private openSegment(name: string, number: number, withContent: boolean): SegmentOnDisk | null {
     const path = join(this.directory, name);
-    const bytes = withContent ? this.fs.readFile(path) : this.readHead(path);
-    const header = decodeSegmentHeader(bytes ?? Buffer.alloc(0));
-    if (typeof header === 'string' || bytes === null || header.number !== number) {
-      // A file shorter than its header was created and never synced: nothing of it ever counted.
-      if (bytes !== null && bytes.length > 0 && typeof header === 'string') {
-        this.report(name, `${header}: the segment is skipped`);
-      }
+    const { head, size } = this.readHead(path);
+    const header = decodeSegmentHeader(head);
+    if (typeof header === 'string' || header.number !== number) {
+      const reason = typeof header === 'string' ? header : `it is segment ${header.number}`;
+      this.headless.push({ name, number, reason });
       return null;
     }
     const segment = new Segment(this.fs, this.directory, header, true);
-    const content = readSegment(withContent ? bytes : Buffer.alloc(0), header);
-    segment.size = withContent ? content.validEnd : bytes.length;
+    const bytes = withContent ? this.read(segment) : Buffer.alloc(0);
+    const content = readSegment(bytes, header);
+    segment.size = withContent ? content.validEnd : size;
     return { segment, content };
   }
 
-  private readHead(path: string): Buffer {
+  private readHead(path: string): { head: Buffer; size: number } {
     const file = this.fs.openForReading(path);
     try {
-      const bytes = Buffer.alloc(64);
-      return bytes.subarray(0, file.readNow(bytes, 0, bytes.length, 0));
+      const head = Buffer.alloc(SEGMENT_HEADER_SIZE);
+      const length = file.readNow(head, 0, head.length, 0);
+      return { head: head.subarray(0, length), size: file.size() };
     } finally {
       file.close();
     }
   }
 
+  /** A file without a header was never synced, and goes; or it is damaged, and stays where it is. */
+  private judgeHeadless(syncedUpTo: number): void {
+    for (const { name, number, reason } of this.headless) {
+      const path = join(this.directory, name);
+      if (positionAt(number, 0) < syncedUpTo) {
+        this.report(name, `${reason}: the segment is skipped`);
+        continue;
+      }
+      const bytes = this.fs.readFile(path) ?? Buffer.alloc(0);
+      if (bytes.length > 0) this.keepAside(name, bytes);
+      this.fs.delete(path);
+    }
+  }
+
   /** Decides where the log ends; cuts off what lies behind, and reports damage before it. */
-  private findEnd(onDisk: Map<number, SegmentOnDisk>, checkpointEnd: number): number {
-    const all = [...onDisk.values()];
-    const syncedUpTo = all.reduce(
-      (most, { content }) => Math.max(most, content.syncedUpTo),
-      checkpointEnd,
-    );
-    let previousEnd = 0;
-    for (const { segment, content } of all) {
+  private findEnd(
+    onDisk: Map<number, SegmentOnDisk>,
+    replayFrom: number,
+    syncedUpTo: number,
+  ): number {
+    let previousEnd = replayFrom;
+    for (const { segment, content } of onDisk.values()) {
+      if (content.length === 0) continue;
       const start = positionAt(segment.number, 0);
       const name = segmentFileName(segment.number);
       if (previousEnd > 0 && segment.previousEnd > previousEnd) {
@@ -230,10 +267,22 @@ class Recovery implements RecordVisitor {
         this.keepAside(`${name}.${from}`, this.read(segment).subarray(from, to));
       }
       const end = content.invalid.reduce((most, { to }) => Math.max(most, to), content.validEnd);
-      previousEnd = content.length > 0 ? start + end : 0;
+      previousEnd = start + end;
     }
-    const last = all[all.length - 1];
-    return last === undefined ? 0 : positionAt(last.segment.number, last.segment.size);
+    const last = [...onDisk.values()].pop()?.segment;
+    const end = last === undefined ? 0 : positionAt(last.number, last.size);
+    if (end < syncedUpTo) {
+      this.report('', `the log ends at position ${end}, but it was synced up to ${syncedUpTo}`);
+    }
+    return end;
+  }
+
+  /** Syncs what was read behind the last position known to be synced, and the names. */
+  private makeStable(onDisk: Map<number, SegmentOnDisk>, syncedUpTo: number): void {
+    for (const { segment } of onDisk.values()) {
+      if (positionAt(segment.number, segment.size) > syncedUpTo) segment.datasyncNow();
+    }
+    this.fs.syncDirectoryNow(this.directory);
   }
 
   private cut(onDisk: Map<number, SegmentOnDisk>, end: number): number {
@@ -263,6 +312,7 @@ class Recovery implements RecordVisitor {
     this.fs.makeDirectory(folder);
     const file = this.fs.openForWriting(join(folder, name));
     try {
+      file.truncate(0);
       file.writeAt(bytes, 0, bytes.length, 0);
       file.datasyncNow();
     } finally {
@@ -371,7 +421,8 @@ class Recovery implements RecordVisitor {
   requeue(queue: number, entries: readonly number[]): void {
     const index = this.queueFor(queue);
     for (let i = 0; index !== null && i < entries.length; i += 2) {
-      index.restoreDeliveryCount(entries[i]!, entries[i + 1]!);
+      const sequence = entries[i]!;
+      if (index.positionOf(sequence) >= 0) index.restoreDeliveryCount(sequence, entries[i + 1]!);
     }
   }
 
@@ -380,7 +431,7 @@ class Recovery implements RecordVisitor {
     if (index !== null) index.reservedUpTo = Math.max(index.reservedUpTo, upTo);
   }
 
-  purge(queue: number, upTo: number, kept: readonly number[]): void {
+  purge(queue: number, upTo: number, keptBytes: number, kept: readonly number[]): void {
     const index = this.queueFor(queue);
     if (index === null) return;
     const gone: number[] = [];
@@ -392,7 +443,7 @@ class Recovery implements RecordVisitor {
     });
     for (const sequence of gone) index.discard(sequence);
     index.nextSequence = Math.max(index.nextSequence, upTo + 1);
-    if (kept.length === 0) this.bytes.set(queue, 0);
+    this.bytes.set(queue, keptBytes);
   }
 
   definition(queue: number, action: number, frame: Buffer): void {
@@ -405,7 +456,7 @@ class Recovery implements RecordVisitor {
   }
 
   /** Marks what may have been delivered, fills the live counters, and drops what lies in no segment. */
-  private finishQueues(clean: boolean, segments: readonly Segment[]): void {
+  private finishQueues(segments: readonly Segment[]): void {
     const byNumber = new Map(segments.map((segment) => [segment.number, segment]));
     for (const index of this.queues.values()) {
       const lost: number[] = [];
@@ -418,8 +469,7 @@ class Recovery implements RecordVisitor {
       if (lost.length > 0) {
         this.report('', `queue number ${index.number}: ${lost.length} messages lie in no segment`);
       }
-      if (clean) index.reservedUpTo = 0;
-      else index.redeliveredUpTo = Math.max(index.redeliveredUpTo, index.reservedUpTo);
+      index.redeliveredUpTo = Math.max(index.redeliveredUpTo, index.reservedUpTo);
       index.deliverableUpTo = index.reservedUpTo;
       index.nextSequence = Math.max(index.nextSequence, index.reservedUpTo + 1);
       index.finishRecovery(Math.max(0, this.bytes.get(index.number) ?? 0));

@@ -81,6 +81,12 @@ export class Segment {
     await this.file?.datasync();
   }
 
+  /** The same, waiting: for recovery. */
+  datasyncNow(): void {
+    this.file ??= this.fs.openForWriting(this.path);
+    this.file.datasyncNow();
+  }
+
   /** Reads up to `length` bytes at `offset`; resolves to the number read. */
   read(buf: Buffer, length: number, offset: number): Promise<number> {
     this.file ??= this.fs.openForWriting(this.path);
@@ -91,7 +97,7 @@ export class Segment {
   truncate(size: number): void {
     this.file ??= this.fs.openForWriting(this.path);
     this.file.truncate(size);
-    this.file.datasyncNow();
+    this.datasyncNow();
   }
 
   close(): void {

@@ -170,7 +170,7 @@ export class SimulatedFs implements FileSystem {
   steps: number;
   private readonly options: Required<SimulatedFsOptions>;
   private readonly directories: Set<string>;
-  private names: Map<string, Inode>;
+  private readonly names: Map<string, Inode>;
   private stableNames: Map<string, Inode>;
   private nameChanges: NameChange[];
   private nextId: number;
@@ -219,17 +219,15 @@ export class SimulatedFs implements FileSystem {
   }
 
   /** The machine as the next boot finds it; this one is of no use any more. */
-  crash(kind: CrashKind, random: Random, options: SimulatedFsOptions = this.options): SimulatedFs {
+  crash(kind: CrashKind, random: Random): SimulatedFs {
+    const next = kind === 'kill' ? this.copy() : this.afterPowerLoss(new CrashDice(random));
     this.stopAt = -1;
-    const next = new SimulatedFs(options);
-    for (const directory of this.directories) next.directories.add(directory);
-    next.nextId = this.nextId;
-    if (kind === 'kill') this.copyTo(next);
-    else this.loseTo(next, new CrashDice(random));
     return next;
   }
 
-  private copyTo(next: SimulatedFs): void {
+  /** A machine like this one, page cache and all, for another course of events. */
+  copy(): SimulatedFs {
+    const next = this.emptyMachine();
     const copyOf = memoised((inode: Inode) => inode.copy());
     for (const [path, inode] of this.names) next.names.set(path, copyOf(inode));
     for (const [path, inode] of this.stableNames) next.stableNames.set(path, copyOf(inode));
@@ -240,14 +238,24 @@ export class SimulatedFs implements FileSystem {
         inode: inode === null ? null : copyOf(inode),
       })),
     }));
+    return next;
   }
 
-  private loseTo(next: SimulatedFs, dice: CrashDice): void {
+  private afterPowerLoss(dice: CrashDice): SimulatedFs {
+    const next = this.emptyMachine();
     const survivorOf = memoised((inode: Inode) => inode.afterPowerLoss(dice));
     const names = new Map(this.stableNames);
     for (const change of this.nameChanges) if (dice.keeps()) bind(names, change);
     for (const [path, inode] of names) next.names.set(path, survivorOf(inode));
     next.stableNames = new Map(next.names);
+    return next;
+  }
+
+  private emptyMachine(): SimulatedFs {
+    const next = new SimulatedFs(this.options);
+    for (const directory of this.directories) next.directories.add(directory);
+    next.nextId = this.nextId;
+    return next;
   }
 
   // --- the file system -------------------------------------------------------------------------
@@ -260,7 +268,10 @@ export class SimulatedFs implements FileSystem {
 
   list(path: string): readonly string[] {
     const paths = [...this.names.keys(), ...this.directories];
-    return paths.filter((p) => p !== path && dirname(p) === path).map((p) => basename(p)).sort();
+    return paths
+      .filter((p) => p !== path && dirname(p) === path)
+      .map((p) => basename(p))
+      .sort();
   }
 
   openForReading(path: string): OpenFile {
@@ -339,6 +350,7 @@ export class SimulatedFs implements FileSystem {
       const end = (): void => {
         try {
           if (step !== null) this.step(step, path);
+          else if (this.hasStopped) throw new StorageError(path, 'the machine has stopped', 'EIO');
           resolve(action());
         } catch (error) {
           reject(StorageError.from(path, step ?? 'read', error));
@@ -400,7 +412,7 @@ class SimulatedFile implements OpenFile {
 
   readNow(buf: Buffer, start: number, length: number, position: number): number {
     const { bytes } = this.inode.visible;
-    return bytes.copy(buf, start, position, Math.min(bytes.length, position + length));
+    return bytes.subarray(position, position + length).copy(buf, start);
   }
 
   truncate(size: number): void {

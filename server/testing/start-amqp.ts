@@ -33,7 +33,11 @@ export interface RunningAmqp {
 /** Starts a broker in a directory of its own, or in the one that `config` names. */
 export async function startAmqp(
   t: Teardown,
-  { fs = realFileSystem, config: options = {}, logger = createSilentLogger() }: StartAmqpOptions = {},
+  {
+    fs = realFileSystem,
+    config: options = {},
+    logger = createSilentLogger(),
+  }: StartAmqpOptions = {},
 ): Promise<RunningAmqp> {
   const dataDir = options.dataDir ?? temporaryDirectory(t);
   const config = createConfig({ amqpPort: 0, bindAddresses: ['127.0.0.1'], ...options, dataDir });

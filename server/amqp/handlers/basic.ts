@@ -85,14 +85,15 @@ export const basicHandlers: Pick<
       exclusive: m.exclusive,
       prefetchCount: m.noAck ? 0 : channel.consumerPrefetchCount,
     };
-    // Deliveries must not overtake the consume-ok, so the consumer begins with its reply.
+    const consumer = channel.addConsumer(queue, options);
+    // Deliveries must not overtake the consume-ok, so they begin with it.
     channel.reply(-1, () => {
       if (!m.noWait) {
         channel.write(sizeOfBasicConsumeOk({ consumerTag: tag }), (buf, at) =>
           encodeBasicConsumeOk(buf, at, number, { consumerTag: tag }),
         );
       }
-      channel.addConsumer(queue, options);
+      queue.startConsumer(consumer);
     });
   },
 

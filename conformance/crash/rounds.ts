@@ -1,0 +1,119 @@
+/**
+ * Kill rounds: the real server is killed by SIGKILL at random moments under confirmed load, started again on the
+ * same directory, and at the end everything that it still holds is compared with the ledger.
+ *
+ * The moment is the n-th confirm of the round, n by seed; the rest of the timing is the machine's own. The page
+ * cache survives a SIGKILL: that syncs are not left out is shown elsewhere, by a file system that forgets.
+ */
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { LocalServer } from '../interop/local-server.ts';
+import { within } from '../support/deadline.ts';
+import { CrashClient } from './client.ts';
+import { CrashConsumer } from './consumer.ts';
+import { Ledger, type Violation } from './ledger.ts';
+import { startPublisher } from './publisher.ts';
+import { Random } from './random.ts';
+import { CONSUMED_QUEUES, declareTopology, PUBLISHERS, QUEUES } from './topology.ts';
+
+/** The kill comes after at most this many confirms. */
+const CONFIRMS_MAX = 4000;
+const ROUND_LIMIT_MS = 60_000;
+
+/** How a run went. */
+export interface KillResult {
+  readonly rounds: number;
+  readonly violations: readonly Violation[];
+  readonly confirmedCount: number;
+  readonly redeliveredCount: number;
+}
+
+/** Plays the rounds, then drains all queues, stops the server in order and looks at it once more. */
+export async function playKillRounds(rounds: number, seed: number): Promise<KillResult> {
+  const ledger = new Ledger();
+  const random = new Random(seed);
+  const server = await LocalServer.start();
+  try {
+    for (ledger.round = 1; ledger.round <= rounds; ledger.round++) {
+      await within(
+        playRound(server, ledger, random),
+        `end of round ${ledger.round}`,
+        ROUND_LIMIT_MS,
+      );
+    }
+    await drain(server.url, ledger);
+    await server.restart('SIGTERM');
+    await checkEmpty(server.url, ledger);
+  } finally {
+    await server.stop();
+  }
+  const { violations, confirmedCount, redeliveredCount } = ledger;
+  return { rounds, violations, confirmedCount, redeliveredCount };
+}
+
+async function playRound(server: LocalServer, ledger: Ledger, random: Random): Promise<void> {
+  const clients: CrashClient[] = [];
+  const connect = async (): Promise<CrashClient> => {
+    const client = await CrashClient.connect(server.url, ledger);
+    clients.push(client);
+    return client;
+  };
+  await declareTopology(await (await connect()).connection.createChannel());
+  for (const queue of CONSUMED_QUEUES) {
+    await CrashConsumer.start(await connect(), queue, ledger, random);
+  }
+  let confirmsLeft = 1 + random.below(CONFIRMS_MAX);
+  let momentComes = (): void => undefined;
+  const moment = new Promise<void>((resolve) => {
+    momentComes = resolve;
+  });
+  const onConfirm = (): void => {
+    confirmsLeft--;
+    if (confirmsLeft === 0) momentComes();
+  };
+  for (const plan of PUBLISHERS) {
+    await startPublisher(await connect(), plan, ledger, random, onConfirm);
+  }
+  await moment;
+  for (const client of clients) client.endsNow = true;
+  await server.restart('SIGKILL');
+  await Promise.all(clients.map(({ gone }) => gone));
+}
+
+/** Takes everything that is left. */
+async function drain(url: string, ledger: Ledger): Promise<void> {
+  const client = await CrashClient.connect(url, ledger);
+  const channel = await client.connection.createChannel();
+  for (const queue of QUEUES) await within(drainQueue(channel, queue, ledger), `end of ${queue}`);
+  ledger.close();
+  await channel.close(); // amqplib would let its connection.close overtake the last acks
+  await client.close();
+}
+
+/** Nobody else publishes or consumes, so a queue is empty when all that it counted has come. */
+async function drainQueue(channel: Channel, queue: string, ledger: Ledger): Promise<void> {
+  let { messageCount: left } = await channel.checkQueue(queue);
+  if (left === 0) return;
+  await new Promise<void>((resolve, reject) => {
+    const take = (message: ConsumeMessage | null): void => {
+      if (message === null) return;
+      const id = ledger.deliver(queue, message.content, message.fields.redelivered);
+      if (id !== null) ledger.ack(queue, id);
+      channel.ack(message);
+      left--;
+      if (left === 0) resolve();
+    };
+    channel.consume(queue, take).catch(reject);
+  });
+}
+
+/** What was acked before a clean stop does not come back. */
+async function checkEmpty(url: string, ledger: Ledger): Promise<void> {
+  const client = await CrashClient.connect(url, ledger);
+  const channel = await client.connection.createChannel();
+  for (const queue of QUEUES) {
+    const { messageCount } = await channel.checkQueue(queue);
+    if (messageCount > 0)
+      ledger.blame(`${queue} holds ${messageCount} messages acked before the stop`);
+  }
+  await client.close();
+}
