@@ -91,6 +91,8 @@ export class Channel implements DeliverySink, DurabilityWaiter {
   private readonly publisher: Publisher;
   private readonly properties: BasicPropertiesView;
   private deliveryTag: number;
+  /** Unacked messages of basic.get: they do not count against {@link channelPrefetchCount}. */
+  private gotCount: number;
   private readonly replies: PendingReply[];
 
   constructor(number: number, connection: ChannelConnection) {
@@ -112,6 +114,7 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     this.publisher = new Publisher(connection.vhost, connection.actor);
     this.properties = new BasicPropertiesView();
     this.deliveryTag = 0;
+    this.gotCount = 0;
     this.replies = [];
   }
 
@@ -127,7 +130,9 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     const { parts, bits } = content;
     if ((bits & BASIC_PUBLISH_IMMEDIATE_BIT) !== 0) throw notImplemented('immediate=true');
     requireBodySize(parts.bodySize, this.connection.maxMessageSizeBytes);
-    if (parts.propertiesSize > 2) this.checkProperties();
+    if (parts.propertiesSize !== 2 || parts.head.view.getUint16(parts.propertiesAt) !== 0) {
+      this.checkProperties();
+    }
     const outcome = this.publisher.publish(parts);
     if (outcome === PUBLISH_OUTCOMES.unrouted && (bits & BASIC_PUBLISH_MANDATORY_BIT) !== 0) {
       writeReturn(this.output, this.number, this.frameMax, parts);
@@ -238,7 +243,8 @@ export class Channel implements DeliverySink, DurabilityWaiter {
   get canTake(): boolean {
     return (
       !this.output.isBlocked &&
-      (this.channelPrefetchCount === 0 || this.unacked.count < this.channelPrefetchCount)
+      (this.channelPrefetchCount === 0 ||
+        this.unacked.count - this.gotCount < this.channelPrefetchCount)
     );
   }
 
@@ -288,6 +294,7 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     const getter = new Consumer(queue, this, GETTER, NO_PREFIX);
     getter.active = false;
     getter.unackedCount = 1;
+    this.gotCount++;
     this.unacked.push(tag, getter, sequence, position, size);
   }
 
@@ -359,6 +366,7 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     const size = unacked.sizeAt(entry);
     unacked.remove(entry);
     consumer.unackedCount--;
+    if (consumer.deliverPrefix === NO_PREFIX) this.gotCount--;
     if (isAcked) queue.acknowledge(sequence, position, size);
     else queue.reject(sequence, position, size);
     if (this.channelPrefetchCount > 0) this.wakeConsumers();
@@ -393,6 +401,7 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     const { unacked } = this;
     const consumer = unacked.consumerAt(entry);
     consumer.unackedCount--;
+    if (consumer.deliverPrefix === NO_PREFIX) this.gotCount--;
     let entries = byQueue.get(consumer.queue);
     if (entries === undefined) {
       entries = [];

@@ -24,8 +24,7 @@ async function setUp(t: Teardown) {
   client.write(queueDeclare(2, { queue: 'transient' }));
   client.write(queueBind(2, { queue: 'durable', exchange: 'amq.fanout' }));
   client.write(queueBind(2, { queue: 'transient', exchange: 'amq.fanout' }));
-  let expected = 7;
-  while (expected-- > 0) await client.next();
+  for (let replies = 0; replies < 7; replies++) await client.next();
   return { gated, client };
 }
 
@@ -70,12 +69,8 @@ t.test('a confirm of several never covers what a later sync is for', async (t) =
   // The sync for the first is under way: it does not count for the second.
   client.write(publish(1, 'durable', 'second'));
   await client.expectNothing(2);
-  const second = new Promise<void>((resolve) => {
-    gated.syncs.release();
-    gated.syncs.hold();
-    resolve();
-  });
-  await second;
+  gated.syncs.release();
+  gated.syncs.hold();
   t.same((await client.expect(1, 'basic.ack')).args, { deliveryTag: 1, multiple: false });
   await client.expectNothing(2);
   gated.syncs.release();

@@ -340,7 +340,7 @@ export class Connection
     if (type !== FRAME_HEADER && type !== FRAME_BODY) this.lastMethodId = 0;
     try {
       if (this.phase === 'closing' || this.phase === 'closed')
-        this.whileClosing(type, number, buf, start);
+        this.whileClosing(type, number, buf, start, end);
       else if (type === FRAME_HEARTBEAT) this.heartbeat(number);
       else if (type !== FRAME_METHOD && type !== FRAME_HEADER && type !== FRAME_BODY) {
         throw unknownFrame(type, buf, start, end);
@@ -494,8 +494,14 @@ export class Connection
     this.liveness.expectBy(performance.now() + CLOSE_TIMEOUT_MS);
   }
 
-  private whileClosing(type: number, number: number, buf: Buffer, start: number): void {
-    if (type !== FRAME_METHOD || number !== 0) return;
+  private whileClosing(
+    type: number,
+    number: number,
+    buf: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    if (type !== FRAME_METHOD || number !== 0 || end - start < 4) return;
     const methodId = buf.readUInt32BE(start);
     if (methodId === CONNECTION_CLOSE_OK_ID) {
       this.output.flush();
@@ -594,17 +600,24 @@ export class Connection
     this.socket.destroy();
   }
 
-  /** Ends all channels and exclusive queues. */
+  /** Ends all channels and exclusive queues; one that fails, as a broken disk may make it, stops no other. */
   private release(): void {
-    for (const channel of [...this.channels.values()]) this.forget(channel);
-    for (const queue of this.exclusiveQueues) removeQueue(this.vhost, queue);
-    this.exclusiveQueues.clear();
+    for (const channel of [...this.channels.values()]) this.attempt(() => this.forget(channel));
+    for (const queue of this.exclusiveQueues) this.attempt(() => removeQueue(this.vhost, queue));
+  }
+
+  private attempt(step: () => void): void {
+    try {
+      step();
+    } catch (err) {
+      this.logger.error({ event: 'connection.fail', err }, 'a step of its end fails');
+    }
   }
 
   private forget(channel: Channel): void {
-    if (!channel.isClosing) channel.close();
     this.channels.delete(channel.number);
     if (this.lastChannel === channel) this.lastChannel = null;
+    if (!channel.isClosing) channel.close();
   }
 
   private socketClosed(): void {
@@ -627,6 +640,10 @@ export class Connection
 
   ownsQueue(queue: Queue): void {
     this.exclusiveQueues.add(queue);
+  }
+
+  queueClosed(queue: Queue): void {
+    this.exclusiveQueues.delete(queue);
   }
 
   confirmsReady(channel: Channel): void {

@@ -101,7 +101,11 @@ export function reserveDeliveries(queue: Queue, nowMs: number, onReserved: () =>
   const needed = index.peekSequence();
   store.log.waitForAll({
     durableAdvanced() {
-      if (index.deliverableUpTo < needed) return false;
+      if (index.deliverableUpTo < needed) {
+        // It was reserved before a purge, and ends before what has come since.
+        reserve(queue, nowMs);
+        return false;
+      }
       onReserved();
       return true;
     },

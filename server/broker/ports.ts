@@ -5,11 +5,14 @@
 import type { Permissions } from '../auth/permissions.ts';
 import type { ByteArea } from '../base/byte-area.ts';
 import type { Consumer } from './consumer.ts';
+import type { Queue } from './queue.ts';
 
 /** Owns exclusive queues: they go with it, and nobody else may use them. A connection. */
 export interface QueueOwner {
   /** For the log: who it is. */
   readonly description: string;
+  /** A queue of its own is gone. */
+  queueClosed(queue: Queue): void;
 }
 
 /** On whose behalf something is asked of the broker. */

@@ -174,6 +174,7 @@ export class Queue {
       consumer.active = false;
       consumer.sink.consumerCancelled(consumer);
     }
+    this.owner?.queueClosed(this);
     this.store.dropIndex(this.index);
     this.block = null;
   }

@@ -87,7 +87,7 @@ export class Reactor {
   private turn(): void {
     this.scheduled = false;
     this.clock.tick();
-    this.guarded(() => this.deliver());
+    this.deliver();
     for (let i = 0; i < this.logs.length; i++) {
       const log = this.logs[i]!;
       this.guarded(() => log.endTurn());
@@ -106,7 +106,12 @@ export class Reactor {
     for (let i = 0; i < queues.length; i++) {
       const queue = queues[i]!;
       queue.isMarked = false;
-      queue.isBehind = deliverReady(queue, this.clock.monotonicMs);
+      queue.isBehind = false;
+      try {
+        queue.isBehind = deliverReady(queue, this.clock.monotonicMs);
+      } catch (error) {
+        this.onError(error);
+      }
       if (queue.isBehind) this.markQueue(queue);
     }
     queues.length = 0;

@@ -1,7 +1,7 @@
 /**
  * Goal: after any crash everything confirmed is there, in order, and nothing else. Method: seeded random lives
  * over a disk that forgets what was not synced (testing/crash-workload.ts). `FIRNMQ_CRASH_POINTS=N` runs
- * more crash points, `SEED=n` replays the run of one seed.
+ * more crash points (under tap with `--timeout=0`), `SEED=n` replays the run of one seed.
  */
 import t from 'tap';
 import { runCrashes } from '../testing/crash-workload.ts';
@@ -10,6 +10,9 @@ import { runCrashes } from '../testing/crash-workload.ts';
 const LIVES_PER_RUN = 4;
 const CRASH_POINTS = Number(process.env['FIRNMQ_CRASH_POINTS'] ?? 240);
 const SEED = process.env['SEED'];
+/** Far more than a crash point takes, so that a longer run is not ended for its length. */
+const MS_PER_CRASH_POINT = 500;
+t.setTimeout(CRASH_POINTS * MS_PER_CRASH_POINT);
 
 // The log's late flush would make a run depend on real time; the workload moves time itself.
 const { setTimeout: realSetTimeout, clearTimeout: realClearTimeout } = globalThis;

@@ -160,6 +160,10 @@ t.test(
     t.match(batches, [{ isGap: true }, { isGap: false }]);
     t.equal(batches[0]!.position + batches[0]!.length, batches[1]!.position);
     t.ok(batches[1]!.position < kept);
+    t.ok(
+      batches[1]!.syncedUpTo <= batches[0]!.position,
+      'a gap that is not synced is not called so',
+    );
     t.ok(log.durableUpTo <= kept);
     const stopped = log.syncAll();
     await settleDisk(h.fs);
@@ -205,6 +209,21 @@ t.test('a settle that goes to the file takes the messages it concerns along', as
   t.same(again.idsOf(1), [3]);
   t.equal(again.queue(1).readyBytes, 7, 'the bytes are those of what is left');
 });
+
+t.test(
+  'a sync of everything writes the last gap: the file reaches the end of the log',
+  async (t) => {
+    const h = StorageHarness.open(t, new SimulatedFs());
+    const { log } = h.store;
+    const queue = h.queue(1);
+    h.publish(1, [queue]);
+    h.consume(queue, 1);
+    await log.syncAll();
+    const { batches, validEnd } = segmentOnDisk(h.fs, 1)!.content;
+    t.match(batches, [{ isGap: true }]);
+    t.equal(positionAt(1, validEnd), log.end);
+  },
+);
 
 t.test('a message that also went to a transient queue stays while that one wants it', async (t) => {
   const h = StorageHarness.open(t, new SimulatedFs());

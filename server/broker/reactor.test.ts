@@ -1,0 +1,86 @@
+import t from 'tap';
+import { EMPTY_TABLE } from '../../generated/index.ts';
+import { ManualClock } from '../testing/manual-clock.ts';
+import { openBroker, publishAll, RecordingSink } from '../testing/open-broker.ts';
+import { Reactor } from './reactor.ts';
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+t.test('a turn ends the logs, flushes what was marked, and then lets readers go on', async (t) => {
+  const reactor = new Reactor(new ManualClock(), (error) => t.fail(String(error)));
+  const steps: string[] = [];
+  reactor.addLog({ endTurn: () => steps.push('log') });
+  reactor.resumeLater({ resume: () => steps.push('resume') });
+  reactor.markOutput({ flush: () => steps.push('flush') });
+  t.same(steps, []);
+  await nextTurn();
+  t.same(steps, ['log', 'flush', 'resume']);
+  reactor.schedule();
+  reactor.schedule();
+  await nextTurn();
+  t.same(steps, ['log', 'flush', 'resume', 'log']);
+});
+
+t.test('what a turn brings about comes in the next one', async (t) => {
+  const reactor = new Reactor(new ManualClock(), (error) => t.fail(String(error)));
+  let flushes = 0;
+  const output = {
+    flush: () => {
+      flushes++;
+      if (flushes < 3) reactor.markOutput(output);
+    },
+  };
+  reactor.markOutput(output);
+  await nextTurn();
+  t.equal(flushes, 1);
+  await nextTurn();
+  t.equal(flushes, 2);
+  await nextTurn();
+  await nextTurn();
+  t.equal(flushes, 3);
+});
+
+t.test('a step that fails does not take the turn along', async (t) => {
+  const failures: unknown[] = [];
+  const reactor = new Reactor(new ManualClock(), (error) => failures.push(error));
+  const fail = () => {
+    throw new Error('broken');
+  };
+  const steps: string[] = [];
+  reactor.addLog({ endTurn: fail });
+  reactor.addLog({ endTurn: () => steps.push('log') });
+  reactor.markOutput({ flush: fail });
+  reactor.markOutput({ flush: () => steps.push('flush') });
+  reactor.resumeLater({ resume: fail });
+  reactor.resumeLater({ resume: () => steps.push('resume') });
+  await nextTurn();
+  t.same(steps, ['log', 'flush', 'resume']);
+  t.equal(failures.length, 3);
+});
+
+t.test('a queue that cannot deliver does not keep the others from it', async (t) => {
+  const { vhost } = await openBroker(t);
+  const declare = (name: string) => {
+    const args = EMPTY_TABLE;
+    return vhost.addQueue(
+      { name, durable: false, exclusive: false, autoDelete: false, args },
+      null,
+    );
+  };
+  const bad = new RecordingSink();
+  bad.deliver = () => {
+    throw new Error('broken');
+  };
+  const good = new RecordingSink();
+  bad.consume(declare('bad'));
+  good.consume(declare('good'));
+  for (const body of ['first', 'second']) {
+    publishAll(vhost, 'bad', [body]);
+    publishAll(vhost, 'good', [body]);
+    await nextTurn();
+  }
+  t.same(
+    good.deliveries.map(({ body }) => body),
+    ['first', 'second'],
+  );
+});
