@@ -173,7 +173,8 @@ t.test('a connection lets go of exclusive queues that were deleted', async (t) =
   await client.expect(1, 'queue.delete-ok');
   await client.expect(1, 'queue.declare-ok');
   const { owner } = server.vhost.queue('mine');
-  t.equal(Reflect.get(owner ?? {}, 'exclusiveQueues').size, 1);
+  const queues = Reflect.get(owner ?? {}, 'exclusiveQueues') as ReadonlySet<unknown>;
+  t.equal(queues.size, 1);
 });
 
 t.test('an ack for a queue that was deleted does nothing, a requeue neither', async (t) => {

@@ -126,6 +126,8 @@ export class Output implements Flushable, MethodWriter {
     if (slab === null) return;
     this.slab = null;
     if (this.at === 0 || socket.destroyed) {
+      // Until its end is noticed nobody need deliver to a socket that is gone.
+      this.isBlocked ||= socket.destroyed;
       this.pool.release(slab);
       this.at = 0;
       return;
@@ -146,7 +148,8 @@ export class Output implements Flushable, MethodWriter {
   private written(): void {
     const slab = this.inSocket.shift();
     if (slab !== null && slab !== undefined) this.pool.release(slab);
-    if (!this.isBlocked || this.socket.writableLength > 0) return;
+    const { socket } = this;
+    if (!this.isBlocked || socket.writableLength > 0 || socket.destroyed) return;
     this.isBlocked = false;
     this.owner.outputDrained();
   }

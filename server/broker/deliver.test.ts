@@ -83,7 +83,6 @@ t.test('a purge beyond what was reserved does not stop the queue', async (t) => 
     if (!queue.isParked) throw new Error('not parked yet');
   });
   gated.syncs.release();
-  setTimeout(() => console.log(queue.isMarked, queue.isParked, queue.index.peekSequence(), queue.index.deliverableUpTo, queue.index.reservedUpTo, vhost.store.log.durableUpTo, vhost.store.log.end, vhost.store.log.failure), 1000);
   await delivered(sink, 601);
   t.equal(sink.deliveries.at(-1)?.body, 'after');
 });

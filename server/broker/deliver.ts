@@ -26,6 +26,9 @@ const RESERVATION_MS = 2000;
 /** ... but at most this many times what the last reservation was used for. */
 const RESERVATION_GROWTH = 8;
 
+/** A read that failed is tried again after this long: the message stays where it is. */
+const READ_RETRY_MS = 1000;
+
 /** Delivers until no message or no willing consumer is left. True: the turn's share was used up. */
 export function deliverReady(queue: Queue, nowMs: number): boolean {
   if (queue.isParked || queue.isDeleted) return false;
@@ -85,9 +88,17 @@ function parkForRead(queue: Queue, position: number): void {
   const follows = queue.block !== null && position - queue.block.start < 2 * BLOCK_SIZE;
   queue.readBytes = follows ? Math.min(BLOCK_SIZE, 2 * queue.readBytes) : READ_BYTES_MIN;
   queue.isParked = true;
-  queue.messageStore.fetch(position, queue.readBytes, () => {
+  const unpark = () => {
     queue.isParked = false;
     queue.wake();
+  };
+  queue.messageStore.fetch(position, queue.readBytes, (error) => {
+    if (error === null) {
+      unpark();
+      return;
+    }
+    queue.readFailed(error);
+    setTimeout(unpark, READ_RETRY_MS).unref();
   });
 }
 
@@ -101,12 +112,10 @@ export function reserveDeliveries(queue: Queue, nowMs: number, onReserved: () =>
   const needed = index.peekSequence();
   store.log.waitForAll({
     durableAdvanced() {
-      if (index.deliverableUpTo < needed) {
-        // It was reserved before a purge, and ends before what has come since.
-        reserve(queue, nowMs);
-        return false;
-      }
-      onReserved();
+      if (index.deliverableUpTo >= needed) onReserved();
+      else if (index.reservedUpTo > index.deliverableUpTo) return false;
+      // What was under way was asked for before a purge, and ends before what has come since.
+      else reserveDeliveries(queue, nowMs, onReserved);
       return true;
     },
   });

@@ -148,6 +148,11 @@ export class Queue {
     if (this.index.readyCount > 0 && this.consumers.length > 0) this.reactor.markQueue(this);
   }
 
+  /** A message could not be read back. */
+  readFailed(error: Error): void {
+    this.reactor.report(new Error(`queue '${this.name}' cannot be read`, { cause: error }));
+  }
+
   /** HOT per delivery. The next consumer in turn that takes a message, or null. */
   nextWillingConsumer(): Consumer | null {
     const consumers = this.consumers;

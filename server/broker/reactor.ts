@@ -78,6 +78,11 @@ export class Reactor {
     this.schedule();
   }
 
+  /** Tells the owner of something that failed outside a turn. */
+  report(error: Error): void {
+    this.onError(error);
+  }
+
   /** The connection is read again when this turn is over. */
   resumeLater(connection: Resumable): void {
     this.resumables.push(connection);

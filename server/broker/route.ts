@@ -70,11 +70,6 @@ export class RouteTable {
   remember(route: Route, area: ByteArea, at: number, size: number): void {
     this.slots[slotOf(area, at, size)] = route;
   }
-
-  /** Forgets everything: routes hold on to queues. */
-  clear(): void {
-    this.slots.fill(null);
-  }
 }
 
 function slotOf(area: ByteArea, at: number, size: number): number {

@@ -51,7 +51,7 @@ export function removeBinding(vhost: Vhost, binding: Binding): number {
     binding.definedAt < 0
       ? -1
       : vhost.store.define(DEFINITION_ACTIONS.declare, 0, unbindingFrame(binding));
-  removeIfAbandoned(vhost, binding.source);
+  removeAbandoned(vhost, [binding.source]);
   return position;
 }
 
@@ -60,29 +60,51 @@ export function removeBinding(vhost: Vhost, binding: Binding): number {
  * along when it is replayed, so they need no records of their own.
  */
 export function removeBindingsOf(vhost: Vhost, bindings: Iterable<Binding>): void {
+  removeAbandoned(vhost, unlinkAll(vhost, bindings));
+}
+
+/** Takes an exchange out, with its bindings on both sides; the position to wait for. */
+export function removeExchange(vhost: Vhost, exchange: Exchange): number {
+  const position = takeOut(vhost, exchange);
+  removeAbandoned(vhost, unlinkAll(vhost, bindingsAt(exchange)));
+  return position;
+}
+
+/**
+ * Takes out those of the exchanges that are auto-delete and have no binding left that begins there, and what
+ * that abandons in turn: a list, since a client may make the chain longer than the stack is deep.
+ */
+function removeAbandoned(vhost: Vhost, exchanges: Iterable<Exchange>): void {
+  const pending = [...exchanges];
+  for (let exchange = pending.pop(); exchange !== undefined; exchange = pending.pop()) {
+    if (!exchange.autoDelete || exchange.outgoing.size > 0) continue;
+    if (vhost.exchanges.get(exchange.name) !== exchange) continue;
+    takeOut(vhost, exchange);
+    for (const source of unlinkAll(vhost, bindingsAt(exchange))) pending.push(source);
+  }
+}
+
+function bindingsAt(exchange: Exchange): readonly Binding[] {
+  return [...exchange.outgoing.values(), ...exchange.bindings.values()];
+}
+
+/** Takes an exchange out of the vhost and of the log; its bindings are still there. */
+function takeOut(vhost: Vhost, exchange: Exchange): number {
+  vhost.exchanges.delete(exchange.name);
+  vhost.topologyChanged();
+  return exchange.definedAt < 0
+    ? -1
+    : vhost.store.define(DEFINITION_ACTIONS.declare, 0, exchangeDeleteFrame(exchange.name));
+}
+
+/** Unlinks all bindings; the exchanges at which they began. */
+function unlinkAll(vhost: Vhost, bindings: Iterable<Binding>): ReadonlySet<Exchange> {
   const sources = new Set<Exchange>();
   for (const binding of bindings) {
     unlink(vhost, binding);
     sources.add(binding.source);
   }
-  for (const source of sources) removeIfAbandoned(vhost, source);
-}
-
-/** Takes an exchange out, with its bindings on both sides; the position to wait for. */
-export function removeExchange(vhost: Vhost, exchange: Exchange): number {
-  if (!vhost.exchanges.delete(exchange.name)) return -1;
-  vhost.topologyChanged();
-  const position =
-    exchange.definedAt < 0
-      ? -1
-      : vhost.store.define(DEFINITION_ACTIONS.declare, 0, exchangeDeleteFrame(exchange.name));
-  removeBindingsOf(vhost, [...exchange.outgoing.values(), ...exchange.bindings.values()]);
-  return position;
-}
-
-/** An auto-delete exchange goes when the last binding that began at it has gone. */
-function removeIfAbandoned(vhost: Vhost, exchange: Exchange): void {
-  if (exchange.autoDelete && exchange.outgoing.size === 0) removeExchange(vhost, exchange);
+  return sources;
 }
 
 /** Takes a binding out of its two ends without a word to the log. */

@@ -91,7 +91,7 @@ t.test('help and version are printed, wherever they stand', async (t) => {
 
 t.test('the reference page and the code have the same flags with the same defaults', async (t) => {
   const page = readFileSync(new URL('../../../docs/reference/config.md', import.meta.url), 'utf8');
-  const rows = [...page.matchAll(/^\| `(-[^`]+)` \|(?: `([^`]*)`)? \|/gm)];
+  const rows = [...page.matchAll(/^\| `(-[^`]+)` *\|(?: `([^`]*)`)? *\|/gm)];
   const documented = rows.map((row) => [row[1], row[2] ?? '']);
   const known = Object.values(commandLineFlags).map((flag) => [flag.flags, flag.defaultText]);
   t.same(documented, known);

@@ -71,8 +71,10 @@ interface Incomplete {
 export class RawClient implements FrameSink {
   /** Resolves when the socket is closed. */
   readonly closed: Promise<void>;
-  /** Body octets heard so far, complete or not. */
-  bodyBytes = 0;
+  /** Deliveries heard so far. */
+  deliveryCount = 0;
+  /** False: deliveries are counted and not kept. */
+  keepsDeliveries = true;
   heartbeatCount = 0;
   private readonly socket: Socket;
   private readonly scanner: FrameScanner;
@@ -198,26 +200,25 @@ export class RawClient implements FrameSink {
     await this.expect(channel, 'channel.flow-ok');
   }
 
-  /** Everything that has arrived and was not taken. */
-  takeHeard(): Heard[] {
-    return this.heard.splice(0);
+  /** Resolves when so many deliveries have come in all. */
+  async deliveriesReach(count: number): Promise<void> {
+    while (this.deliveryCount < count) await this.somethingHappens();
   }
 
   onFrame(type: number, channel: number, buf: Buffer, start: number, end: number): number {
     if (type === FRAME_METHOD) this.methodFrame(channel, Buffer.from(buf.subarray(start, end)));
     else if (type === FRAME_HEADER) this.headerFrame(channel, buf, start, end);
     else if (type === FRAME_HEARTBEAT) this.heartbeatCount++;
-    else this.onBodyPiece(channel, buf, start, end);
+    else this.onBodyPiece(channel, buf, start, end, 0);
     return end + 1;
   }
 
-  onBodyPiece(channel: number, buf: Buffer, start: number, end: number): void {
+  onBodyPiece(channel: number, buf: Buffer, start: number, end: number, left: number): void {
     const message = this.incomplete.get(channel);
     if (message === undefined) throw new Error(`a body on channel ${channel} without a method`);
     message.pieces.push(Buffer.from(buf.subarray(start, end)));
     message.left -= end - start;
-    this.bodyBytes += end - start;
-    if (message.left <= 0) this.complete(channel, message);
+    if (left === 0 && message.left === 0) this.complete(channel, message);
   }
 
   private methodFrame(channel: number, payload: Buffer): void {
@@ -245,6 +246,10 @@ export class RawClient implements FrameSink {
   }
 
   private hear(channel: number, method: AnyMethod, properties: Buffer, body: Buffer): void {
+    if (method.name === 'basic.deliver') {
+      this.deliveryCount++;
+      if (!this.keepsDeliveries) return;
+    }
     this.heard.push({ channel, name: method.name, args: method.args, properties, body });
   }
 

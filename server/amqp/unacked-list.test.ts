@@ -1,0 +1,108 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { checkProperty } from '../../codegen/runtime/testing/check-property.ts';
+import type { Consumer } from '../broker/consumer.ts';
+import { UnackedList } from './unacked-list.ts';
+
+/** The list only passes consumers on. */
+const CONSUMERS = [0, 1, 2].map((id) => ({ id }) as unknown as Consumer);
+
+/** Everything in the list, in its order. */
+function entriesOf(list: UnackedList): unknown[] {
+  const entries: unknown[] = [];
+  for (let entry = list.first(); entry >= 0; entry = list.next(entry)) {
+    entries.push([
+      list.tagAt(entry),
+      list.consumerAt(entry),
+      list.sequenceAt(entry),
+      list.positionAt(entry),
+      list.sizeAt(entry),
+    ]);
+  }
+  return entries;
+}
+
+/** How many entries its arrays have room for. */
+function capacityOf(list: UnackedList): number {
+  const tags: unknown = Reflect.get(list, 'tags');
+  return tags instanceof Float64Array ? tags.length : Number.NaN;
+}
+
+/** Pushes so many deliveries, or removes one of those there are, or all up to it. */
+const steps = fc.array(
+  fc.oneof(
+    fc.record({ kind: fc.constant('push' as const), amount: fc.nat(70), skip: fc.nat(3) }),
+    fc.record({ kind: fc.constant('remove' as const), amount: fc.nat(1000), skip: fc.nat(40) }),
+    fc.record({ kind: fc.constant('removeUpTo' as const), amount: fc.nat(1000), skip: fc.nat(0) }),
+  ),
+  { maxLength: 60 },
+);
+
+t.test('it holds what a map by delivery tag holds, in the order of the tags', async (t) => {
+  checkProperty(
+    t,
+    fc.property(steps, (plan) => {
+      const list = new UnackedList();
+      const model = new Map<number, unknown[]>();
+      let tag = 0;
+      const remove = (removed: number) => {
+        list.remove(list.find(removed));
+        model.delete(removed);
+      };
+      for (const { kind, amount, skip } of plan) {
+        if (kind === 'push') {
+          for (let i = 0; i < amount; i++) {
+            tag += 1 + (i === 0 ? skip : 0);
+            const consumer = CONSUMERS[tag % 3]!;
+            list.push(tag, consumer, tag * 2, tag * 3, tag * 5);
+            model.set(tag, [tag, consumer, tag * 2, tag * 3, tag * 5]);
+          }
+        } else {
+          const tags = [...model.keys()];
+          const at = tags.length === 0 ? -1 : amount % tags.length;
+          const chosen = kind === 'remove' ? tags.slice(at, at + 1 + skip) : tags.slice(0, at + 1);
+          if (at >= 0) for (const removed of chosen) remove(removed);
+        }
+        if (list.count !== model.size) return false;
+      }
+      for (let asked = 0; asked <= tag + 1; asked++) {
+        if (list.find(asked) >= 0 !== model.has(asked)) return false;
+      }
+      t.same(entriesOf(list), [...model.values()]) || t.bailout();
+      return true;
+    }),
+    { numRuns: 300 },
+  );
+});
+
+t.test('a tag that was acked, never given out, or is out of range is not found', async (t) => {
+  const list = new UnackedList();
+  t.equal(list.find(1), -1);
+  list.push(5, CONSUMERS[0]!, 1, 1, 1);
+  list.push(6, CONSUMERS[0]!, 2, 2, 2);
+  list.remove(list.find(5));
+  for (const tag of [0, 1, 4, 5, 7, 2 ** 53, Number.POSITIVE_INFINITY]) {
+    t.equal(list.find(tag), -1, `${tag}`);
+  }
+  t.ok(list.find(6) >= 0);
+});
+
+t.test('one delivery kept for long beside millions that pass costs little memory', async (t) => {
+  const list = new UnackedList();
+  list.push(1, CONSUMERS[0]!, 1, 1, 1);
+  for (let tag = 2; tag < 1_000_000; tag++) {
+    list.push(tag, CONSUMERS[1]!, tag, tag, tag);
+    if (tag > 10) list.remove(list.find(tag - 8));
+  }
+  t.ok(capacityOf(list) <= 64, `${capacityOf(list)} entries`);
+  t.equal(list.sequenceAt(list.find(1)), 1);
+});
+
+t.test('a list that was long and is empty gives its memory back', async (t) => {
+  const list = new UnackedList();
+  for (let tag = 1; tag <= 100_000; tag++) list.push(tag, CONSUMERS[0]!, tag, tag, tag);
+  for (let tag = 1; tag <= 100_000; tag++) list.remove(list.find(tag));
+  t.ok(capacityOf(list) < 100, `${capacityOf(list)} entries`);
+  list.push(100_001, CONSUMERS[0]!, 7, 8, 9);
+  t.same(entriesOf(list), [[100_001, CONSUMERS[0], 7, 8, 9]]);
+});
