@@ -32,6 +32,7 @@ import { bodySizeAt } from '../storage/record-format.ts';
 import type { ConfirmTracker } from './confirm-tracker.ts';
 import { ContentAssembly, requireBodySize } from './content-assembly.ts';
 import { createDeliverPrefix, sizeOfDelivery, writeDelivery } from './delivery-writer.ts';
+import type { GetQueue } from './get-queue.ts';
 import type { Output } from './output.ts';
 import { notImplemented, preconditionFailed } from './protocol-error.ts';
 import { writeReturn } from './return-writer.ts';
@@ -73,6 +74,8 @@ export class Channel implements DeliverySink, DurabilityWaiter {
   readonly content: ContentAssembly;
   readonly unacked: UnackedList;
   readonly consumers: Map<string, Consumer>;
+  /** Null until the first basic.get. */
+  gets: GetQueue | null;
   /** Null until confirm.select. */
   confirms: ConfirmTracker | null;
   /** Prefetch of consumers to come; 0: no limit. */
@@ -103,6 +106,7 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     this.content = new ContentAssembly();
     this.unacked = new UnackedList();
     this.consumers = new Map();
+    this.gets = null;
     this.confirms = null;
     this.consumerPrefetchCount = 0;
     this.channelPrefetchCount = 0;
@@ -220,11 +224,12 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     const { durableUpTo } = this.vhost.store.log;
     while (replies.length > 0) {
       const { position, send } = replies[0]!;
-      if (send === null || position >= durableUpTo) return;
+      if (send === null || position >= durableUpTo) break;
       replies.shift();
       send();
     }
     if (this.confirms !== null) this.markConfirms();
+    this.gets?.resume();
   }
 
   durableAdvanced(): boolean {
@@ -391,6 +396,7 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     this.isClosing = true;
     this.content.reset();
     this.replies.length = 0;
+    this.gets?.clear();
     this.confirms = null;
     for (const consumer of [...this.consumers.values()]) removeConsumer(this.vhost, consumer);
     this.consumers.clear();

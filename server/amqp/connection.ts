@@ -656,7 +656,10 @@ export class Connection
   }
 
   outputDrained(): void {
-    for (const channel of this.channels.values()) channel.wakeConsumers();
+    for (const channel of this.channels.values()) {
+      channel.wakeConsumers();
+      channel.gets?.resume();
+    }
     if (this.isPaused) this.services.broker.reactor.resumeLater(this);
   }
 

@@ -72,6 +72,30 @@ t.test('another consumer gets what the one that does not read leaves', async (t)
   t.match(await quick.expectDeliveries(1, 3), [{ body: 'a' }, { body: 'b' }, { body: 'c' }]);
 });
 
+t.test('gets of a client that does not read are carried out as it takes them', async (t) => {
+  const { client, openClient, queue } = await setUp(t);
+  const count = 64;
+  const body = Buffer.alloc(2 ** 20, 1);
+  for (let i = 0; i < count; i++) await client.writeAll(publish(1, 'q', body));
+  await client.expectNothing(1);
+  const greedy = await openClient();
+  greedy.pause();
+  greedy.write(...Array.from({ length: count }, () => basicGet(1, 'q', true)));
+  greedy.write(basicGet(1, 'q'), channelFlow(1));
+  await eventually(() => {
+    if (queue.index.readyCount === count) throw new Error('nothing yet');
+  });
+  for (let i = 0; i < 50; i++) await client.expectNothing(1);
+  t.ok(queue.index.readyCount > count / 2, `${queue.index.readyCount} of ${count} are left`);
+  greedy.resume();
+  for (let i = 0; i < count; i++) {
+    const { args, body: got } = await greedy.expect(1, 'basic.get-ok');
+    t.same([args.deliveryTag, args.messageCount, got.length], [i + 1, count - 1 - i, body.length]);
+  }
+  await greedy.expect(1, 'basic.get-empty');
+  await greedy.expect(1, 'channel.flow-ok');
+});
+
 t.test('a client that reads no replies is not read itself, until it reads them', async (t) => {
   const { client, openClient, queue } = await setUp(t);
   const rude = await openClient();

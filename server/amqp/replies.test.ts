@@ -224,3 +224,22 @@ t.test('a queue deleted while its record is read leaves the get empty', async (t
   gated.reads.release();
   await client.expect(1, 'basic.get-empty');
 });
+
+t.test('answers to gets that wait for their turn are laid out only up to a bound', async (t) => {
+  const { gated, server, client } = await setUp(t);
+  client.write(queueDeclare(2, { queue: 'many' }));
+  await client.expect(2, 'queue.declare-ok');
+  const count = 20;
+  const body = Buffer.alloc(2 ** 18, 1);
+  for (let i = 0; i < count; i++) await client.writeAll(publish(2, 'many', body));
+  await client.expectNothing(2);
+  gated.syncs.hold();
+  client.write(queueDeclare(1, DURABLE));
+  client.write(...Array.from({ length: count }, () => basicGet(1, 'many', true)));
+  await client.expectNothing(2);
+  t.ok(server.vhost.queue('many').index.readyCount > count / 2);
+  gated.syncs.release();
+  await client.expect(1, 'queue.declare-ok');
+  for (let i = 1; i <= count; i++) t.equal((await client.expectGot(1)).tag, i);
+  await client.expectNothing(1);
+});

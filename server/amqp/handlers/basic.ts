@@ -33,6 +33,7 @@ import {
 } from '../../storage/record-format.ts';
 import type { Channel } from '../channel.ts';
 import { sizeOfContent, writeBody, writeContentHeader } from '../delivery-writer.ts';
+import { GetQueue } from '../get-queue.ts';
 import { notAllowed, notImplemented, preconditionFailed } from '../protocol-error.ts';
 import { queueNameOf } from './queue-name.ts';
 
@@ -121,14 +122,19 @@ export const basicHandlers: Pick<
     const { vhost, actor } = channel;
     const queue = readableQueue(vhost, actor, queueNameOf(channel, m.queue));
     const reply = channel.holdReply();
-    getMessage(queue, performance.now(), (message) => {
-      reply.send = channel.isClosing
-        ? giveBack(queue, message)
-        : message === null
-          ? () => sendGetEmpty(channel)
-          : prepareGetOk(channel, queue, message, m.noAck);
-      channel.releaseReplies();
-    });
+    channel.gets ??= new GetQueue(channel.connection.output, vhost.reactor);
+    const { gets } = channel;
+    gets.add(() =>
+      getMessage(queue, performance.now(), (message) => {
+        reply.send = channel.isClosing
+          ? giveBack(queue, message)
+          : message === null
+            ? () => sendGetEmpty(channel)
+            : prepareGetOk(channel, gets, queue, message, m.noAck);
+        gets.ended();
+        channel.releaseReplies();
+      }),
+    );
   },
 
   basicAck(channel, m) {
@@ -177,6 +183,7 @@ function sendGetEmpty(channel: Channel): void {
 /** Lays out the get-ok and its content now, while the record is at hand; it leaves in its turn. */
 function prepareGetOk(
   channel: Channel,
+  gets: GetQueue,
   queue: Queue,
   message: GotMessage,
   noAck: boolean,
@@ -189,7 +196,12 @@ function prepareGetOk(
   } else {
     channel.keepUnacked(queue, tag, sequence, position, bodySize);
   }
-  return () => channel.connection.output.write(frames.buf);
+  const { buf } = frames;
+  gets.heldBytes += buf.length;
+  return () => {
+    gets.heldBytes -= buf.length;
+    channel.connection.output.write(buf);
+  };
 }
 
 /** Frame header, ids, delivery tag, redelivered; the envelope comes next, then the message count. */
