@@ -27,17 +27,17 @@ t.test('what was not measured fails, what has no goal is not judged', async (t) 
 
 t.test('a figure tells goal, median, range and remarks in its unit', async (t) => {
   const shown = new Figure('rate', 'msg/s', { kind: 'at least', bound: 0.5e6, of: 'median' });
-  shown.add(1e6, 0.2);
+  shown.add(1e6, { generator: 0.2, server: 0.9 });
   t.equal(shown.measured, '1.00 M/s');
-  shown.add(3e6, 0.4);
+  shown.add(3e6, { generator: 0.4, server: 1 });
   shown.note('beside', 7e6);
   t.equal(shown.mustReach, 'at least 0.50 M/s');
   t.equal(shown.measured, '2.00 M/s (1.00 M/s to 3.00 M/s)');
-  t.equal(shown.remarks, 'beside 7.00 M/s, generator 30 % of a core');
+  t.equal(shown.remarks, 'beside 7.00 M/s, server 95 % of a core, generator 30 %');
 });
 
 t.test('a generator that was the limit is told', async (t) => {
   const shown = new Figure('rate', 'msg/s', null);
-  shown.add(1e6, 0.97);
-  t.match(shown.remarks, 'generator 97 % of a core: it was the limit');
+  shown.add(1e6, { generator: 0.97, server: 0.5 });
+  t.match(shown.remarks, 'generator 97 %: it was the limit');
 });

@@ -1,5 +1,6 @@
 /** One figure of the storage benchmark: its samples, what it must reach, and whether it does. */
 import { spreadOf } from '../numbers/samples.ts';
+import type { CpuShares } from './timed.ts';
 
 /** Samples are kept in the unit that is shown; MB are 10^6 octets. */
 export type Unit = 'MB' | 'ms' | 'us' | 's' | 'msg/s' | 'times';
@@ -23,7 +24,7 @@ export class Figure {
   readonly unit: Unit;
   readonly goal: Goal;
   private readonly samples: number[];
-  private readonly generatorShares: number[];
+  private readonly cpu: CpuShares[];
   private readonly notes: Map<string, number[]>;
 
   constructor(what: string, unit: Unit, goal: Goal) {
@@ -31,14 +32,14 @@ export class Figure {
     this.unit = unit;
     this.goal = goal;
     this.samples = [];
-    this.generatorShares = [];
+    this.cpu = [];
     this.notes = new Map();
   }
 
-  /** @param generatorShare the generator's CPU time while it was measured, as a share of a core */
-  add(sample: number, generatorShare?: number): void {
+  /** @param cpu what it cost, where that tells who was the limit */
+  add(sample: number, cpu?: CpuShares): void {
     this.samples.push(sample);
-    if (generatorShare !== undefined) this.generatorShares.push(generatorShare);
+    if (cpu !== undefined) this.cpu.push(cpu);
   }
 
   /** A value beside the samples, in the same unit, of which the remarks tell the median. */
@@ -82,10 +83,14 @@ export class Figure {
     const found = [...this.notes].map(
       ([name, values]) => `${name} ${formatValue(spreadOf(values).median, this.unit)}`,
     );
-    if (this.generatorShares.length > 0) {
-      const share = spreadOf(this.generatorShares).median;
-      const limit = share > GENERATOR_SHARE_MAX ? ': it was the limit' : '';
-      found.push(`generator ${(100 * share).toFixed(0)} % of a core${limit}`);
+    if (this.cpu.length > 0) {
+      const server = spreadOf(this.cpu.map((shares) => shares.server)).median;
+      const generator = spreadOf(this.cpu.map((shares) => shares.generator)).median;
+      const limit = generator > GENERATOR_SHARE_MAX ? ': it was the limit' : '';
+      found.push(
+        `server ${(100 * server).toFixed(0)} % of a core`,
+        `generator ${(100 * generator).toFixed(0)} %${limit}`,
+      );
     }
     return found.join(', ');
   }

@@ -48,6 +48,11 @@ export class StorageServer {
     }
   }
 
+  /** CPU time so far, all threads, in steps of 10 ms. */
+  get cpuSeconds(): number {
+    return this.process.cpuSeconds();
+  }
+
   get memory(): ProcessMemory {
     return readProcessMemory(this.process.pid);
   }

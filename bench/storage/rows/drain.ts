@@ -60,7 +60,7 @@ async function drain(
 ): Promise<void> {
   const count = queues.length * countPerQueue;
   const consumers = await Drain.connect(server.uri, queues.length, count);
-  const { seconds, generatorShare } = await timed(() => consumers.run(queues));
-  figure?.add(count / seconds, generatorShare);
+  const { seconds, cpu } = await timed(server, () => consumers.run(queues));
+  figure?.add(count / seconds, cpu);
   await consumers.finish(queues);
 }

@@ -53,14 +53,14 @@ async function measure(run: RowRun): Promise<void> {
   const consuming = await consumeTimed(server, 'huge', count);
   await smallRounds();
 
-  publishRate.add(count / publishing.seconds, publishing.generatorShare);
-  consumeRate.add(count / consuming.seconds, consuming.generatorShare);
+  publishRate.add(count / publishing.seconds, publishing.cpu);
+  consumeRate.add(count / consuming.seconds, consuming.cpu);
   publish.add(count / publishing.seconds / spreadOf(small.publish).median);
   consume.add(count / consuming.seconds / spreadOf(small.consume).median);
 }
 
 function publishTimed(server: StorageServer, queue: string, count: number): Promise<Timed<void>> {
-  return timed(() =>
+  return timed(server, () =>
     publishMessages(server.uri, {
       queues: [queue],
       countPerQueue: count,
@@ -75,7 +75,7 @@ async function consumeTimed(
   count: number,
 ): Promise<Timed<void>> {
   const drain = await Drain.connect(server.uri, 1, count);
-  const consumed = await timed(() => drain.run([queue]));
+  const consumed = await timed(server, () => drain.run([queue]));
   await drain.finish([queue]);
   return consumed;
 }

@@ -40,11 +40,11 @@ async function measure(run: RowRun): Promise<void> {
     const body = await LargeBody.open(connection, QUEUE, sizeBytes);
     server.forgetPeak();
     const before = server.memory.rssBytes;
-    const publishing = await timed(() => body.publish().catch(skipWhereTooLarge));
-    const consuming = await timed(() => body.consume());
+    const publishing = await timed(server, () => body.publish().catch(skipWhereTooLarge));
+    const consuming = await timed(server, () => body.consume());
     peak.add(growthMb(before, server.peakBytes));
-    published.add(publishing.seconds, publishing.generatorShare);
-    consumed.add(consuming.seconds, consuming.generatorShare);
+    published.add(publishing.seconds, publishing.cpu);
+    consumed.add(consuming.seconds, consuming.cpu);
     await expectReady(connection, QUEUE, 0);
     await connection.close();
     await server.stop();

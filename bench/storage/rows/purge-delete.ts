@@ -6,13 +6,17 @@ import type { Figure } from '../figure.ts';
 import { publishMessages, SMALL_BODY_BYTES } from '../publish.ts';
 import type { RowRun } from '../row-run.ts';
 import type { StorageRow } from '../storage-row.ts';
+import type { StorageServer } from '../storage-server.ts';
 import { timed } from '../timed.ts';
 import { TurnProbe } from '../turn-probe.ts';
 
 const MESSAGES = 10e6;
 const QUEUE = 'doomed';
 const IDLE_ROUND_TRIPS = 5000;
-/** The rest is freed behind the answer: the others are watched this part of the rest time longer. */
+/**
+ * The rest is freed behind the answer: the others are watched this part of the rest time longer. So long the
+ * server may rest before, too, so that the turns are those of the purge.
+ */
 const WATCHED_SHARE_OF_REST = 0.2;
 const ANSWER_GOAL = { kind: 'at most', bound: 50, of: 'every sample' } as const;
 const TURN_GOAL = { kind: 'at most', bound: 10, of: 'every sample' } as const;
@@ -48,9 +52,10 @@ async function measure(run: RowRun): Promise<void> {
         bodySizeBytes: SMALL_BODY_BYTES,
       });
       await expectReady(acting, QUEUE, run.scaled(MESSAGES));
+      await run.pause(run.settings.restMs * WATCHED_SHARE_OF_REST);
       const idleMs = await TurnProbe.longestOf(probing, run.scaled(IDLE_ROUND_TRIPS));
       way.turn.note('idle', idleMs);
-      await measureOnce(run, acting, probing, way);
+      await measureOnce(run, server, acting, probing, way);
     }
   });
 }
@@ -63,12 +68,13 @@ interface Way {
 
 async function measureOnce(
   run: RowRun,
+  server: StorageServer,
   acting: BenchConnection,
   probing: BenchConnection,
   way: Way,
 ): Promise<void> {
   const probe = await TurnProbe.start(probing);
-  const answer = await timed(() => way.act(acting, QUEUE));
+  const answer = await timed(server, () => way.act(acting, QUEUE));
   way.answer.add(answer.seconds * 1000);
   await run.pause(run.settings.restMs * WATCHED_SHARE_OF_REST);
   way.turn.add(await probe.stop());

@@ -49,7 +49,7 @@ async function measure(run: RowRun): Promise<void> {
     const first = await take(false);
     await cancelConsumer(connection);
     const nacks = encodeNacks(BENCH_CHANNEL, shuffled(first.deliveryTags, repeat + 1));
-    const nacking = await timed(async () => {
+    const nacking = await timed(server, async () => {
       for (let at = 0; at < nacks.length; at += WRITE_BYTES_MAX) {
         connection.write(nacks.subarray(at, at + WRITE_BYTES_MAX));
         await connection.whenWritable();
@@ -57,9 +57,9 @@ async function measure(run: RowRun): Promise<void> {
       // Answered behind the last nack.
       await expectReady(connection, QUEUE, count);
     });
-    requeued.add(count / nacking.seconds, nacking.generatorShare);
-    const taking = await timed(() => take(true));
-    returned.add(count / taking.seconds, taking.generatorShare);
+    requeued.add(count / nacking.seconds, nacking.cpu);
+    const taking = await timed(server, () => take(true));
+    returned.add(count / taking.seconds, taking.cpu);
     await connection.close();
   });
 }
