@@ -256,6 +256,11 @@ export class OffsetTableBuilder {
     this.count++;
   }
 
+  /** Size of the table with its checksum, in bytes. */
+  get size(): number {
+    return sizeOfTable(this.count);
+  }
+
   /** The bytes of the table; it may be millions of rows, so they are copied as they lie in memory. */
   encode(salt: number): Buffer {
     const size = this.count * TABLE_ROW_SIZE;
