@@ -74,7 +74,7 @@ t.test('all is reached only where nothing fails', async (t) => {
 t.test('a row that never ends is given up at its deadline, and the next one runs', async (t) => {
   let directory = '';
   const endless = row('endless', async (run) => {
-    directory = await run.newDirectory();
+    directory = run.newDirectory();
     await new Promise(() => {});
   });
   const outcomes = await measureAll([{ ...endless, deadlineMs: 20 }, measured('good', 1)]);
@@ -87,7 +87,7 @@ t.test('a server that a row leaves behind is ended with it', async (t) => {
   const uris: AmqpUri[] = [];
   const [outcome] = await measureAll([
     row('leaving', async (run) => {
-      const server = await run.startServer(await run.newDirectory());
+      const server = await run.startServer(run.newDirectory());
       await run.connect(server.uri);
       uris.push(server.uri);
       throw new Error('it broke');
@@ -100,6 +100,16 @@ t.test('a server that a row leaves behind is ended with it', async (t) => {
   }
 });
 
+t.test('a server that never says that it listens does not outlive the deadline', async (t) => {
+  const silent = [process.execPath, '-e', 'setInterval(() => {}, 1e6)'];
+  const hanging = row('hanging', async (run) => {
+    await run.startServer(run.newDirectory(), silent);
+  });
+  // Only when the process is gone has the row been disposed of.
+  const [outcome] = await measureAll([{ ...hanging, deadlineMs: 20 }]);
+  t.match(outcome?.failure, /given up after/);
+});
+
 t.test('what was given up can neither wait nor open anything', async (t) => {
   const runs: RowRun[] = [];
   await measureAll([
@@ -110,7 +120,7 @@ t.test('what was given up can neither wait nor open anything', async (t) => {
   t.equal(runs.length, 1);
   for (const run of runs) {
     await t.rejects(run.pause(1), { name: 'AbortError' });
-    await t.rejects(() => run.newDirectory(), /the row was given up/);
+    t.throws(() => run.newDirectory(), /the row was given up/);
     await t.rejects(() => run.startServer('/nowhere'), /the row was given up/);
   }
 });
