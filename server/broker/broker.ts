@@ -13,8 +13,8 @@ import { Vhost } from './vhost.ts';
 import { restoreVhost } from './vhost-recovery.ts';
 import type { VhostStore } from './vhost-store.ts';
 
-/** How often the broker asks each log whether a checkpoint is due. */
-const CHECKPOINT_CHECK_MS = 250;
+/** How often the broker asks each store whether a checkpoint or a compaction is due. */
+const HOUSEKEEPING_MS = 250;
 
 /** All vhosts of a server. */
 export class Broker {
@@ -23,7 +23,7 @@ export class Broker {
   readonly vhosts: ReadonlyMap<string, Vhost>;
   private readonly logger: Logger;
   private readonly pool: BlockPool;
-  private readonly checkpointTimer: NodeJS.Timeout;
+  private readonly housekeepingTimer: NodeJS.Timeout;
 
   /**
    * Recovers every vhost and opens it.
@@ -42,15 +42,16 @@ export class Broker {
       vhosts.set(name, this.openVhost(fs, name, vhostStore.folderOf(name)));
     }
     this.vhosts = vhosts;
-    this.checkpointTimer = setInterval(() => this.checkpointDue(), CHECKPOINT_CHECK_MS);
-    this.checkpointTimer.unref();
+    this.housekeepingTimer = setInterval(() => this.keepHouse(), HOUSEKEEPING_MS);
+    this.housekeepingTimer.unref();
   }
 
   /** Writes a clean checkpoint of every vhost and closes it. Nobody publishes any more. */
   async close(): Promise<void> {
-    clearInterval(this.checkpointTimer);
+    clearInterval(this.housekeepingTimer);
     for (const vhost of this.vhosts.values()) {
       try {
+        await vhost.store.stopCompaction();
         await vhost.store.checkpoint(vhost, true);
       } catch (err) {
         this.logger.error(
@@ -108,15 +109,26 @@ export class Broker {
     return vhost;
   }
 
-  private checkpointDue(): void {
+  private keepHouse(): void {
     for (const vhost of this.vhosts.values()) {
-      if (!vhost.store.checkpointDue) continue;
-      vhost.store.checkpoint(vhost, false).catch((err: unknown) => {
-        this.logger.error(
-          { event: 'checkpoint.fail', vhost: vhost.name, err },
-          'a checkpoint failed: the ones before still count',
-        );
-      });
+      if (vhost.store.checkpointDue) {
+        vhost.store.checkpoint(vhost, false).catch((err: unknown) => {
+          this.logger.error(
+            { event: 'checkpoint.fail', vhost: vhost.name, err },
+            'a checkpoint failed: the ones before still count',
+          );
+        });
+      }
+      if (vhost.store.compactionDue) this.compact(vhost);
     }
+  }
+
+  private compact(vhost: Vhost): void {
+    vhost.store.compact(vhost).catch((err: unknown) => {
+      this.logger.error(
+        { event: 'segment.compact.fail', vhost: vhost.name, err },
+        'a segment could not be compacted: it stays as it is',
+      );
+    });
   }
 }

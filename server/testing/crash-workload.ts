@@ -351,6 +351,10 @@ class Life implements CheckpointSource {
 
   // --- what a checkpoint asks for ----------------------------------------------------------------
 
+  allIndexes(): readonly QueueIndex[] {
+    return this.durableIndexes();
+  }
+
   durableIndexes(): readonly QueueIndex[] {
     return this.queues.filter((q) => q.deletedBehind === null).map((q) => q.index);
   }
