@@ -320,6 +320,10 @@ export class SimulatedFs implements FileSystem {
     this.stabiliseNames(path, this.nextId - 1);
   }
 
+  freeBytes(_path: string): number {
+    return Number.MAX_SAFE_INTEGER;
+  }
+
   // --- for the files ---------------------------------------------------------------------------
 
   /** Takes one step, or fails as the test wished. */
