@@ -8,6 +8,7 @@ import { BlockPool } from '../storage/memory-block.ts';
 import { MessageStore } from '../storage/message-store.ts';
 import type { StorageError } from '../storage/storage-error.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { Alarms } from './alarms.ts';
 import { Reactor } from './reactor.ts';
 import { Vhost } from './vhost.ts';
 import { restoreVhost } from './vhost-recovery.ts';
@@ -20,6 +21,7 @@ const HOUSEKEEPING_MS = 250;
 export class Broker {
   readonly clock: Clock;
   readonly reactor: Reactor;
+  readonly alarms: Alarms;
   readonly vhosts: ReadonlyMap<string, Vhost>;
   private readonly logger: Logger;
   private readonly pool: BlockPool;
@@ -37,6 +39,7 @@ export class Broker {
     this.reactor = new Reactor(this.clock, (err) => {
       logger.error({ event: 'turn.fail', err }, 'a step of a turn failed');
     });
+    this.alarms = new Alarms(logger.child({ component: 'broker' }));
     const vhosts = new Map<string, Vhost>();
     for (const name of vhostStore.names) {
       vhosts.set(name, this.openVhost(fs, name, vhostStore.folderOf(name)));
@@ -72,6 +75,20 @@ export class Broker {
     return { ok: true };
   }
 
+  /** Memory of message blocks, in bytes. */
+  get blockBytes(): number {
+    return this.pool.allocatedBytes;
+  }
+
+  /** Memory of the indexes of all queues, in bytes; asks every one. */
+  indexBytes(): number {
+    let messages = 0;
+    for (const { queues } of this.vhosts.values()) {
+      for (const { index } of queues.values()) messages += index.readyCount + index.unackedCount;
+    }
+    return Float64Array.BYTES_PER_ELEMENT * messages;
+  }
+
   private openVhost(fs: FileSystem, name: string, directory: string): Vhost {
     const log = this.logger.child({ component: 'storage', vhost: name });
     const startedAt = performance.now();
@@ -87,7 +104,7 @@ export class Broker {
           log.fatal({ event: 'log.fail', err }, 'the log cannot be written: nothing is confirmed'),
       },
     });
-    const vhost = new Vhost(name, store, this.reactor, recovered.nextQueueNumber);
+    const vhost = new Vhost(name, store, this.reactor, this.alarms, recovered.nextQueueNumber);
     const problems = restoreVhost(vhost, recovered);
     for (const { path, reason } of recovered.damage) {
       log.warn({ event: 'recovery.damage', path, reason }, 'a file is not as it must be');
@@ -105,7 +122,7 @@ export class Broker {
       },
       'vhost is open',
     );
-    this.reactor.addLog(store.log);
+    this.reactor.addTurnEnder(store.log);
     return vhost;
   }
 
