@@ -38,7 +38,9 @@ function overriding<T extends object>(object: T, replaced: Partial<T>): T {
   return new Proxy(object, {
     get(target, key) {
       const value: unknown = Reflect.get(Object.hasOwn(replaced, key) ? replaced : target, key);
-      return typeof value === 'function' ? value.bind(target) : value;
+      if (typeof value !== 'function') return value;
+      const bound: unknown = value.bind(target);
+      return bound;
     },
   });
 }
