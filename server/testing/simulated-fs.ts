@@ -317,10 +317,6 @@ export class SimulatedFs implements FileSystem {
     return Math.max(0, this.options.capacityBytes - this.usedBytes);
   }
 
-  freeBytes(_path: string): number {
-    return Number.MAX_SAFE_INTEGER;
-  }
-
   // --- for the files ---------------------------------------------------------------------------
 
   /**
