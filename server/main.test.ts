@@ -4,6 +4,10 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
+import { EMPTY_TABLE } from '../generated/index.ts';
+import { declareQueue } from './broker/queues.ts';
+import { contentOf, filesIn } from './testing/directory-content.ts';
+import { openBroker, publishAll, testActor } from './testing/open-broker.ts';
 import { spawnNode } from './testing/spawn-node.ts';
 import {
   serverMain,
@@ -29,6 +33,16 @@ async function runToEnd(...args: readonly string[]) {
 /** Makes the server run `code`, which nobody wrote into it, when it gets a SIGUSR2. */
 function onUserSignal(code: string): readonly string[] {
   return ['--import', `data:text/javascript,process.on('SIGUSR2', () => { ${code} })`];
+}
+
+const QUEUE = { durable: true, exclusive: false, autoDelete: false, args: EMPTY_TABLE };
+
+/** The file as a later version would begin it. */
+function ofLaterVersion(bytes: Buffer): Buffer {
+  if (bytes[0] === '['.charCodeAt(0)) return Buffer.from('{"format_version": 9}');
+  const newer = Buffer.from(bytes);
+  newer.writeUInt32BE(0x0009fff6, 8);
+  return newer;
 }
 
 t.test('help and version go to standard output and end with 0', async (t) => {
@@ -142,6 +156,33 @@ t.test('users that cannot be read end the start with 1, and the file stays as it
   });
   t.equal(readFileSync(path, 'utf8'), '[{"name": "bob", "tags": 1}]');
 });
+
+t.test(
+  'a directory of a later version ends the start with 1, and nothing is touched',
+  async (t) => {
+    const { vhost, dataDir, close } = await openBroker(t);
+    declareQueue(vhost, testActor(), { ...QUEUE, name: 'q' });
+    publishAll(vhost, 'q', ['body']);
+    await close();
+    writeFileSync(join(dataDir, 'users.json'), '[]');
+    const names = filesIn(dataDir);
+    t.match(names.join(' '), /checkpoint\..*definitions\.amqp .*msgs\..* users.json vhosts.json$/);
+    for (const name of names) {
+      const path = join(dataDir, name);
+      const bytes = readFileSync(path);
+      writeFileSync(path, ofLaterVersion(bytes));
+      const before = contentOf(dataDir);
+      const server = spawnServerProcess(t, { dataDir });
+      t.same(await server.stopped, failedEnd);
+      t.match(await server.waitForEvent('server.fail'), {
+        code: 'NEWER_FORMAT',
+        reason: `${path} was written by a newer FirnMQ (format 9, this one reads up to 0)`,
+      });
+      t.same(contentOf(dataDir), { ...before, '.lock/': '' });
+      writeFileSync(path, bytes);
+    }
+  },
+);
 
 t.test(
   'an error that nobody foresaw is logged with its stack and ends the server with 1',

@@ -2,15 +2,16 @@
  * `definitions.amqp`: every durable exchange, queue and binding of a vhost as the AMQP frame it came in as.
  * Big-endian; f64 is a double.
  *
- *     FIRNDEFS, version u32, position f64, next queue number f64, crc u32 over all before it
+ *     FIRNDEFS, version, position f64, next queue number f64, crc u32 over all before it
  *     entry: frame size u32, queue number f64 (0: none), AMQP frame, crc u32 over all before it
  *
  * Definition records of the log before `position` are contained. A damaged entry costs that entry only.
  */
 import { crc32 } from 'node:zlib';
-import { STORAGE_FORMAT_VERSION } from './batch-format.ts';
+import { formatProblem, writeFormatHead } from './format-version.ts';
 
-const MAGIC = 'FIRNDEFS';
+/** What the file begins with. */
+export const DEFINITIONS_MAGIC: string = 'FIRNDEFS';
 const HEADER_SIZE = 32;
 const ENTRY_HEAD_SIZE = 12;
 /** No frame of a definition is larger: names and arguments fit one frame of the largest size. */
@@ -46,8 +47,7 @@ export function encodeDefinitions(
     HEADER_SIZE,
   );
   const buf = Buffer.alloc(size);
-  buf.write(MAGIC, 0, 'latin1');
-  buf.writeUInt32BE(STORAGE_FORMAT_VERSION, 8);
+  writeFormatHead(buf, DEFINITIONS_MAGIC);
   buf.writeDoubleBE(position, 12);
   buf.writeDoubleBE(nextQueueNumber, 20);
   buf.writeUInt32BE(crc32(buf.subarray(0, 28)), 28);
@@ -65,9 +65,8 @@ export function encodeDefinitions(
 /** Reads the file; a sentence that says what is wrong where nothing of it can be used. */
 export function decodeDefinitions(buf: Buffer): DefinitionsFile | string {
   if (buf.length < HEADER_SIZE) return 'shorter than its header';
-  if (buf.toString('latin1', 0, 8) !== MAGIC) return 'not a definitions file';
-  const version = buf.readUInt32BE(8);
-  if (version !== STORAGE_FORMAT_VERSION) return `format version ${version} is not known here`;
+  const problem = formatProblem(buf, DEFINITIONS_MAGIC, 'a definitions file');
+  if (problem !== null) return problem;
   if (crc32(buf.subarray(0, 28)) !== buf.readUInt32BE(28)) return 'header is damaged';
   const definitions: Definition[] = [];
   const damage: string[] = [];
