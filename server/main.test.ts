@@ -56,6 +56,34 @@ t.test('a wrong command line is one line on standard error and ends with 2', asy
   t.match(await runToEnd('-D', '/nowhere', '--amqp-port', 'x'), expected);
 });
 
+t.test('a dump goes to standard output, its failure to standard error', async (t) => {
+  const path = join(temporaryDirectory(t), 'vhosts.json');
+  writeFileSync(path, '[{"name": "/"}]');
+  t.match(await runToEnd('dump', '--json', path), {
+    code: 0,
+    stdout: /^{"kind":"file",.*}\n{"kind":"vhost","name":"\/","folder":"[0-9a-f]{40}"}\n$/,
+    stderr: '',
+  });
+  writeFileSync(path, '[{}]');
+  t.match(await runToEnd('dump', path), { code: 1, stdout: /damage reason=.*has no name/ });
+  writeFileSync(path, '{"format_version": 1}');
+  t.match(await runToEnd('dump', path), { code: 1, stderr: /^error: .*newer FirnMQ.*\n$/ });
+  const nowhere = await runToEnd('dump', `${path}.not`);
+  t.match(nowhere, { code: 2, stderr: `error: ${path}.not does not exist\n` });
+});
+
+t.test('a dump that nobody reads to its end ends quietly', async (t) => {
+  const path = join(temporaryDirectory(t), 'vhosts.json');
+  const names = Array.from({ length: 20_000 }, (_, i) => ({ name: `vhost ${i}` }));
+  writeFileSync(path, JSON.stringify(names));
+  const child = spawnNode([serverMain, 'dump', path], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = once(child, 'close');
+  await once(child.stdout!, 'readable');
+  child.stdout!.destroy();
+  t.equal(await text(child.stderr!), '');
+  t.same(await ended, [1, null]);
+});
+
 t.test('the server answers where its log says, and a signal stops it with 0', async (t) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const server = await startServerProcess(t, { dataDir: temporaryDirectory(t) });

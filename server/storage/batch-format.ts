@@ -104,6 +104,38 @@ export interface BatchHeader {
   readonly rowCount: number;
 }
 
+/** What stands behind the records of a batch. */
+export interface BatchFooter {
+  /** The number of each queue touched. */
+  readonly numbers: readonly number[];
+  /** The first sequence number given out in the batch, by row. Whoever replays counts on from here. */
+  readonly firsts: number[];
+  /** The rows of each route set. */
+  readonly sets: readonly (readonly number[])[];
+}
+
+/** Decodes the footer that begins at `at`. */
+export function readFooter(view: DataView, at: number, rowCount: number): BatchFooter {
+  const numbers: number[] = [];
+  const firsts: number[] = [];
+  let p = at;
+  for (let row = 0; row < rowCount; row++, p += FOOTER_ROW_SIZE) {
+    numbers.push(view.getFloat64(p));
+    firsts.push(view.getFloat64(p + 8));
+  }
+  const sets: number[][] = [];
+  const setCount = view.getUint32(p);
+  p += 4;
+  for (let set = 0; set < setCount; set++) {
+    const rows: number[] = [];
+    const count = view.getUint32(p);
+    for (let i = 1; i <= count; i++) rows.push(view.getUint32(p + 4 * i));
+    sets.push(rows);
+    p += 4 + 4 * count;
+  }
+  return { numbers, firsts, sets };
+}
+
 /** Fills in the header and checksum of the batch that ends at `end` (behind its footer's route sets). */
 export function sealBatch(
   area: ByteArea,

@@ -19,7 +19,11 @@ import { StorageError } from './storage-error.ts';
  */
 export function readJsonDocument(fs: FileSystem, path: string): unknown {
   const bytes = fs.readFile(path);
-  if (bytes === null) return null;
+  return bytes === null ? null : parseJsonDocument(path, bytes);
+}
+
+/** The same with bytes that were read already. */
+export function parseJsonDocument(path: string, bytes: Buffer): unknown {
   const content = parse(path, bytes);
   const version = formatVersionIn(content);
   if (version > STORAGE_FORMAT_VERSION) throw new NewerFormatError(path, version);

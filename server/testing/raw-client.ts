@@ -50,6 +50,7 @@ export interface RawClientOptions {
   readonly frameMax?: number;
   readonly heartbeat?: number;
   readonly host?: string;
+  readonly vhost?: string;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -110,15 +111,15 @@ export class RawClient implements FrameSink {
     });
   }
 
-  /** Opens a connection to the vhost `/`. */
+  /** Opens a connection, to the vhost `/` unless told otherwise. */
   static async open(t: Teardown, port: number, options: RawClientOptions = {}): Promise<RawClient> {
-    const { host, ...tune } = options;
+    const { host, vhost, ...tune } = options;
     const client = await RawClient.connect(t, port, host);
     client.write(PROTOCOL_HEADER);
     await client.expect(0, 'connection.start');
     client.write(connectionStartOk());
     await client.expect(0, 'connection.tune');
-    client.write(connectionTuneOk(tune), connectionOpen());
+    client.write(connectionTuneOk(tune), connectionOpen(vhost));
     await client.expect(0, 'connection.open-ok');
     return client;
   }
