@@ -14,6 +14,11 @@ import {
   encodeCheckpoint,
 } from './checkpoint-format.ts';
 import {
+  COMPACTED_MAGIC,
+  decodeCompactedHeader,
+  encodeCompactedHeader,
+} from './compacted-format.ts';
+import {
   DEFINITIONS_FILE,
   DEFINITIONS_MAGIC,
   decodeDefinitions,
@@ -36,6 +41,20 @@ const FILES = [
     magic: SEGMENT_MAGIC,
     bytes: encodeSegmentHeader({ number: 3, salt: 1, createdMs: 2, previousEnd: 0 }),
     decode: decodeSegmentHeader,
+  },
+  {
+    name: segmentFileName(4),
+    magic: COMPACTED_MAGIC,
+    bytes: encodeCompactedHeader({
+      number: 4,
+      salt: 1,
+      createdMs: 2,
+      previousEnd: 0,
+      endOffset: 0,
+      messageCount: 0,
+      tableAt: 56,
+    }),
+    decode: decodeCompactedHeader,
   },
   {
     name: checkpointFileName(7),

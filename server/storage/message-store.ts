@@ -37,6 +37,8 @@ const CHECKPOINT_LOG_BYTES = 64 * 1024 * 1024;
 const CHECKPOINT_SIZE_FACTOR = 4;
 /** Checkpoints kept: the newest, and one to fall back to. */
 const CHECKPOINTS_KEPT = 2;
+/** Memory that messages for transient queues take before they are spilled to files, in bytes. */
+const TRANSIENT_MEMORY_BYTES = 256 * 1024 * 1024;
 /** Queues encoded between two turns of the event loop. */
 const PARTS_PER_SLICE = 64;
 /** The first read of a queue, in bytes; doubled up to a block while the reads follow each other. */
@@ -61,6 +63,8 @@ export interface MessageStoreOptions {
   readonly pool: BlockPool;
   readonly clock: Clock;
   readonly events: LogEvents;
+  /** Memory that messages for transient queues may take before they are spilled, in bytes. */
+  readonly transientMemoryBytes?: number;
 }
 
 /** The storage of one vhost. */
@@ -93,8 +97,16 @@ export class MessageStore {
         previousEnd: recovered.end,
       },
     );
-    this.lane = new TransientLane(options.pool);
-    this.reads = new ReadCache(this.log, options.pool);
+    this.lane = new TransientLane(
+      options.pool,
+      options.fs,
+      options.directory,
+      options.transientMemoryBytes ?? TRANSIENT_MEMORY_BYTES,
+      (from, to) => this.reads.forget(from, to),
+    );
+    const read = (block: MemoryBlock, position: number, length: number) =>
+      (position >= TRANSIENT_POSITION_FIRST ? this.lane : this.log).read(block, position, length);
+    this.reads = new ReadCache({ read }, options.pool);
     this.nextCheckpoint = recovered.nextCheckpoint;
     this.checkpointBytes = 0;
     this.replayStarts = recovered.replayFrom === null ? [] : [recovered.replayFrom];
@@ -120,6 +132,22 @@ export class MessageStore {
     return set.durable.length > 0
       ? this.log.append(message, set)
       : this.lane.append(message, set.references);
+  }
+
+  /**
+   * Enters a stored message into the queues of `set` by reference; the caller then enters its position into each
+   * index. Somebody still holds a reference to it. One that no durable queue ever got stays out of theirs: its record
+   * is not in the log.
+   *
+   * @throws StorageError when the log has failed
+   */
+  enqueue(position: number, bodySize: number, set: RouteSet): void {
+    const isTransient = position >= TRANSIENT_POSITION_FIRST;
+    if (set.durable.length > 0) {
+      if (isTransient) throw new Error(`a durable queue cannot refer to position ${position}`);
+      this.log.enqueue(position, bodySize, set);
+    } else if (isTransient) this.lane.refer(position, set.references);
+    else this.log.refer(position, set.references);
   }
 
   /** HOT per ack. A taken message has left its queue for good. */

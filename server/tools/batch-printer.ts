@@ -27,6 +27,9 @@ export interface BodyOptions {
   readonly bodies: boolean;
 }
 
+/** Gives the queues of a route set, each with the sequence number that the message has there. */
+type Placements = (routeSet: number) => readonly DumpValue[];
+
 /** Prints a batch that lies in `area`, from `start` on; its checksum has been found right. */
 export function printBatch(
   area: ByteArea,
@@ -51,50 +54,60 @@ export function printBatch(
       route_sets: footer.sets.map((rows) => rows.map((row) => footer.numbers[row] ?? null)),
     },
   });
-  const printer = new RecordPrinter(area, offset - start, footer, createdMs, out, options);
-  printer.print(start + BATCH_HEADER_SIZE, start + batch.footerAt);
+  const printer = new RecordPrinter(area, offset - start, createdMs, out, options, (routeSet) =>
+    placementsIn(footer, routeSet),
+  );
+  const end = start + batch.footerAt;
+  let at = start + BATCH_HEADER_SIZE;
+  while (at >= 0 && at < end) at = printer.print(at);
 }
 
-class RecordPrinter implements RecordVisitor {
+function placementsIn({ numbers, firsts, sets }: BatchFooter, routeSet: number): DumpValue[] {
+  return (sets[routeSet] ?? []).map((row) => ({
+    queue: numbers[row] ?? null,
+    sequence: firsts[row]!++,
+  }));
+}
+
+/** Prints records that lie in an area. */
+export class RecordPrinter implements RecordVisitor {
   private readonly area: ByteArea;
   /** What makes an offset in the area one in the file. */
   private readonly shift: number;
-  private readonly footer: BatchFooter;
   private readonly createdMs: number;
   private readonly out: DumpOutput;
   private readonly options: BodyOptions;
+  private readonly placementsOf: Placements;
   /** Offset in the area of the record being visited. */
   private at: number;
 
   constructor(
     area: ByteArea,
     shift: number,
-    footer: BatchFooter,
     createdMs: number,
     out: DumpOutput,
     options: BodyOptions,
+    placementsOf: Placements,
   ) {
     this.area = area;
     this.shift = shift;
-    this.footer = footer;
     this.createdMs = createdMs;
     this.out = out;
     this.options = options;
+    this.placementsOf = placementsOf;
     this.at = 0;
   }
 
-  print(from: number, to: number): void {
-    this.at = from;
-    while (this.at < to) {
-      const next = visitRecord(this.area, this.at, this);
-      if (next < 0) {
-        const kind = this.area.view.getUint8(this.at);
-        const what = `record of the unknown kind ${kind}: it and what follows in the batch is left`;
-        this.out.problem(this.at + this.shift, 1, what);
-        return;
-      }
-      this.at = next;
+  /** Prints the record at `at`; returns the offset behind it, or -1 when its kind is unknown. */
+  print(at: number): number {
+    this.at = at;
+    const next = visitRecord(this.area, at, this);
+    if (next < 0) {
+      const kind = this.area.view.getUint8(at);
+      const what = `record of the unknown kind ${kind}: it and what follows in the batch is left`;
+      this.out.problem(at + this.shift, 1, what);
     }
+    return next;
   }
 
   private item(kind: string, fields: Readonly<Record<string, DumpValue>>): void {
@@ -162,15 +175,6 @@ class RecordPrinter implements RecordVisitor {
       ...fields,
     });
     if (problem !== null) this.out.problem(this.at + this.shift, 1, problem);
-  }
-
-  /** The queues of a route set with the sequence number that each gives now. */
-  private placementsOf(routeSet: number): DumpValue[] {
-    const { numbers, firsts, sets } = this.footer;
-    return (sets[routeSet] ?? []).map((row) => ({
-      queue: numbers[row] ?? null,
-      sequence: firsts[row]!++,
-    }));
   }
 }
 

@@ -14,6 +14,7 @@ import { folderNameOf } from '../broker/vhost-document.ts';
 import { decodeSegmentHeader, encodeGap } from '../storage/batch-format.ts';
 import { realFileSystem } from '../storage/fs.ts';
 import { positionAt } from '../storage/position.ts';
+import { writeCompactedCopy } from '../testing/compacted-copy.ts';
 import { contentOf, filesIn } from '../testing/directory-content.ts';
 import { sampleDirectory } from '../testing/sample-directory.ts';
 import { type Teardown, temporaryDirectory } from '../testing/temporary-directory.ts';
@@ -192,6 +193,38 @@ t.test('a gap is one line', async (t) => {
   );
   t.equal(problems, 0);
   t.match(ofKind(lines, 'gap'), [{ offset: bytes.length, length: 5000, time: /^1970/ }]);
+});
+
+t.test('a compacted segment shows what is left, under its old offsets', async (t) => {
+  const original = pathOf(killed, /^msgs\./);
+  const messages = ofKind((await dumpJson(original)).lines, 'message');
+  const kept = [messages[1]!, messages[4]!];
+  const path = join(temporaryDirectory(t), 'msgs.0000000001');
+  const offsets = kept.map(({ offset }) => Number(offset));
+  await writeCompactedCopy(original, path, offsets);
+  const { problems, lines } = await dumpJson(path);
+  t.equal(problems, 0);
+  t.match(ofKind(lines, 'compacted'), [{ segment: 1, messages: 2 }]);
+  t.same(
+    ofKind(lines, 'entry').map((line) => line['original_offset']),
+    offsets,
+  );
+  t.match(
+    ofKind(lines, 'message'),
+    kept.map(({ to, payload, time }) => ({ to, payload, time })),
+  );
+  t.match(ofKind(lines, 'table'), [{ rows: 2 }]);
+  const bytes = readFileSync(path);
+  for (let at = 0; at < bytes.length; at++) {
+    bytes[at]! ^= 0x20;
+    writeFileSync(path, bytes);
+    bytes[at]! ^= 0x20;
+    if ((await countLines(path)).damaged === 0) t.fail(`byte ${at}`);
+  }
+  for (let size = bytes.length - 1; size >= 0; size--) {
+    truncateSync(path, size);
+    if ((await countLines(path)).damaged === 0) t.fail(`cut to ${size}`);
+  }
 });
 
 /** Lines about what is valid, and about what is not. */

@@ -3,11 +3,13 @@ import { USERS_FILE } from '../auth/user-document.ts';
 import { VHOSTS_FILE } from '../broker/vhost-document.ts';
 import { SEGMENT_MAGIC } from '../storage/batch-format.ts';
 import { CHECKPOINT_MAGIC } from '../storage/checkpoint-format.ts';
+import { COMPACTED_MAGIC } from '../storage/compacted-format.ts';
 import { DEFINITIONS_FILE, DEFINITIONS_MAGIC } from '../storage/definitions-format.ts';
 import { magicOf } from '../storage/format-version.ts';
 import { segmentNumberOf } from '../storage/segment.ts';
 import type { BodyOptions } from './batch-printer.ts';
 import { printCheckpoint } from './checkpoint-printer.ts';
+import { printCompacted } from './compacted-printer.ts';
 import { printDefinitions } from './definitions-printer.ts';
 import { printUsers, printVhosts } from './document-printer.ts';
 import type { DumpFile } from './dump-file.ts';
@@ -19,6 +21,7 @@ export type PrintFile = (file: DumpFile, out: DumpOutput, options: BodyOptions) 
 
 const BY_MAGIC: ReadonlyMap<string, PrintFile> = new Map<string, PrintFile>([
   [SEGMENT_MAGIC, printSegment],
+  [COMPACTED_MAGIC, printCompacted],
   [DEFINITIONS_MAGIC, printDefinitions],
   [CHECKPOINT_MAGIC, printCheckpoint],
 ]);
