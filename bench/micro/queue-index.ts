@@ -19,7 +19,7 @@ export const queueIndexBenchmark: MicroBenchmark = {
         while (index.readyCount > 0) {
           index.take(BODY_SIZE);
           hash = (hash + index.takenPosition) | 0;
-          index.settle(index.takenSequence, BODY_SIZE);
+          index.settle(index.takenSequence, index.takenPosition, BODY_SIZE);
         }
         return hash;
       },

@@ -15,7 +15,7 @@ export const sequenceHeapBenchmark: MicroBenchmark = {
     return {
       operationsPerRound: ENTRIES,
       round: () => {
-        for (let i = 0; i < ENTRIES; i++) heap.push((i * STEP) % ENTRIES, i);
+        for (let i = 0; i < ENTRIES; i++) heap.push((i * STEP) % ENTRIES, i, 1);
         let hash = 0;
         while (heap.size > 0) {
           hash = (Math.imul(hash, 31) + heap.topSequence() + heap.topPosition()) | 0;

@@ -10,7 +10,7 @@ t.test(
         fc.uniqueArray(fc.integer({ min: 1, max: 2 ** 40 }), { maxLength: 300 }),
         (sequences) => {
           const heap = new SequenceHeap();
-          for (const sequence of sequences) heap.push(sequence, -sequence);
+          for (const sequence of sequences) heap.push(sequence, -sequence, 1);
           for (const sequence of [...sequences].sort((a, b) => a - b)) {
             if (heap.topSequence() !== sequence || heap.topPosition() !== -sequence) return false;
             heap.pop();
@@ -31,7 +31,7 @@ t.test('pushes between pops keep the order', async () => {
         const model: number[] = [];
         for (const sequence of steps) {
           if (sequence !== null) {
-            heap.push(sequence, sequence);
+            heap.push(sequence, sequence, 1);
             model.push(sequence);
             model.sort((a, b) => a - b);
           } else if (model.length > 0) {

@@ -83,13 +83,11 @@ export class Broker {
     return this.pool.allocatedBytes;
   }
 
-  /** Memory of the indexes of all queues, in bytes; asks every one. */
+  /** Memory of the indexes of all queues, in bytes. */
   indexBytes(): number {
-    let messages = 0;
-    for (const { queues } of this.vhosts.values()) {
-      for (const { index } of queues.values()) messages += index.readyCount + index.unackedCount;
-    }
-    return Float64Array.BYTES_PER_ELEMENT * messages;
+    let bytes = 0;
+    for (const { store } of this.vhosts.values()) bytes += store.chunks.chunkBytes;
+    return bytes;
   }
 
   private openVhost(fs: FileSystem, name: string, directory: string): Vhost {
@@ -131,6 +129,7 @@ export class Broker {
 
   private keepHouse(): void {
     for (const vhost of this.vhosts.values()) {
+      vhost.store.sweep();
       if (vhost.store.checkpointDue) {
         vhost.store.checkpoint(vhost, false).catch((err: unknown) => {
           this.logger.error(

@@ -9,6 +9,7 @@
 
 import { BLOCK_SIZE } from '../storage/memory-block.ts';
 import { READ_BYTES_MIN } from '../storage/message-store.ts';
+import { NOT_LOADED } from '../storage/queue-index.ts';
 import {
   bodySizeAt,
   MESSAGE_HEAD_SIZE,
@@ -51,6 +52,10 @@ function deliverShare(queue: Queue, nowMs: number): boolean {
       return false;
     }
     const position = index.peekPosition();
+    if (position === NOT_LOADED) {
+      parkForRow(queue);
+      return false;
+    }
     let block = queue.block;
     if (block === null || !block.holds(position)) {
       block = store.locate(position);
@@ -87,19 +92,33 @@ function deliverShare(queue: Queue, nowMs: number): boolean {
 function parkForRead(queue: Queue, position: number): void {
   const follows = queue.block !== null && position - queue.block.start < 2 * BLOCK_SIZE;
   queue.readBytes = follows ? Math.min(BLOCK_SIZE, 2 * queue.readBytes) : READ_BYTES_MIN;
+  queue.messageStore.fetch(position, queue.readBytes, parkUntilRead(queue));
+}
+
+/** Parks the queue until the row of its index that comes next has been read. */
+function parkForRow(queue: Queue): void {
+  queue.messageStore.loadRow(queue.index, parkUntilRead(queue));
+}
+
+/** Parks the queue; what is returned is called when the read has ended, and wakes it. */
+function parkUntilRead(queue: Queue): (error: Error | null) => void {
   queue.isParked = true;
-  const unpark = () => {
+  return afterRead(queue, () => {
     queue.isParked = false;
     queue.wake();
-  };
-  queue.messageStore.fetch(position, queue.readBytes, (error) => {
+  });
+}
+
+/** Called with the outcome of a read, goes on at once, or after a while when it failed. */
+export function afterRead(queue: Queue, goOn: () => void): (error: Error | null) => void {
+  return (error) => {
     if (error === null) {
-      unpark();
+      goOn();
       return;
     }
     queue.readFailed(error);
-    setTimeout(unpark, READ_RETRY_MS).unref();
-  });
+    setTimeout(goOn, READ_RETRY_MS).unref();
+  };
 }
 
 /**

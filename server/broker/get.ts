@@ -1,13 +1,14 @@
 /**
  * basic.get: one message from a queue's head, without a consumer.
  *
- * When the record is not in memory, or may not be delivered before a sync, it is waited for; by then the queue
- * may be empty or gone.
+ * When the record is not in memory, or may not be delivered before a sync, it is waited for, also while it cannot be
+ * read: a message that is there is never answered as none. By then the queue may be empty or gone.
  */
 import type { ByteArea } from '../base/byte-area.ts';
 import { READ_BYTES_MIN } from '../storage/message-store.ts';
+import { NOT_LOADED } from '../storage/queue-index.ts';
 import { bodySizeAt } from '../storage/record-format.ts';
-import { reserveDeliveries } from './deliver.ts';
+import { afterRead, reserveDeliveries } from './deliver.ts';
 import type { Queue } from './queue.ts';
 
 /** The message taken: its record at `at` in `area`, borrowed during the call. */
@@ -40,12 +41,13 @@ export function getMessage(
     return;
   }
   const position = index.peekPosition();
+  if (position === NOT_LOADED) {
+    store.loadRow(index, afterRead(queue, retry));
+    return;
+  }
   const block = store.locate(position);
   if (block === null) {
-    store.fetch(position, READ_BYTES_MIN, (error) => {
-      if (error === null) retry();
-      else use(null);
-    });
+    store.fetch(position, READ_BYTES_MIN, afterRead(queue, retry));
     return;
   }
   const { area } = block;

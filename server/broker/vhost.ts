@@ -109,6 +109,7 @@ export class Vhost implements CheckpointSource {
   addQueue(declaration: QueueDeclaration, owner: QueueOwner | null, recovered?: QueueIndex): Queue {
     const durable = declaration.durable && !declaration.exclusive;
     const index = recovered ?? new QueueIndex(durable ? this.queueNumber++ : 0, durable);
+    this.store.adopt(index);
     const queue = new Queue(this.store, this.reactor, index, declaration, owner);
     this.queues.set(queue.name, queue);
     this.topologyChanged();

@@ -1,19 +1,31 @@
 import t from 'tap';
 import {
+  type Checkpoint,
   checkpointFileName,
   checkpointNumberOf,
+  crcOfCheckpoint,
   decodeCheckpoint,
   encodeCheckpoint,
-  encodePart,
+  mergeParts,
 } from './checkpoint-format.ts';
+import { encodePart } from './index-part.ts';
 import { QueueIndex } from './queue-index.ts';
+
+const HEAD = {
+  clean: true,
+  replayFrom: 44,
+  logEnd: 999,
+  base: 3,
+  baseCrc: 0,
+  rowEntries: 8192,
+};
 
 /** A queue with settled, unacked and returned messages; positions are a thousand times the number. */
 function usedIndex(number: number): QueueIndex {
   const index = new QueueIndex(number, true);
   for (let sequence = 1; sequence <= 10; sequence++) index.append(1000 * sequence, sequence);
   for (let sequence = 1; sequence <= 6; sequence++) index.take(sequence);
-  for (const sequence of [1, 2, 4]) index.settle(sequence, sequence);
+  for (const sequence of [1, 2, 4]) index.settle(sequence, 1000 * sequence, sequence);
   index.requeue(5, 5000, 5);
   index.reservedUpTo = 64;
   index.redeliveredUpTo = 3;
@@ -26,15 +38,24 @@ function unsettledOf(index: QueueIndex): [number, number][] {
   return unsettled;
 }
 
+function part(index: QueueIndex, position: number): Buffer {
+  return encodePart(index, position, () => false);
+}
+
 function encoded(): Buffer {
-  const empty = new QueueIndex(8, true);
-  return encodeCheckpoint([encodePart(usedIndex(7), 555), encodePart(empty, 556)], true, 44, 999);
+  const parts = [part(usedIndex(7), 555), part(new QueueIndex(8, true), 556)];
+  return encodeCheckpoint(HEAD, parts, [17, 18]);
+}
+
+function decoded(bytes: Buffer): Checkpoint {
+  const checkpoint = decodeCheckpoint(bytes);
+  if (typeof checkpoint === 'string') throw new Error(checkpoint);
+  return checkpoint;
 }
 
 t.test('a checkpoint gives back each queue as it was at its own position', async (t) => {
-  const checkpoint = decodeCheckpoint(encoded());
-  if (typeof checkpoint === 'string') throw new Error(checkpoint);
-  t.match(checkpoint, { clean: true, replayFrom: 44, logEnd: 999 });
+  const checkpoint = decoded(encoded());
+  t.match(checkpoint, { ...HEAD, gone: [17, 18], crc: crcOfCheckpoint(encoded()) });
   const [used, empty] = checkpoint.parts;
   t.match(used, { position: 555, bytes: 55 - 1 - 2 - 4 });
   t.same(unsettledOf(used!.index), unsettledOf(usedIndex(7)));
@@ -42,6 +63,44 @@ t.test('a checkpoint gives back each queue as it was at its own position', async
   t.equal(used!.index.readyCount, 7, 'what was with a consumer is ready again');
   t.equal(used!.index.deliveryCount(5), 1);
   t.match(empty, { position: 556, bytes: 0, index: { number: 8, nextSequence: 1 } });
+});
+
+t.test('what is settled out of order comes back as it was, be it little or much', async (t) => {
+  for (const step of [2, 3, 100, 1000]) {
+    const index = new QueueIndex(1, true);
+    for (let sequence = 1; sequence <= 8192; sequence++) index.append(sequence, 1);
+    for (let sequence = 1; sequence <= 8000; sequence++) index.take(1);
+    for (let sequence = 5; sequence <= 8000; sequence += step) index.settle(sequence, sequence, 1);
+    const bytes = encodeCheckpoint(HEAD, [part(index, 1)], []);
+    const back = decoded(bytes).parts[0]!.index;
+    t.same(back.unsettledRanges(), index.unsettledRanges(), `every ${step}th`);
+    t.ok(bytes.length < 8 * 8192 + 1300);
+  }
+});
+
+t.test('a delta replaces queues of its base, and takes out those that are gone', async (t) => {
+  const base = decoded(
+    encodeCheckpoint(
+      HEAD,
+      [1, 2, 3].map((n) => part(usedIndex(n), n)),
+      [],
+    ),
+  );
+  const delta = decoded(
+    encodeCheckpoint(
+      HEAD,
+      [2, 4].map((n) => part(usedIndex(n), 10 * n)),
+      [3],
+    ),
+  );
+  t.same(
+    mergeParts(base, delta).map(({ index, position }) => [index.number, position]),
+    [
+      [1, 1],
+      [2, 20],
+      [4, 40],
+    ],
+  );
 });
 
 t.test(

@@ -3,26 +3,21 @@
  * double.
  *
  *     FIRNCKPT, version, clean u32 (1: the server stopped in order behind it)
- *     replay from f64, log end f64, part count u32
- *     part: queue f64, position f64, next sequence f64, redelivered up to f64, deliverable up to f64,
- *           bytes f64, run count u32, delivery count entries u32,
- *           runs: first sequence f64, count u32, positions f64 little-endian (-1: settled) ...
- *           entries: sequence f64, delivery count u32
+ *     replay from f64, log end f64, base f64, base's crc u32, entries of a full row u32
+ *     part count u32, gone count u32, gone queues f64 ..., parts (index-part.ts)
  *     crc u32 over all before it
  *
- * A part holds the queue as it was at its own position; replay skips the queue's records before that.
- * Every unsettled message is in a run: unacked is only "not settled".
+ * A *base* names itself as its base and holds a part of every queue. Any other one is a *delta*: it holds the parts
+ * of the queues that have changed since the base, and the numbers of those that are gone since.
  */
 import { crc32 } from 'node:zlib';
 import { formatProblem, writeFormatHead } from './format-version.ts';
-import { QueueIndex } from './queue-index.ts';
+import { decodePart } from './index-part.ts';
+import type { QueueIndex } from './queue-index.ts';
 
 /** What a checkpoint begins with. */
 export const CHECKPOINT_MAGIC: string = 'FIRNCKPT';
-const HEADER_SIZE = 36;
-const PART_HEAD_SIZE = 56;
-const RUN_HEAD_SIZE = 12;
-const ENTRY_SIZE = 12;
+const HEADER_SIZE = 56;
 
 const NAME_PREFIX = 'checkpoint.';
 const NAME_DIGITS = 10;
@@ -46,65 +41,54 @@ export interface CheckpointPart {
   readonly bytes: number;
 }
 
-/** A checkpoint read back. */
-export interface Checkpoint {
+/** What a checkpoint says beside its parts. */
+export interface CheckpointHead {
   readonly clean: boolean;
   readonly replayFrom: number;
   readonly logEnd: number;
+  /** Number of the checkpoint that it goes on from; its own for a base. */
+  readonly base: number;
+  /** Checksum at the end of that one; 0 for a base. */
+  readonly baseCrc: number;
+  /** Entries of a full row, and so of a slot. */
+  readonly rowEntries: number;
+}
+
+/** A checkpoint read back. */
+export interface Checkpoint extends CheckpointHead {
   readonly parts: readonly CheckpointPart[];
+  /** Queues of the base that are gone. */
+  readonly gone: readonly number[];
+  /** Checksum at its end. */
+  readonly crc: number;
 }
 
-/**
- * Encodes one queue as it is now; `position` is the end of the last closed batch. The index is copied as it lies
- * in memory, since ten million positions one by one would hold the loop for a second.
- */
-export function encodePart(index: QueueIndex, position: number): Buffer {
-  const counts = index.deliveryCountEntries();
-  let runCount = 0;
-  let size = PART_HEAD_SIZE + (counts.length / 2) * ENTRY_SIZE;
-  index.forEachRun((_first, positions) => {
-    runCount++;
-    size += RUN_HEAD_SIZE + positions.byteLength;
-  });
-  const buf = Buffer.allocUnsafe(size);
-  buf.writeDoubleBE(index.number, 0);
-  buf.writeDoubleBE(position, 8);
-  buf.writeDoubleBE(index.nextSequence, 16);
-  buf.writeDoubleBE(index.redeliveredUpTo, 24);
-  buf.writeDoubleBE(index.reservedUpTo, 32);
-  buf.writeDoubleBE(index.readyBytes + index.unackedBytes, 40);
-  buf.writeUInt32BE(runCount, 48);
-  buf.writeUInt32BE(counts.length / 2, 52);
-  let p = PART_HEAD_SIZE;
-  index.forEachRun((first, positions) => {
-    p = buf.writeDoubleBE(first, p);
-    p = buf.writeUInt32BE(positions.length, p);
-    p += Buffer.from(positions.buffer, positions.byteOffset, positions.byteLength).copy(buf, p);
-  });
-  for (let i = 0; i < counts.length; i += 2) {
-    p = buf.writeDoubleBE(counts[i]!, p);
-    p = buf.writeUInt32BE(counts[i + 1]!, p);
-  }
-  return buf;
-}
-
-/** Puts encoded parts together to the content of a checkpoint file. */
+/** Encodes a checkpoint of encoded parts. */
 export function encodeCheckpoint(
+  head: CheckpointHead,
   parts: readonly Buffer[],
-  clean: boolean,
-  replayFrom: number,
-  logEnd: number,
+  gone: readonly number[],
 ): Buffer {
-  const header = Buffer.alloc(HEADER_SIZE);
+  const header = Buffer.alloc(HEADER_SIZE + 8 * gone.length);
   writeFormatHead(header, CHECKPOINT_MAGIC);
-  header.writeUInt32BE(clean ? 1 : 0, 12);
-  header.writeDoubleBE(replayFrom, 16);
-  header.writeDoubleBE(logEnd, 24);
-  header.writeUInt32BE(parts.length, 32);
+  header.writeUInt32BE(head.clean ? 1 : 0, 12);
+  header.writeDoubleBE(head.replayFrom, 16);
+  header.writeDoubleBE(head.logEnd, 24);
+  header.writeDoubleBE(head.base, 32);
+  header.writeUInt32BE(head.baseCrc, 40);
+  header.writeUInt32BE(head.rowEntries, 44);
+  header.writeUInt32BE(parts.length, 48);
+  header.writeUInt32BE(gone.length, 52);
+  for (const [i, queue] of gone.entries()) header.writeDoubleBE(queue, HEADER_SIZE + 8 * i);
   const trailer = Buffer.alloc(4);
   const content = Buffer.concat([header, ...parts, trailer]);
   content.writeUInt32BE(crc32(content.subarray(0, -4)), content.length - 4);
   return content;
+}
+
+/** Checksum at the end of an encoded checkpoint. */
+export function crcOfCheckpoint(content: Buffer): number {
+  return content.readUInt32BE(content.length - 4);
 }
 
 /** Reads a checkpoint file; a sentence that says what is wrong where it cannot be used. */
@@ -112,11 +96,15 @@ export function decodeCheckpoint(buf: Buffer): Checkpoint | string {
   if (buf.length < HEADER_SIZE + 4) return 'shorter than a checkpoint';
   const problem = formatProblem(buf, CHECKPOINT_MAGIC, 'a checkpoint');
   if (problem !== null) return problem;
-  if (crc32(buf.subarray(0, -4)) !== buf.readUInt32BE(buf.length - 4)) return 'checksum differs';
-  const parts: CheckpointPart[] = [];
+  const crc = crcOfCheckpoint(buf);
+  if (crc32(buf.subarray(0, -4)) !== crc) return 'checksum differs';
+  const gone: number[] = [];
   let p = HEADER_SIZE;
-  for (let i = buf.readUInt32BE(32); i > 0; i--) {
-    const part = decodePart(buf, p);
+  for (let i = buf.readUInt32BE(52); i > 0; i--, p += 8) gone.push(buf.readDoubleBE(p));
+  const rowEntries = buf.readUInt32BE(44);
+  const parts: CheckpointPart[] = [];
+  for (let i = buf.readUInt32BE(48); i > 0; i--) {
+    const part = decodePart(buf, p, rowEntries);
     parts.push(part.part);
     p = part.end;
   }
@@ -124,32 +112,17 @@ export function decodeCheckpoint(buf: Buffer): Checkpoint | string {
     clean: buf.readUInt32BE(12) === 1,
     replayFrom: buf.readDoubleBE(16),
     logEnd: buf.readDoubleBE(24),
+    base: buf.readDoubleBE(32),
+    baseCrc: buf.readUInt32BE(40),
+    rowEntries,
     parts,
+    gone,
+    crc,
   };
 }
 
-function decodePart(buf: Buffer, at: number): { part: CheckpointPart; end: number } {
-  const index = new QueueIndex(buf.readDoubleBE(at), true);
-  const runCount = buf.readUInt32BE(at + 48);
-  const entryCount = buf.readUInt32BE(at + 52);
-  let p = at + PART_HEAD_SIZE;
-  for (let run = 0; run < runCount; run++) {
-    const first = buf.readDoubleBE(p);
-    const count = buf.readUInt32BE(p + 8);
-    p += RUN_HEAD_SIZE;
-    for (let i = 0; i < count; i++, p += 8) {
-      const at = buf.readDoubleLE(p);
-      if (at >= 0) index.restore(first + i, at);
-    }
-  }
-  for (let i = 0; i < entryCount; i++, p += ENTRY_SIZE) {
-    index.restoreDeliveryCount(buf.readDoubleBE(p), buf.readUInt32BE(p + 8));
-  }
-  index.nextSequence = buf.readDoubleBE(at + 16);
-  index.redeliveredUpTo = buf.readDoubleBE(at + 24);
-  index.reservedUpTo = buf.readDoubleBE(at + 32);
-  return {
-    part: { index, position: buf.readDoubleBE(at + 8), bytes: buf.readDoubleBE(at + 40) },
-    end: p,
-  };
+/** The queues of a delta and of its base together. */
+export function mergeParts(base: Checkpoint, delta: Checkpoint): readonly CheckpointPart[] {
+  const replaced = new Set([...delta.gone, ...delta.parts.map(({ index }) => index.number)]);
+  return [...base.parts.filter(({ index }) => !replaced.has(index.number)), ...delta.parts];
 }

@@ -59,7 +59,11 @@ const FILES = [
   {
     name: checkpointFileName(7),
     magic: CHECKPOINT_MAGIC,
-    bytes: encodeCheckpoint([], true, 0, 0),
+    bytes: encodeCheckpoint(
+      { clean: true, replayFrom: 0, logEnd: 0, base: 7, baseCrc: 0, rowEntries: 8192 },
+      [],
+      [],
+    ),
     decode: decodeCheckpoint,
   },
   {

@@ -30,14 +30,18 @@ export interface SegmentContent {
 const BATCH_MAGIC_BYTES = Buffer.from('FBAT', 'latin1');
 const GAP_MAGIC_BYTES = Buffer.from('FGAP', 'latin1');
 
-/** Cuts the file of a segment into batches. */
-export function readSegment(bytes: Buffer, header: SegmentHeader): SegmentContent {
+/** Cuts the file of a segment into batches, from the offset `from` on, where a batch or gap begins. */
+export function readSegment(
+  bytes: Buffer,
+  header: SegmentHeader,
+  from: number = SEGMENT_HEADER_SIZE,
+): SegmentContent {
   const area = new ByteArea(bytes);
   const batches: BatchHeader[] = [];
   const invalid: InvalidStretch[] = [];
   let syncedUpTo = 0;
-  let at = SEGMENT_HEADER_SIZE;
-  let validEnd = at;
+  let at = from;
+  let validEnd = Math.min(from, Math.max(SEGMENT_HEADER_SIZE, bytes.length));
   while (at < bytes.length) {
     const batch = readBatch(area, at, bytes.length, positionAt(header.number, at), header.salt);
     if (batch !== null) {

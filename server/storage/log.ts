@@ -181,8 +181,10 @@ export class MessageLog implements SyncListener {
     const end = writeMessage(block.area, at, message, set.indexInBatch, this.ageMs());
     batch.at = end;
     block.used = end;
-    batch.live += set.references;
-    this.segment.live += set.references;
+    const { references } = set;
+    batch.live += references;
+    this.segment.live += references;
+    this.segment.liveBytes += references * message.bodySize;
     return block.start + at;
   }
 
@@ -200,7 +202,7 @@ export class MessageLog implements SyncListener {
     batch.advance(writeEnqueue(area, batch.at, set.indexInBatch, bodySize, position));
     batch.mustWrite = true;
     batch.operationsFrom = Math.min(batch.operationsFrom, position);
-    this.refer(position, set.references);
+    this.refer(position, bodySize, set.references);
   }
 
   /** HOT per ack. The message at `position` left the queue of `index` for good. */
@@ -301,8 +303,8 @@ export class MessageLog implements SyncListener {
     this.sync.add(file);
   }
 
-  /** HOT per message and queue. Gives up one reference to the record at `position`. */
-  release(position: number): void {
+  /** HOT per message and queue. Gives up one reference to the record at `position`, with a body of `bytes` octets. */
+  release(position: number, bytes: number): void {
     if (position >= this.writer.writtenUpTo) this.referUnwritten(position, -1);
     let segment = this.releaseSegment;
     const number = segmentOf(position);
@@ -311,13 +313,22 @@ export class MessageLog implements SyncListener {
       this.releaseSegment = segment;
     }
     segment.live--;
+    segment.liveBytes -= bytes;
+  }
+
+  /** Gives up `count` references to records of a segment, all of them written, with `bytes` octets of bodies. */
+  releaseMany(number: number, count: number, bytes: number): void {
+    const segment = this.segments.get(number)!;
+    segment.live -= count;
+    segment.liveBytes -= bytes;
   }
 
   /** Takes `count` references more to the record at `position`, which somebody refers to already. */
-  refer(position: number, count: number): void {
+  refer(position: number, bodySize: number, count: number): void {
     if (position >= this.writer.writtenUpTo) this.referUnwritten(position, count);
     const segment = this.segments.get(segmentOf(position))!;
     segment.live += count;
+    segment.liveBytes += count * bodySize;
     segment.referencesAdded++;
   }
 
@@ -396,10 +407,15 @@ export class MessageLog implements SyncListener {
     this.flush();
   }
 
-  /** Writes everything, gaps too, and makes it stable; resolves when that has happened. */
-  async syncAll(): Promise<void> {
+  /** Writes everything, gaps too: whoever reads from {@link end} on finds the beginning of a batch or gap there. */
+  endGap(): void {
     this.writeAll();
     this.attempt(() => this.writer.writeGap());
+  }
+
+  /** Writes everything, gaps too, and makes it stable; resolves when that has happened. */
+  async syncAll(): Promise<void> {
+    this.endGap();
     const target = this.end;
     for (;;) {
       if (this.failure !== null) throw this.failure;

@@ -4,23 +4,19 @@
  * The broker speaks to this class alone. It joins the three things that belong to each step in a message's
  * life: the index of its queue, the record in the log, and the live counter of the record's segment.
  */
-import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import {
-  checkpointFileName,
-  checkpointNumberOf,
-  encodeCheckpoint,
-  encodePart,
-} from './checkpoint-format.ts';
+import { Checkpointer, type CheckpointSource } from './checkpointer.ts';
+import { ChunkStore } from './chunk-store.ts';
 import { Compactor, isCandidate } from './compactor.ts';
-import type { Definition } from './definitions-format.ts';
-import { DEFINITIONS_FILE, encodeDefinitions } from './definitions-format.ts';
 import type { FileSystem } from './fs.ts';
+import type { ReferenceSink } from './index-home.ts';
+import type { RowListener } from './index-row.ts';
+import { forEachMessageIn } from './index-walk.ts';
 import type { LogEvents } from './log.ts';
 import { MessageLog } from './log.ts';
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
 import { BLOCK_SIZE } from './memory-block.ts';
-import { offsetOf, segmentOf, TRANSIENT_POSITION_FIRST } from './position.ts';
+import { offsetOf, TRANSIENT_POSITION_FIRST, TRANSIENT_SEGMENT_FIRST } from './position.ts';
 import type { QueueIndex } from './queue-index.ts';
 import type { ReadListener } from './read-cache.ts';
 import { ReadCache } from './read-cache.ts';
@@ -28,39 +24,23 @@ import type { MessageParts } from './record-format.ts';
 import { MESSAGE_HEAD_SIZE, messageSizeAt } from './record-format.ts';
 import type { Recovered } from './recovery.ts';
 import { recover } from './recovery.ts';
-import { replaceFile } from './replace-file.ts';
 import type { RouteSet } from './route-set.ts';
 import { TransientLane } from './transient-lane.ts';
 
-/** A checkpoint is due when the log has grown by this many bytes ... */
-const CHECKPOINT_LOG_BYTES = 64 * 1024 * 1024;
-/** ... and by this many times the size of the last checkpoint, so that writing them stays cheap. */
-const CHECKPOINT_SIZE_FACTOR = 4;
-/** ... or it would let segments of this many bytes go or shrink, but not more often than that. */
+/**
+ * A checkpoint is due as well when it would let segments of this many bytes go or shrink, but not more often than
+ * this.
+ */
 const RECLAIM_BYTES = 64 * 1024 * 1024;
 const RECLAIM_CHECKPOINT_MS = 1000;
-/** Checkpoints kept: the newest, and one to fall back to. */
-const CHECKPOINTS_KEPT = 2;
 /** Memory that messages for transient queues take before they are spilled to files, in bytes. */
 const TRANSIENT_MEMORY_BYTES = 256 * 1024 * 1024;
-/** Queues encoded between two turns of the event loop. */
-const PARTS_PER_SLICE = 64;
 /** The first read of a queue, in bytes; doubled up to a block while the reads follow each other. */
 export const READ_BYTES_MIN: number = 16 * 1024;
 /** What a read-ahead reads again of the block before, so that a record across the seam is whole. */
 const READ_AHEAD_OVERLAP = 64 * 1024;
 
-/** What the store asks of the broker when it writes a checkpoint. */
-export interface CheckpointSource {
-  /** The indexes of all durable queues. */
-  durableIndexes(): readonly QueueIndex[];
-  /** The indexes of all queues, durable or not. */
-  allIndexes(): readonly QueueIndex[];
-  /** All durable exchanges, queues and bindings. */
-  definitions(): readonly Definition[];
-  /** The number that the next durable queue gets. */
-  nextQueueNumber(): number;
-}
+export type { CheckpointSource } from './checkpointer.ts';
 
 /** Where a store is made of. */
 export interface MessageStoreOptions {
@@ -71,29 +51,25 @@ export interface MessageStoreOptions {
   readonly events: LogEvents;
   /** Memory that messages for transient queues may take before they are spilled, in bytes. */
   readonly transientMemoryBytes?: number;
+  /** Entries of a full row of an index, a multiple of eight; other than 8,192 only in tests. */
+  readonly indexRowEntries?: number;
 }
 
 /** The storage of one vhost. */
 export class MessageStore {
   readonly log: MessageLog;
-  private readonly fs: FileSystem;
-  private readonly directory: string;
+  /** Where the rows of all indexes are kept. */
+  readonly chunks: ChunkStore;
   private readonly lane: TransientLane;
   private readonly reads: ReadCache;
   private readonly compactor: Compactor;
-  private nextCheckpoint: number;
-  private checkpointBytes: number;
+  private readonly checkpointer: Checkpointer;
   private checkpointedAtMs: number;
   private readonly clock: Clock;
-  /** Replay start of each kept checkpoint, newest last. */
-  private readonly replayStarts: number[];
-  private definitionsChanged: boolean;
-  private definitionsPosition: number;
-  private checkpointing: Promise<void> | null;
+  private readonly sink: ReferenceSink;
 
-  private constructor(options: MessageStoreOptions, recovered: Recovered) {
-    this.fs = options.fs;
-    this.directory = options.directory;
+  private constructor(options: MessageStoreOptions, chunks: ChunkStore, recovered: Recovered) {
+    this.chunks = chunks;
     this.log = new MessageLog(
       options.fs,
       options.directory,
@@ -117,21 +93,40 @@ export class MessageStore {
       (position >= TRANSIENT_POSITION_FIRST ? this.lane : this.log).read(block, position, length);
     this.reads = new ReadCache({ read }, options.pool);
     this.compactor = new Compactor(options.fs, options.directory, recovered.tables);
-    this.nextCheckpoint = recovered.nextCheckpoint;
-    this.checkpointBytes = 0;
-    this.checkpointedAtMs = options.clock.monotonicMs;
     this.clock = options.clock;
-    this.replayStarts = recovered.replayFrom === null ? [] : [recovered.replayFrom];
-    this.definitionsChanged = true;
-    this.definitionsPosition = 0;
-    this.checkpointing = null;
+    this.checkpointedAtMs = options.clock.monotonicMs;
+    const { fs, directory } = options;
+    const { log } = this;
+    chunks.writtenUpTo = () => log.writtenUpTo;
+    this.checkpointer = new Checkpointer(fs, directory, log, chunks, recovered);
+    this.sink = {
+      get unwrittenFrom() {
+        return log.writtenUpTo;
+      },
+      release: (position, bytes) => this.release(position, bytes),
+      releaseMany: (segment, count, bytes) => {
+        if (segment >= TRANSIENT_SEGMENT_FIRST) this.lane.releaseMany(segment, count);
+        else log.releaseMany(segment, count, bytes);
+      },
+    };
   }
 
   /** Recovers what the directory holds and opens the store behind it. */
   static open(options: MessageStoreOptions): { store: MessageStore; recovered: Recovered } {
     options.fs.makeDirectory(options.directory);
-    const recovered = recover(options.fs, options.directory);
-    return { store: new MessageStore(options, recovered), recovered };
+    const chunks = new ChunkStore({
+      fs: options.fs,
+      directory: options.directory,
+      rowEntries: options.indexRowEntries,
+      nowMs: () => options.clock.monotonicMs,
+    });
+    const recovered = recover(options.fs, options.directory, chunks);
+    return { store: new MessageStore(options, chunks, recovered), recovered };
+  }
+
+  /** Gives the index of a queue its home here, unless it has it. */
+  adopt(index: QueueIndex): void {
+    index.home ??= this.chunks;
   }
 
   /**
@@ -159,7 +154,7 @@ export class MessageStore {
       if (isTransient) throw new Error(`a durable queue cannot refer to position ${position}`);
       this.log.enqueue(position, bodySize, set);
     } else if (isTransient) this.lane.refer(position, set.references);
-    else this.log.refer(position, set.references);
+    else this.log.refer(position, bodySize, set.references);
   }
 
   /** HOT per ack. A taken message has left its queue for good. */
@@ -170,9 +165,9 @@ export class MessageStore {
     bodySize: number,
     reason: number,
   ): void {
-    index.settle(sequence, bodySize);
+    index.settle(sequence, position, bodySize);
     if (index.durable) this.log.settle(index, sequence, position, bodySize, reason);
-    this.release(position);
+    this.release(position, bodySize);
   }
 
   /** Taken messages come back; `entries` holds sequence number, position and body size in turn. */
@@ -193,7 +188,7 @@ export class MessageStore {
   purge(index: QueueIndex): number {
     if (index.durable && this.log.failure !== null) throw this.log.failure;
     const upTo = index.nextSequence - 1;
-    const count = index.purgeReady((position) => this.release(position));
+    const count = index.purgeReady(this.sink);
     if (index.durable && count > 0) {
       this.log.purge(index, upTo, index.unackedBytes, index.unsettledRanges());
     }
@@ -203,14 +198,20 @@ export class MessageStore {
   /** The queue is gone: nothing of it is needed any more. Its delete is a definition of its own. */
   dropIndex(index: QueueIndex): void {
     index.settledRanges.length = 0;
-    index.forEachUnsettled((_sequence, position) => this.release(position));
-    index.clear();
+    index.drop(this.sink);
+    this.chunks.dropped(index);
+    this.checkpointer.noteDropped(index);
   }
 
-  /** HOT per message and queue. Gives up one reference to a record. */
-  release(position: number): void {
+  /** HOT per message and queue. Gives up one reference to a record, whose body has `bytes` octets. */
+  release(position: number, bytes: number): void {
     if (position >= TRANSIENT_POSITION_FIRST) this.lane.release(position);
-    else this.log.release(position);
+    else this.log.release(position, bytes);
+  }
+
+  /** Reads the row that the next message of an index is in; `listener` is called later, never from here. */
+  loadRow(index: QueueIndex, listener: RowListener): void {
+    this.chunks.load(index, index.cursorRow!, listener);
   }
 
   /** The block that holds the whole record at `position`, or null when it has to be read first. */
@@ -248,15 +249,14 @@ export class MessageStore {
 
   /** Appends a definition; returns the record's position: it counts once that is durable. */
   define(action: number, queue: number, frame: Buffer): number {
-    this.definitionsChanged = true;
+    this.checkpointer.noteDefinition();
     return this.log.define(action, queue, frame);
   }
 
   /** True when the log has grown enough for the next checkpoint, or one would give back much of the disk. */
   get checkpointDue(): boolean {
-    if (this.checkpointing !== null) return false;
-    const due = Math.max(CHECKPOINT_LOG_BYTES, CHECKPOINT_SIZE_FACTOR * this.checkpointBytes);
-    if (this.log.appendedBytes >= due) return true;
+    if (this.checkpointer.isBusy) return false;
+    if (this.checkpointer.isDue) return true;
     const isLongAgo = this.clock.monotonicMs - this.checkpointedAtMs >= RECLAIM_CHECKPOINT_MS;
     return isLongAgo && this.reclaimableBytes() >= RECLAIM_BYTES;
   }
@@ -264,7 +264,7 @@ export class MessageStore {
   /** Bytes of segments that could go or shrink if the kept checkpoints did not begin before their end. */
   private reclaimableBytes(): number {
     const { log } = this;
-    const reachable = log.segmentsBefore(this.oldestReplayStart()).length;
+    const reachable = log.segmentsBefore(this.checkpointer.oldestReplayStart).length;
     return log
       .segmentsBefore(log.end)
       .slice(reachable)
@@ -275,7 +275,7 @@ export class MessageStore {
   /** True when a segment is worth to be rewritten. */
   get compactionDue(): boolean {
     if (this.compactor.isBusy) return false;
-    return this.log.segmentsBefore(this.oldestReplayStart()).some(isCandidate);
+    return this.log.segmentsBefore(this.checkpointer.oldestReplayStart).some(isCandidate);
   }
 
   /**
@@ -284,12 +284,9 @@ export class MessageStore {
    *
    * @throws StorageError when the disk refuses; the checkpoints before still count
    */
-  async checkpoint(source: CheckpointSource, clean: boolean): Promise<void> {
-    while (this.checkpointing !== null) await this.checkpointing.catch(() => {});
-    this.checkpointing = this.writeCheckpoint(source, clean).finally(() => {
-      this.checkpointing = null;
-    });
-    return this.checkpointing;
+  checkpoint(source: CheckpointSource, clean: boolean): Promise<void> {
+    this.checkpointedAtMs = this.clock.monotonicMs;
+    return this.checkpointer.write(source, clean);
   }
 
   /**
@@ -299,17 +296,18 @@ export class MessageStore {
    * @throws StorageError when that failed; nothing is lost by it
    */
   compact(source: CheckpointSource): Promise<boolean> {
-    const segments = this.log.segmentsBefore(this.oldestReplayStart());
+    const segments = this.log.segmentsBefore(this.checkpointer.oldestReplayStart);
     return this.compactor.compactOne(segments, {
-      async forEachPositionIn(number, visit) {
-        for (const index of source.allIndexes()) {
-          index.forEachUnsettled((_sequence, position) => {
-            if (segmentOf(position) === number) visit(position);
-          });
-          await nextTurn();
-        }
-      },
+      forEachPositionIn: (number, visit) =>
+        forEachMessageIn(source.allIndexes(), this.chunks, number, (_index, _sequence, position) =>
+          visit(position),
+        ),
     });
+  }
+
+  /** Gives memory back that queues which have come to rest do not need. Called now and then. */
+  sweep(): void {
+    this.chunks.sweep();
   }
 
   /** Ends what goes on in the background; resolves when it has ended. */
@@ -322,66 +320,7 @@ export class MessageStore {
     this.reads.close();
     this.log.close();
     this.lane.close();
-  }
-
-  private async writeCheckpoint(source: CheckpointSource, clean: boolean): Promise<void> {
-    this.log.appendedBytes = 0;
-    this.checkpointedAtMs = this.clock.monotonicMs;
-    this.log.endTurn();
-    // Without a change the file is as true at the end of the log as it was where it was written.
-    if (this.definitionsChanged) await this.writeDefinitions(source);
-    else this.definitionsPosition = this.log.end;
-    let replayFrom = this.definitionsPosition;
-    const parts: Buffer[] = [];
-    for (const index of source.durableIndexes()) {
-      if (parts.length % PARTS_PER_SLICE === PARTS_PER_SLICE - 1 && !clean) await nextTurn();
-      if (index.dropped) continue;
-      // A part tells only of messages that lie in the file: none of them can become a gap.
-      this.log.writeAll();
-      replayFrom = Math.min(replayFrom, this.log.end);
-      parts.push(encodePart(index, this.log.end));
-    }
-    this.log.endTurn();
-    const logEnd = this.log.end;
-    await this.log.syncAll();
-    const content = encodeCheckpoint(parts, clean, replayFrom, logEnd);
-    const path = join(this.directory, checkpointFileName(this.nextCheckpoint++));
-    await replaceFile(this.fs, path, content);
-    this.checkpointBytes = content.length;
-    this.replayStarts.push(replayFrom);
-    this.deleteOldCheckpoints();
-    this.log.deleteSegmentsBefore(this.oldestReplayStart());
-  }
-
-  private async writeDefinitions(source: CheckpointSource): Promise<void> {
-    const position = this.log.end;
-    this.definitionsChanged = false;
-    const bytes = encodeDefinitions(source.definitions(), position, source.nextQueueNumber());
-    try {
-      // The file may name what the log does not hold yet: it counts only with the log.
-      await this.log.syncAll();
-      await replaceFile(this.fs, join(this.directory, DEFINITIONS_FILE), bytes);
-    } catch (error) {
-      this.definitionsChanged = true;
-      throw error;
-    }
-    this.definitionsPosition = position;
-  }
-
-  /** Replay of a kept checkpoint of an earlier run may need everything. */
-  private oldestReplayStart(): number {
-    if (this.replayStarts.length < CHECKPOINTS_KEPT) return 0;
-    return Math.min(...this.replayStarts.slice(-CHECKPOINTS_KEPT));
-  }
-
-  private deleteOldCheckpoints(): void {
-    for (const name of this.fs.list(this.directory)) {
-      const number = checkpointNumberOf(name);
-      if (number >= 0 && number < this.nextCheckpoint - CHECKPOINTS_KEPT) {
-        this.fs.delete(join(this.directory, name));
-      }
-    }
-    if (this.replayStarts.length > CHECKPOINTS_KEPT) this.replayStarts.shift();
+    this.chunks.close();
   }
 }
 
@@ -395,8 +334,4 @@ function holdsWhole(block: MemoryBlock, position: number): boolean {
 function sizeIfKnown(block: MemoryBlock, position: number): number {
   const at = position - block.start;
   return at + MESSAGE_HEAD_SIZE <= block.used ? messageSizeAt(block.area.view, at) : 0;
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

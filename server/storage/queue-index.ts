@@ -1,46 +1,48 @@
 /**
  * @hot The index of one queue: sequence number -> position, for every message not yet settled.
  *
- *     chunks    [ 1 .. 8192 ][ 8193 .. 16384 ][ 20000 .. 20100 ]      ascending, gaps between allowed
- *                    ^ cursor: everything before it was taken at least once
- *     requeued  heap of (sequence number, position): taken, came back, leaves before the cursor
+ *     rows      [ 1 .. 8192 ][ 8193 .. 16384 ] ... [ 90000 .. 90100 ]      ascending, gaps between allowed
+ *                    ^ cursor: everything before it was taken at least once     ^ tail
+ *     requeued  heap of (sequence number, position, size): taken, came back, leaves before the cursor
  *
  * - Sequence numbers are given out in order, never twice. Order, requeues and purges go by them, never by
  *   position: a replayed message has an old position and a new place.
- * - A chunk's entry is a position, or -1 once settled. Ready = from the cursor on, and the heap; unacked = the
- *   rest. A chunk goes when its last entry is settled.
- * - An empty queue owns no array; the first chunk starts with 16 entries and doubles.
+ * - Ready = unsettled from the cursor on, and the heap; unacked = the rest. A row goes when its last entry is
+ *   settled.
+ * - Positions are in memory around the cursor and at the tail; those between lie on disk (chunk-store.ts, the
+ *   index's `home`). Where the cursor stands on such a row {@link QueueIndex.peekPosition} says so.
+ * - An empty queue owns no array; the first one has 16 entries and doubles.
  *
- * It owns numbers only: live counters and log records are kept by message-store.ts, which calls it.
+ * It owns numbers only: live counters and log records are kept by message-store.ts, which calls it. What recovery
+ * does to an index is in index-replay.ts.
  * Bench: micro/queue-index.
  */
 import { SequenceHeap } from '../base/sequence-heap.ts';
+import type { ChunkHome, ReferenceSink } from './index-home.ts';
+import { IndexRow, ROW_ENTRIES } from './index-row.ts';
+import { SEGMENT_SPAN, segmentOf } from './position.ts';
+import { releaseReady, releaseRow } from './release-row.ts';
+import { ReturnCounts } from './return-counts.ts';
 
-/** Entries of a full chunk. */
-const CHUNK_ENTRIES = 8192;
-const CHUNK_ENTRIES_FIRST = 16;
-const SETTLED = -1;
+const ENTRIES_FIRST = 16;
+/** An empty queue keeps an array up to this many entries. */
+const ENTRIES_KEPT = 64;
 
-/** A run of consecutive sequence numbers. */
-class IndexChunk {
-  /** Sequence number of entry 0. */
-  first: number;
-  /** Entries in use. */
-  count: number;
-  /** Entries not settled. */
-  live: number;
-  positions: Float64Array;
-
-  constructor(first: number, capacity: number) {
-    this.first = first;
-    this.count = 0;
-    this.live = 0;
-    this.positions = new Float64Array(capacity);
-  }
-}
+/** What {@link QueueIndex.peekPosition} says of a row that has to be read first. */
+export const NOT_LOADED = -1;
 
 /** One message as {@link QueueIndex.forEachUnsettled} shows it. */
 export type UnsettledVisitor = (sequence: number, position: number) => void;
+
+/** An index as the last base checkpoint holds it (checkpointer.ts). */
+export interface CheckpointedState {
+  /** The checkpoint attempt. */
+  readonly attempt: number;
+  readonly nextSequence: number;
+  readonly unsettledCount: number;
+  readonly reservedUpTo: number;
+  readonly requeueCount: number;
+}
 
 /** The messages of one queue by sequence number. */
 export class QueueIndex {
@@ -66,6 +68,8 @@ export class QueueIndex {
   /** Monotonic time of the last reservation, and what `nextSequence` was then: gives the queue's rate. */
   reservedAtMs: number;
   reservedAtSequence: number;
+  /** How often messages have come back. */
+  requeueCount: number;
 
   // The message that take() took.
   takenSequence: number;
@@ -80,13 +84,30 @@ export class QueueIndex {
   settledBytes: number;
   settleReason: number;
 
-  private readonly chunks: IndexChunk[];
-  private cursorChunk: number;
+  // For the rest of the storage alone.
+  /** Where rows go that are not needed in memory; null: all stay. */
+  home: ChunkHome | null;
+  readonly rows: IndexRow[];
+  /** What the last base checkpoint holds, or null. */
+  checkpointed: CheckpointedState | null;
+  /** Noted by its home as one to look at when it has rested (chunk-store.ts). */
+  isResting: boolean;
+
+  /** The row at which the next message is taken; null: there is no row. */
+  private cursor: IndexRow | null;
   private cursorEntry: number;
-  private settleChunk: number;
+  /** The last row. */
+  private tail: IndexRow | null;
+  // Positions of the segment that the tail's last message lies in, and its triplet.
+  private tailFrom: number;
+  private tailTo: number;
+  private tailTriplet: number;
+  /** The row that was settled in last, and the same for the last message there. */
+  private settling: IndexRow | null;
+  private settleFrom: number;
+  private settleTo: number;
+  private settleTriplet: number;
   private requeued: SequenceHeap | null;
-  /** How often messages that came back had been delivered. */
-  private deliveryCounts: Map<number, number> | null;
 
   constructor(number: number, durable: boolean) {
     this.number = number;
@@ -102,6 +123,7 @@ export class QueueIndex {
     this.reservedUpTo = this.deliverableUpTo;
     this.reservedAtMs = 0;
     this.reservedAtSequence = 0;
+    this.requeueCount = 0;
     this.takenSequence = 0;
     this.takenPosition = 0;
     this.takenRedelivered = false;
@@ -110,58 +132,75 @@ export class QueueIndex {
     this.settledRanges = [];
     this.settledBytes = 0;
     this.settleReason = 0;
-    this.chunks = [];
-    this.cursorChunk = 0;
+    this.home = null;
+    this.rows = [];
+    this.checkpointed = null;
+    this.isResting = false;
+    this.cursor = null;
     this.cursorEntry = 0;
-    this.settleChunk = 0;
+    this.tail = null;
+    this.tailFrom = 0;
+    this.tailTo = 0;
+    this.tailTriplet = 0;
+    this.settling = null;
+    this.settleFrom = 0;
+    this.settleTo = 0;
+    this.settleTriplet = 0;
     this.requeued = null;
-    this.deliveryCounts = null;
   }
 
   /** HOT per message and queue. Enters a message at the tail; returns its sequence number. */
   append(position: number, bodySize: number): number {
     const sequence = this.nextSequence++;
-    const chunks = this.chunks;
-    let chunk = chunks.length === 0 ? this.addChunk(sequence) : chunks[chunks.length - 1]!;
-    if (sequence !== chunk.first + chunk.count || chunk.count === CHUNK_ENTRIES) {
-      chunk = this.addChunk(sequence);
-    } else if (chunk.count === chunk.positions.length) {
-      grow(chunk);
+    let row = this.tail;
+    if (
+      row === null ||
+      row.positions === null ||
+      row.count === row.positions.length ||
+      sequence !== row.first + row.count
+    ) {
+      row = this.makeRoom(sequence);
     }
-    chunk.positions[chunk.count++] = position;
-    chunk.live++;
+    row.positions![row.count++] = position;
+    row.live++;
+    if (position < this.tailFrom || position >= this.tailTo) this.findTailSegment(row, position);
+    const { segments } = row;
+    segments[this.tailTriplet + 1]!++;
+    segments[this.tailTriplet + 2]! += bodySize;
     this.readyCount++;
     this.readyBytes += bodySize;
     return sequence;
   }
 
-  /** Sequence number of the message that {@link take} would take; 0 when none is ready. */
+  /** Sequence number of the message that {@link take} would take; 0 when none is ready. HOT per delivery. */
   peekSequence(): number {
     const requeued = this.requeued;
     if (requeued !== null && requeued.size > 0) return requeued.topSequence();
-    const chunk = this.chunks[this.cursorChunk];
-    if (chunk === undefined) return 0;
+    const row = this.cursor;
+    if (row === null) return 0;
     const entry = this.cursorEntry;
-    const isReady = entry < chunk.count && chunk.positions[entry]! >= 0;
-    return isReady ? chunk.first + entry : this.skipToNext();
+    return entry < row.count && row.isUnsettled(entry) ? row.first + entry : this.skipToNext();
   }
 
-  /** Position of the message that {@link take} would take; only when one is ready. HOT per delivery. */
+  /**
+   * Position of the message that {@link take} would take, only when one is ready; {@link NOT_LOADED} when its row has
+   * to be read first ({@link ChunkHome.load}). HOT per delivery.
+   */
   peekPosition(): number {
     const requeued = this.requeued;
     if (requeued !== null && requeued.size > 0) return requeued.topPosition();
-    const chunk = this.chunks[this.cursorChunk];
-    if (chunk !== undefined && this.cursorEntry < chunk.count) {
-      const position = chunk.positions[this.cursorEntry]!;
-      if (position >= 0) return position;
+    let row = this.cursor!;
+    const entry = this.cursorEntry;
+    if (entry >= row.count || !row.isUnsettled(entry)) {
+      this.skipToNext();
+      row = this.cursor!;
     }
-    this.skipToNext();
-    return this.chunks[this.cursorChunk]!.positions[this.cursorEntry]!;
+    return row.positions === null ? NOT_LOADED : row.positions[this.cursorEntry]!;
   }
 
   /**
    * Takes the first ready message into `takenSequence`, `takenPosition` and `takenRedelivered`: it is
-   * unacked from now on. `bodySize` is its body's size. HOT per delivery.
+   * unacked from now on. `bodySize` is its body's size. Its position is in memory. HOT per delivery.
    */
   take(bodySize: number): void {
     const requeued = this.requeued;
@@ -172,7 +211,7 @@ export class QueueIndex {
       requeued.pop();
     } else {
       this.takenPosition = this.peekPosition();
-      this.takenSequence = this.chunks[this.cursorChunk]!.first + this.cursorEntry;
+      this.takenSequence = this.cursor!.first + this.cursorEntry;
       this.takenRedelivered = this.takenSequence <= this.redeliveredUpTo;
       this.cursorEntry++;
     }
@@ -183,11 +222,10 @@ export class QueueIndex {
   }
 
   /** Ends the message `sequence`, which was taken. HOT per ack. */
-  settle(sequence: number, bodySize: number): void {
+  settle(sequence: number, position: number, bodySize: number): void {
     this.unackedCount--;
     this.unackedBytes -= bodySize;
-    if (this.deliveryCounts !== null) this.deliveryCounts.delete(sequence);
-    this.eraseEntry(sequence);
+    this.erase(sequence, position, bodySize);
   }
 
   /** Puts a taken message back to its original place; returns how often it has been delivered. */
@@ -196,231 +234,334 @@ export class QueueIndex {
     this.unackedBytes -= bodySize;
     this.readyCount++;
     this.readyBytes += bodySize;
+    this.requeueCount++;
     this.requeued ??= new SequenceHeap();
-    this.requeued.push(sequence, position);
-    this.deliveryCounts ??= new Map();
-    const count = (this.deliveryCounts.get(sequence) ?? 0) + 1;
-    this.deliveryCounts.set(sequence, count);
+    this.requeued.push(sequence, position, bodySize);
+    const row = this.rowOf(sequence);
+    row.returns ??= new ReturnCounts(this.rowEntries);
+    const count = row.returns.get(sequence - row.first) + 1;
+    row.returns.set(sequence - row.first, count);
     return count;
   }
 
   /**
-   * Drops all ready messages; unacked ones stay. `visit` sees the position of each.
+   * Drops all ready messages; unacked ones stay. `sink` is told of every reference given up. Costs no look at a
+   * position but in the cursor's row and where something is not yet written.
    *
    * @returns the number of messages dropped.
    */
-  purgeReady(visit: (position: number) => void): number {
+  purgeReady(sink: ReferenceSink): number {
     const count = this.readyCount;
-    const requeued = this.requeued;
-    while (requeued !== null && requeued.size > 0) {
-      const sequence = requeued.topSequence();
-      visit(requeued.topPosition());
-      requeued.pop();
-      this.deliveryCounts?.delete(sequence);
-      this.eraseEntry(sequence);
-    }
-    for (let sequence = this.skipToNext(); sequence !== 0; sequence = this.skipToNext()) {
-      visit(this.peekPosition());
-      this.cursorEntry++;
-      this.eraseEntry(sequence);
+    if (count === 0) return 0;
+    this.requeued?.forEach((sequence, position, size) => {
+      this.readyBytes -= size;
+      sink.release(position, size);
+      this.erase(sequence, position, size);
+    });
+    this.requeued = null;
+    const { cursor } = this;
+    if (cursor !== null) {
+      const at = this.indexOf(cursor);
+      const behind = this.rows.splice(at + 1);
+      for (const row of behind) {
+        this.readyBytes -= row.bytes;
+        releaseRow(row, sink);
+        this.forgetRow(row);
+      }
+      this.tail = cursor;
+      this.tailFrom = this.tailTo;
+      this.settling = null;
+      releaseReady(cursor, this.cursorEntry, this.readyBytes, this.rowEntries, sink);
+      this.cursorEntry = cursor.count;
+      if (cursor.live === 0) this.home?.rested(this);
     }
     this.readyCount = 0;
     this.readyBytes = 0;
     return count;
   }
 
-  /** Every message not settled, ascending by sequence number. */
-  forEachUnsettled(visit: UnsettledVisitor): void {
-    for (const chunk of this.chunks) {
-      for (let i = 0; i < chunk.count; i++) {
-        const position = chunk.positions[i]!;
-        if (position >= 0) visit(chunk.first + i, position);
-      }
-    }
+  /** The queue is gone: gives up every reference and lets go of all memory. */
+  drop(sink: ReferenceSink): void {
+    for (const row of this.rows) releaseRow(row, sink);
+    this.clear();
+  }
+
+  /** Lets go of all memory. */
+  clear(): void {
+    this.dropped = true;
+    this.readyCount = 0;
+    this.readyBytes = 0;
+    this.unackedCount = 0;
+    this.unackedBytes = 0;
+    for (const row of this.rows) this.forgetRow(row);
+    this.rows.length = 0;
+    this.cursor = null;
+    this.tail = null;
+    this.settling = null;
+    this.requeued = null;
   }
 
   /**
-   * The index as it lies in memory, for a checkpoint: runs of consecutive sequence numbers, each with the
-   * positions from its first one on, -1 where settled. `positions` is borrowed.
+   * Every message not settled, ascending by sequence number. Reads rows that lie on disk, waiting for them: for
+   * recovery and tests.
    */
-  forEachRun(visit: (first: number, positions: Float64Array) => void): void {
-    for (const chunk of this.chunks) {
-      if (chunk.live > 0) visit(chunk.first, chunk.positions.subarray(0, chunk.count));
+  forEachUnsettled(visit: UnsettledVisitor): void {
+    for (const row of this.rows.filter(({ live }) => live > 0)) {
+      const positions = this.positionsOf(row);
+      let entry = row.nextUnsettled(0);
+      for (; entry < row.count; entry = row.nextUnsettled(entry + 1)) {
+        visit(row.first + entry, positions[entry]!);
+      }
     }
   }
 
   /** Ranges (first, last in turn) of all that is not settled. */
   unsettledRanges(): number[] {
     const ranges: number[] = [];
-    this.forEachUnsettled((sequence) => {
-      if (ranges[ranges.length - 1] === sequence - 1) ranges[ranges.length - 1] = sequence;
-      else ranges.push(sequence, sequence);
-    });
+    for (const row of this.rows) {
+      for (let entry = row.nextUnsettled(0); entry < row.count; ) {
+        const end = row.nextSettled(entry);
+        const first = row.first + entry;
+        if (ranges[ranges.length - 1] === first - 1)
+          ranges[ranges.length - 1] = row.first + end - 1;
+        else ranges.push(first, row.first + end - 1);
+        entry = row.nextUnsettled(end);
+      }
+    }
     return ranges;
   }
 
-  /** The queue is gone: lets go of all memory. */
-  clear(): void {
-    this.dropped = true;
-    this.readyCount = 0;
-    this.readyBytes = 0;
-    this.chunks.length = 0;
-    this.requeued = null;
-    this.deliveryCounts = null;
+  /** Whether the message is in the queue, ready or unacked. */
+  isUnsettled(sequence: number): boolean {
+    const row = this.rows[this.findRow(sequence)];
+    const entry = row === undefined ? -1 : sequence - row.first;
+    return entry >= 0 && entry < row!.count && row!.isUnsettled(entry);
+  }
+
+  /** Position of an unsettled message, or -1. Reads its row, waiting, when it lies on disk: for recovery and tests. */
+  positionOf(sequence: number): number {
+    if (!this.isUnsettled(sequence)) return -1;
+    const row = this.rowOf(sequence);
+    return this.positionsOf(row)[sequence - row.first]!;
   }
 
   /** How often the message was delivered and came back. */
   deliveryCount(sequence: number): number {
-    return this.deliveryCounts?.get(sequence) ?? 0;
+    const row = this.rows[this.findRow(sequence)];
+    const entry = row === undefined ? -1 : sequence - row.first;
+    return entry >= 0 && entry < row!.count ? (row!.returns?.get(entry) ?? 0) : 0;
   }
 
-  /** Delivery counts of messages that came back, for a checkpoint: number and count in turn. */
+  /** Delivery counts of messages that came back: number and count in turn. */
   deliveryCountEntries(): number[] {
     const entries: number[] = [];
-    this.deliveryCounts?.forEach((count, sequence) => {
-      entries.push(sequence, count);
-    });
+    for (const row of this.rows) {
+      row.returns?.forEach((entry, count) => {
+        entries.push(row.first + entry, count);
+      });
+    }
     return entries;
   }
 
-  /** Remembers that a message was delivered before and came back; recovery only. */
-  restoreDeliveryCount(sequence: number, count: number): void {
-    this.deliveryCounts ??= new Map();
-    this.deliveryCounts.set(sequence, count);
+  /** Entries of a full row. */
+  get rowEntries(): number {
+    return this.home === null ? ROW_ENTRIES : this.home.rowEntries;
   }
 
-  /** Enters a message under a given number, higher than all before it; recovery only. */
-  restore(sequence: number, position: number): void {
-    this.nextSequence = sequence;
-    const last = this.chunks[this.chunks.length - 1];
-    if (last !== undefined) fillHole(last, sequence);
-    this.append(position, 0);
+  /** The row at which the next message is taken. */
+  get cursorRow(): IndexRow | null {
+    return this.cursor;
   }
 
-  /** Position of an unsettled message, or -1; recovery only. */
-  positionOf(sequence: number): number {
-    const chunk = this.chunks[this.findChunk(sequence)];
-    if (chunk === undefined) return SETTLED;
-    const entry = sequence - chunk.first;
-    return entry >= 0 && entry < chunk.count ? chunk.positions[entry]! : SETTLED;
-  }
-
-  /** Removes a message that is still ready; recovery only. False when it was settled already. */
-  discard(sequence: number): boolean {
-    if (this.positionOf(sequence) === SETTLED) return false;
-    this.readyCount--;
-    this.deliveryCounts?.delete(sequence);
-    this.eraseEntry(sequence);
-    return true;
-  }
-
-  /**
-   * After recovery: everything unsettled is ready, `bytes` in all. Deliveries go in order, so all that
-   * stands before a message that had come back was delivered as well.
-   */
-  finishRecovery(bytes: number): void {
-    this.readyBytes = bytes;
-    this.deliveryCounts?.forEach((_count, sequence) => {
-      this.redeliveredUpTo = Math.max(this.redeliveredUpTo, sequence);
-    });
-  }
-
-  /** Moves the cursor to the next entry that is not settled; its sequence number, or 0. */
-  private skipToNext(): number {
-    const chunks = this.chunks;
-    for (;;) {
-      const chunk = chunks[this.cursorChunk];
-      if (chunk === undefined) return 0;
-      while (this.cursorEntry < chunk.count) {
-        if (chunk.positions[this.cursorEntry]! >= 0) return chunk.first + this.cursorEntry;
-        this.cursorEntry++;
-      }
-      // The cursor stays at the end of the last chunk, where the next message will be entered.
-      if (this.cursorChunk + 1 >= chunks.length) return 0;
-      if (chunk.live > 0) {
-        this.cursorChunk++;
-      } else {
-        chunks.splice(this.cursorChunk, 1);
-        this.settleChunk = 0;
-      }
-      this.cursorEntry = 0;
-    }
-  }
-
-  private eraseEntry(sequence: number): void {
-    let at = this.settleChunk;
-    let chunk = this.chunks[at];
-    if (chunk === undefined || sequence < chunk.first || sequence >= chunk.first + chunk.count) {
-      at = this.findChunk(sequence);
-      this.settleChunk = at;
-      chunk = this.chunks[at];
-      if (chunk === undefined) throw new Error(`sequence number ${sequence} is not in the index`);
-    }
-    const entry = sequence - chunk.first;
-    if (entry >= chunk.count || chunk.positions[entry] === SETTLED) {
-      throw new Error(`sequence number ${sequence} is settled already`);
-    }
-    chunk.positions[entry] = SETTLED;
-    chunk.live--;
-    if (chunk.live === 0) this.dropIfFinished(at, chunk);
-  }
-
-  /** Frees a chunk without live entries that the cursor has left behind, or empties the last one. */
-  private dropIfFinished(at: number, chunk: IndexChunk): void {
-    const isLast = at === this.chunks.length - 1;
-    if (at > this.cursorChunk || (at === this.cursorChunk && this.cursorEntry < chunk.count))
-      return;
-    if (isLast) {
-      chunk.first = this.nextSequence;
-      chunk.count = 0;
-      this.cursorEntry = 0;
-      return;
-    }
-    this.chunks.splice(at, 1);
-    this.settleChunk = 0;
-    if (at < this.cursorChunk) this.cursorChunk--;
-    else this.cursorEntry = 0;
-  }
-
-  /** The chunk that would hold `sequence`: the last one that starts at or before it. */
-  private findChunk(sequence: number): number {
-    const chunks = this.chunks;
+  /** Index of the row that would hold `sequence`: the last one that starts at or before it. */
+  findRow(sequence: number): number {
+    const { rows } = this;
     let low = 0;
-    let high = chunks.length - 1;
+    let high = rows.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (chunks[middle]!.first <= sequence) low = middle;
+      if (rows[middle]!.first <= sequence) low = middle;
       else high = middle - 1;
     }
     return low;
   }
 
-  private addChunk(first: number): IndexChunk {
-    const chunks = this.chunks;
-    const last = chunks[chunks.length - 1];
-    if (last !== undefined && last.live === 0 && this.cursorChunk === chunks.length - 1) {
-      last.first = first;
-      last.count = 0;
-      this.cursorEntry = 0;
-      return last;
+  /** Index of a row that is in the index. */
+  indexOf(row: IndexRow): number {
+    return this.findRow(row.first);
+  }
+
+  /** The row of an entry in use. @throws Error when there is none */
+  rowOf(sequence: number): IndexRow {
+    const row = this.rows[this.findRow(sequence)];
+    if (row === undefined || sequence < row.first || sequence >= row.first + row.count) {
+      throw new Error(`sequence number ${sequence} is not in the index`);
     }
-    const chunk = new IndexChunk(first, last === undefined ? CHUNK_ENTRIES_FIRST : CHUNK_ENTRIES);
-    chunks.push(chunk);
-    return chunk;
+    return row;
   }
-}
 
-/** Numbers left out before `sequence` count as settled where they fit the chunk: a hole needs no new one. */
-function fillHole(chunk: IndexChunk, sequence: number): void {
-  if (sequence - chunk.first >= CHUNK_ENTRIES) return;
-  while (chunk.first + chunk.count < sequence) {
-    if (chunk.count === chunk.positions.length) grow(chunk);
-    chunk.positions[chunk.count++] = SETTLED;
+  /** Adds a row behind all others; recovery only. */
+  adoptRow(row: IndexRow): void {
+    this.rows.push(row);
+    this.tail = row;
+    this.tailFrom = this.tailTo;
+    this.cursor ??= row;
   }
-}
 
-function grow(chunk: IndexChunk): void {
-  const positions = new Float64Array(Math.min(CHUNK_ENTRIES, 2 * chunk.positions.length));
-  positions.set(chunk.positions);
-  chunk.positions = positions;
+  /** The tail's triplets were changed; recovery only. */
+  forgetTailSegment(): void {
+    this.tailFrom = this.tailTo;
+  }
+
+  /** Enters a number at the tail that has left already; recovery only. */
+  enterSettled(row: IndexRow): void {
+    if (row.count === row.positions!.length) {
+      this.grow(row, Math.min(this.rowEntries, 2 * row.count));
+    }
+    row.positions![row.count] = 0;
+    row.count++;
+    row.mark(row.count - 1, this.rowEntries);
+  }
+
+  /** Positions of a row, read from disk, waiting, where they are not in memory. */
+  positionsOf(row: IndexRow): Float64Array {
+    return row.positions ?? this.home!.readNow(this, row);
+  }
+
+  /** A row whose last entry was settled leaves the index, unless cursor or tail still need it. */
+  rowFinished(row: IndexRow): void {
+    if (row === this.tail) {
+      if (row.positions !== null && row.positions.length > ENTRIES_KEPT) this.home?.rested(this);
+      return;
+    }
+    if (row === this.cursor) return;
+    this.rows.splice(this.indexOf(row), 1);
+    this.forgetRow(row);
+    this.settling = null;
+  }
+
+  /** Gives the array of an empty queue back; false: it is not empty. */
+  shrink(): boolean {
+    const { tail } = this;
+    if (tail === null || tail.live > 0 || tail !== this.cursor) return false;
+    this.home?.letGo(tail);
+    tail.stored = tail.count;
+    return true;
+  }
+
+  // --- inside ----------------------------------------------------------------------------------
+
+  /** Takes an unsettled message out. */
+  private erase(sequence: number, position: number, bodySize: number): void {
+    let row = this.settling;
+    if (row === null || sequence < row.first || sequence >= row.first + row.count) {
+      row = this.rowOf(sequence);
+      this.settling = row;
+      this.settleFrom = 0;
+      this.settleTo = 0;
+    }
+    const entry = sequence - row.first;
+    if (entry === row.settledPrefix && row.settledBits === null) row.settledPrefix++;
+    else if (!row.mark(entry, this.rowEntries)) {
+      throw new Error(`sequence number ${sequence} is settled already`);
+    }
+    if (row.returns !== null) row.returns.delete(entry);
+    if (position < this.settleFrom || position >= this.settleTo) {
+      this.findSettleSegment(row, position);
+    }
+    const { segments } = row;
+    segments[this.settleTriplet + 1]!--;
+    segments[this.settleTriplet + 2]! -= bodySize;
+    if (--row.live === 0) this.rowFinished(row);
+  }
+
+  private findTailSegment(row: IndexRow, position: number): void {
+    const segment = segmentOf(position);
+    this.tailFrom = segment * SEGMENT_SPAN;
+    this.tailTo = this.tailFrom + SEGMENT_SPAN;
+    this.tailTriplet = row.triplet(segment);
+  }
+
+  private findSettleSegment(row: IndexRow, position: number): void {
+    const segment = segmentOf(position);
+    this.settleFrom = segment * SEGMENT_SPAN;
+    this.settleTo = this.settleFrom + SEGMENT_SPAN;
+    this.settleTriplet = row.triplet(segment);
+  }
+
+  /** Moves the cursor to the next entry that is not settled; its sequence number, or 0. */
+  private skipToNext(): number {
+    for (;;) {
+      const row = this.cursor;
+      if (row === null) return 0;
+      const entry = row.nextUnsettled(this.cursorEntry);
+      this.cursorEntry = entry;
+      if (entry < row.count) return row.first + entry;
+      // The cursor stays at the end of the last row, where the next message will be entered.
+      if (row === this.tail) return 0;
+      const at = this.indexOf(row);
+      this.cursor = this.rows[at + 1]!;
+      this.cursorEntry = 0;
+      if (row.live === 0) this.rowFinished(row);
+      this.home?.cursorMoved(this);
+    }
+  }
+
+  /** The tail with room for `sequence`. */
+  private makeRoom(sequence: number): IndexRow {
+    const { tail } = this;
+    if (tail !== null && tail.positions !== null && sequence === tail.first + tail.count) {
+      if (tail.count < this.rowEntries) {
+        this.grow(tail, Math.min(this.rowEntries, 2 * tail.positions.length));
+        return tail;
+      }
+    }
+    if (tail !== null && tail.live === 0 && tail === this.cursor) this.restart(tail, sequence);
+    else this.addRow(sequence, tail?.count === this.rowEntries ? this.rowEntries : ENTRIES_FIRST);
+    return this.tail!;
+  }
+
+  private addRow(first: number, entries: number): void {
+    const row = new IndexRow(first);
+    this.grow(row, Math.min(entries, this.rowEntries));
+    this.rows.push(row);
+    this.tail = row;
+    this.tailFrom = this.tailTo;
+    this.cursor ??= row;
+    this.home?.rowClosed(this);
+  }
+
+  /** Uses the only row, of which nothing is left, for the numbers from `first` on. */
+  private restart(row: IndexRow, first: number): void {
+    this.home?.freeSlot(this, row);
+    row.first = first;
+    row.count = 0;
+    row.settledPrefix = 0;
+    row.settledBits = null;
+    row.segments.length = 0;
+    row.returns = null;
+    this.cursorEntry = 0;
+    this.tailFrom = this.tailTo;
+    this.settling = null;
+    if (row.positions === null) this.grow(row, Math.min(ENTRIES_FIRST, this.rowEntries));
+  }
+
+  private grow(row: IndexRow, entries: number): void {
+    const { home } = this;
+    const isFull = entries === this.rowEntries && home !== null;
+    const positions = isFull ? home.takeArray() : new Float64Array(entries);
+    if (home !== null && !isFull) home.chunkBytes += positions.byteLength;
+    if (row.positions !== null) {
+      positions.set(row.positions.subarray(0, row.count));
+      if (home !== null) home.chunkBytes -= row.positions.byteLength;
+    }
+    row.positions = positions;
+  }
+
+  private forgetRow(row: IndexRow): void {
+    row.isGone = true;
+    if (this.home === null) return;
+    this.home.freeSlot(this, row);
+    this.home.letGo(row);
+  }
 }

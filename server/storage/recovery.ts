@@ -15,8 +15,9 @@ import {
   FOOTER_ROW_SIZE,
   SEGMENT_HEADER_SIZE,
 } from './batch-format.ts';
-import type { Checkpoint } from './checkpoint-format.ts';
-import { checkpointFileName, checkpointNumberOf, decodeCheckpoint } from './checkpoint-format.ts';
+import { checkpointNumberOf } from './checkpoint-format.ts';
+import { readNewestCheckpoint, type UsableCheckpoint } from './checkpoint-reader.ts';
+import type { ChunkStore } from './chunk-store.ts';
 import {
   COMPACTED_HEADER_SIZE,
   decodeCompactedHeader,
@@ -28,6 +29,15 @@ import { deleteUnfinished } from './compactor.ts';
 import type { Definition } from './definitions-format.ts';
 import { DEFINITIONS_FILE, decodeDefinitions } from './definitions-format.ts';
 import type { FileSystem } from './fs.ts';
+import {
+  discardAllBut,
+  discardIn,
+  discardRange,
+  finishReplay,
+  restoreDeliveryCount,
+  restoreMessage,
+} from './index-replay.ts';
+import { TRIPLET } from './index-row.ts';
 import type { SegmentContent } from './log-reader.ts';
 import { readSegment } from './log-reader.ts';
 import { offsetOf, positionAt, segmentOf } from './position.ts';
@@ -66,8 +76,8 @@ export interface Recovered {
   /** The messages of every queue by its number; also of queues that no definition explains. */
   readonly queues: ReadonlyMap<number, QueueIndex>;
   readonly nextCheckpoint: number;
-  /** Where replay began, by the checkpoint used; null without one. */
-  readonly replayFrom: number | null;
+  /** The checkpoint used; null without one. */
+  readonly checkpoint: UsableCheckpoint | null;
   readonly damage: readonly Damage[];
   /** Where the compacted segments keep their offset tables. */
   readonly tables: TableCache;
@@ -77,13 +87,15 @@ export interface Recovered {
  * Reads the directory of a vhost; it is left as it is, but for a torn tail of the log. All that is read back is
  * stable afterwards: after a kill it may have been in the page cache alone.
  */
-export function recover(fs: FileSystem, directory: string): Recovered {
-  return new Recovery(fs, directory).run();
+export function recover(fs: FileSystem, directory: string, chunks: ChunkStore): Recovered {
+  return new Recovery(fs, directory, chunks).run();
 }
 
 interface SegmentOnDisk {
   readonly segment: Segment;
   readonly content: SegmentContent;
+  /** Offset from which on it was read. */
+  readonly from: number;
 }
 
 /** A segment file whose header says nothing. */
@@ -96,6 +108,7 @@ interface HeadlessFile {
 class Recovery implements RecordVisitor {
   private readonly fs: FileSystem;
   private readonly directory: string;
+  private readonly chunks: ChunkStore;
   private readonly damage: Damage[];
   private readonly definitions: Definition[];
   private definitionsPosition: number;
@@ -114,9 +127,10 @@ class Recovery implements RecordVisitor {
   private rowNext: number[];
   private routeSets: number[][];
 
-  constructor(fs: FileSystem, directory: string) {
+  constructor(fs: FileSystem, directory: string, chunks: ChunkStore) {
     this.fs = fs;
     this.directory = directory;
+    this.chunks = chunks;
     this.damage = [];
     this.definitions = [];
     this.definitionsPosition = 0;
@@ -137,7 +151,7 @@ class Recovery implements RecordVisitor {
     deleteUnfinished(this.fs, this.directory);
     const names = this.fs.list(this.directory);
     this.readDefinitions();
-    const checkpoint = this.readNewestCheckpoint(names);
+    const checkpoint = this.readCheckpoint(names);
     this.takeParts(checkpoint);
     const replayFrom = checkpoint?.replayFrom ?? 0;
     const known = [checkpoint?.logEnd ?? 0, this.definitionsPosition];
@@ -163,7 +177,7 @@ class Recovery implements RecordVisitor {
       nextQueueNumber: this.nextQueueNumber,
       queues: this.queues,
       nextCheckpoint: Math.max(-1, ...names.map(checkpointNumberOf)) + 1,
-      replayFrom: checkpoint?.replayFrom ?? null,
+      checkpoint,
       damage: this.damage,
       tables: this.tables,
     };
@@ -189,20 +203,20 @@ class Recovery implements RecordVisitor {
     this.nextQueueNumber = file.nextQueueNumber;
   }
 
-  private readNewestCheckpoint(names: readonly string[]): Checkpoint | null {
-    const numbers = names.map(checkpointNumberOf).filter((number) => number >= 0);
-    for (const number of numbers.sort((a, b) => b - a)) {
-      const name = checkpointFileName(number);
-      const bytes = this.fs.readFile(join(this.directory, name)) ?? Buffer.alloc(0);
-      const checkpoint = decodeCheckpoint(bytes);
-      if (typeof checkpoint !== 'string') return checkpoint;
-      this.report(name, `${checkpoint}: an older checkpoint is used, or the whole log`);
-      this.keepAside(name, bytes);
-    }
-    return null;
+  private readCheckpoint(names: readonly string[]): UsableCheckpoint | null {
+    return readNewestCheckpoint(
+      this.fs,
+      this.directory,
+      names,
+      this.chunks,
+      (name, reason, bytes) => {
+        this.report(name, reason);
+        this.keepAside(name, bytes);
+      },
+    );
   }
 
-  private takeParts(checkpoint: Checkpoint | null): void {
+  private takeParts(checkpoint: UsableCheckpoint | null): void {
     for (const part of checkpoint?.parts ?? []) {
       // After a stop in order nothing is with a consumer; what was delivered since has its own record.
       if (checkpoint?.clean === true) part.index.reservedUpTo = 0;
@@ -219,15 +233,16 @@ class Recovery implements RecordVisitor {
     for (const name of names) {
       const number = segmentNumberOf(name);
       if (number < 0) continue;
-      const segment = this.openSegment(name, number, number >= segmentOf(replayFrom));
+      const segment = this.openSegment(name, number, replayFrom);
       if (segment !== null) onDisk.set(number, segment);
     }
     return onDisk;
   }
 
-  private openSegment(name: string, number: number, withContent: boolean): SegmentOnDisk | null {
+  private openSegment(name: string, number: number, replayFrom: number): SegmentOnDisk | null {
     const path = join(this.directory, name);
     const { head, size } = this.readHead(path);
+    const withContent = number >= segmentOf(replayFrom);
     if (isCompacted(head)) return this.openCompacted(name, number, head, size, withContent);
     const header = decodeSegmentHeader(head);
     if (typeof header === 'string' || header.number !== number) {
@@ -236,10 +251,11 @@ class Recovery implements RecordVisitor {
       return null;
     }
     const segment = new Segment(this.fs, this.directory, header, true);
-    const bytes = withContent ? this.read(segment) : Buffer.alloc(0);
-    const content = readSegment(bytes, header);
+    const from = Math.max(SEGMENT_HEADER_SIZE, replayFrom - positionAt(number, 0));
+    const bytes = withContent ? this.readFrom(path, from) : Buffer.alloc(0);
+    const content = readSegment(bytes, header, from);
     segment.size = withContent ? content.validEnd : size;
-    return { segment, content };
+    return { segment, content, from };
   }
 
   private openCompacted(
@@ -261,6 +277,7 @@ class Recovery implements RecordVisitor {
     return {
       segment,
       content: { length, batches: [], invalid: [], validEnd: end, syncedUpTo: 0 },
+      from: 0,
     };
   }
 
@@ -347,6 +364,22 @@ class Recovery implements RecordVisitor {
     return end;
   }
 
+  /** A file with nothing but zeros before `from`, which is not read: offsets are those of the file. */
+  private readFrom(path: string, from: number): Buffer {
+    const file = this.fs.openForReading(path);
+    try {
+      const bytes = Buffer.alloc(file.size());
+      for (let at = from; at < bytes.length; ) {
+        const length = file.readNow(bytes, at, bytes.length - at, at);
+        if (length === 0) break;
+        at += length;
+      }
+      return bytes;
+    } finally {
+      file.close();
+    }
+  }
+
   private read(segment: Segment): Buffer {
     return this.fs.readFile(segment.path) ?? Buffer.alloc(0);
   }
@@ -367,10 +400,10 @@ class Recovery implements RecordVisitor {
   // --- replay ----------------------------------------------------------------------------------
 
   /** Applies the batches before `end`. */
-  private replay({ segment, content }: SegmentOnDisk, end: number): void {
+  private replay({ segment, content, from }: SegmentOnDisk, end: number): void {
     if (segment.isCompacted && content.length > 0) this.replayCompacted(segment);
     if (content.batches.length === 0) return;
-    const area = new ByteArea(this.read(segment));
+    const area = new ByteArea(this.readFrom(segment.path, from));
     for (const batch of content.batches) {
       if (batch.position < end && !batch.isGap) this.replayBatch(area, batch);
     }
@@ -402,7 +435,7 @@ class Recovery implements RecordVisitor {
       const index = this.queueFor(queue);
       const sequence = placements[i + 1]!;
       if (index === null || sequence < index.nextSequence) continue;
-      index.restore(sequence, position);
+      restoreMessage(index, sequence, position, bodySizeAt(view, at));
       this.addBytes(queue, bodySizeAt(view, at));
     }
   }
@@ -458,6 +491,7 @@ class Recovery implements RecordVisitor {
     let index = this.queues.get(number);
     if (index === undefined) {
       index = new QueueIndex(number, true);
+      index.home = this.chunks;
       this.queues.set(number, index);
       this.seeQueueNumber(number);
     }
@@ -478,7 +512,7 @@ class Recovery implements RecordVisitor {
       const sequence = this.rowNext[row]!++;
       const index = this.queueFor(number);
       if (index === null || sequence < index.nextSequence) continue;
-      index.restore(sequence, position);
+      restoreMessage(index, sequence, position, bodySize);
       this.addBytes(number, bodySize);
     }
   }
@@ -488,7 +522,7 @@ class Recovery implements RecordVisitor {
     if (index === null) return;
     for (let i = 0; i < ranges.length; i += 2) {
       const last = ranges[i + 1]!;
-      for (let sequence = ranges[i]!; sequence <= last; sequence++) index.discard(sequence);
+      discardRange(index, ranges[i]!, last);
       index.nextSequence = Math.max(index.nextSequence, last + 1);
     }
     this.addBytes(queue, -bytes);
@@ -498,7 +532,7 @@ class Recovery implements RecordVisitor {
     const index = this.queueFor(queue);
     for (let i = 0; index !== null && i < entries.length; i += 2) {
       const sequence = entries[i]!;
-      if (index.positionOf(sequence) >= 0) index.restoreDeliveryCount(sequence, entries[i + 1]!);
+      restoreDeliveryCount(index, sequence, entries[i + 1]!);
     }
   }
 
@@ -510,14 +544,7 @@ class Recovery implements RecordVisitor {
   purge(queue: number, upTo: number, keptBytes: number, kept: readonly number[]): void {
     const index = this.queueFor(queue);
     if (index === null) return;
-    const gone: number[] = [];
-    let range = 0;
-    index.forEachUnsettled((sequence) => {
-      if (sequence > upTo) return;
-      while (range < kept.length && kept[range + 1]! < sequence) range += 2;
-      if (range >= kept.length || sequence < kept[range]!) gone.push(sequence);
-    });
-    for (const sequence of gone) index.discard(sequence);
+    discardAllBut(index, upTo, kept);
     index.nextSequence = Math.max(index.nextSequence, upTo + 1);
     this.bytes.set(queue, keptBytes);
   }
@@ -526,30 +553,48 @@ class Recovery implements RecordVisitor {
     this.seeQueueNumber(queue);
     if (action === DEFINITION_ACTIONS.deleteQueue) {
       this.deletedQueues.add(queue);
-      this.queues.delete(queue);
+      this.dropQueue(queue);
     }
     if (this.batchPosition >= this.definitionsPosition) this.definitions.push({ queue, frame });
+  }
+
+  private dropQueue(number: number): void {
+    const index = this.queues.get(number);
+    if (index === undefined) return;
+    this.queues.delete(number);
+    index.clear();
+    this.chunks.dropped(index);
   }
 
   /** Marks what may have been delivered, fills the live counters, and drops what lies in no segment. */
   private finishQueues(segments: readonly Segment[]): void {
     const byNumber = new Map(segments.map((segment) => [segment.number, segment]));
     for (const index of this.queues.values()) {
-      const lost: number[] = [];
-      index.forEachUnsettled((sequence, position) => {
-        const segment = byNumber.get(segmentOf(position));
-        if (segment === undefined) lost.push(sequence);
-        else segment.live++;
-      });
-      for (const sequence of lost) index.discard(sequence);
-      if (lost.length > 0) {
-        this.report('', `queue number ${index.number}: ${lost.length} messages lie in no segment`);
+      this.discardLost(index, byNumber);
+      for (const { segments: triplets } of index.rows) {
+        for (let at = 0; at < triplets.length; at += TRIPLET) {
+          const segment = byNumber.get(triplets[at]!);
+          if (segment === undefined) continue;
+          segment.live += triplets[at + 1]!;
+          segment.liveBytes += triplets[at + 2]!;
+        }
       }
       index.redeliveredUpTo = Math.max(index.redeliveredUpTo, index.reservedUpTo);
       index.deliverableUpTo = index.reservedUpTo;
       index.nextSequence = Math.max(index.nextSequence, index.reservedUpTo + 1);
-      index.finishRecovery(Math.max(0, this.bytes.get(index.number) ?? 0));
+      finishReplay(index, Math.max(0, this.bytes.get(index.number) ?? 0));
     }
     for (const segment of segments) segment.fullLive = segment.live;
+  }
+
+  /** Takes out the messages that lie in no segment. */
+  private discardLost(index: QueueIndex, segments: ReadonlyMap<number, Segment>): void {
+    let lost = 0;
+    for (const row of [...index.rows]) {
+      lost += discardIn(index, row, (segment) => !segments.has(segment));
+    }
+    if (lost > 0) {
+      this.report('', `queue number ${index.number}: ${lost} messages lie in no segment`);
+    }
   }
 }

@@ -93,13 +93,18 @@ export class TransientLane {
 
   /** HOT. Gives up one reference to the record at `position`. */
   release(position: number): void {
-    const index = segmentOf(position) - TRANSIENT_SEGMENT_FIRST;
+    this.releaseMany(segmentOf(position), 1);
+  }
+
+  /** Gives up `count` references to records of the block that has this segment number. */
+  releaseMany(segment: number, count: number): void {
+    const index = segment - TRANSIENT_SEGMENT_FIRST;
     const block = this.blocks[index];
     if (block === null || block === undefined) {
-      this.releaseSpilled(index);
+      this.releaseSpilled(index, count);
       return;
     }
-    block.live--;
+    block.live -= count;
     if (block.live > 0) return;
     if (block === this.current) {
       // Nothing refers to it any more, and its memory is warm: begin anew at its first byte. The
@@ -211,10 +216,10 @@ export class TransientLane {
     }
   }
 
-  private releaseSpilled(index: number): void {
+  private releaseSpilled(index: number, count: number): void {
     const spilled = this.spilled.get(index);
     if (spilled === undefined) throw new Error('released a transient record twice');
-    spilled.live--;
+    spilled.live -= count;
     if (spilled.live > 0) return;
     this.spilled.delete(index);
     this.fs.delete(spilled.path);

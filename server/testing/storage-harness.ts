@@ -65,12 +65,16 @@ export class StorageHarness {
 
   /** A recovered queue, or a new durable one with this number. */
   queue(number: number): QueueIndex {
-    return this.recovered.queues.get(number) ?? new QueueIndex(number, true);
+    const queue = this.recovered.queues.get(number) ?? new QueueIndex(number, true);
+    this.store.adopt(queue);
+    return queue;
   }
 
   /** A queue that the log knows nothing of. */
   transientQueue(): QueueIndex {
-    return new QueueIndex(0, false);
+    const queue = new QueueIndex(0, false);
+    this.store.adopt(queue);
+    return queue;
   }
 
   /** Publishes a test message to queues; returns its position. */

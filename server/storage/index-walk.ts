@@ -1,0 +1,51 @@
+/** Walks the messages of all queues that lie in one segment: for compaction, which must see every reference to it. */
+import type { ChunkStore } from './chunk-store.ts';
+import type { IndexRow } from './index-row.ts';
+import { segmentOf } from './position.ts';
+import type { QueueIndex } from './queue-index.ts';
+
+/** Rows looked at between two turns of the event loop. */
+const ROWS_PER_SLICE = 16;
+
+/** Shown an unsettled message. */
+export type SegmentVisitor = (index: QueueIndex, sequence: number, position: number) => void;
+
+/**
+ * Shows every unsettled message of `indexes`, durable or not, whose record lies in `segment`. Rows that name the segment
+ * and lie on disk are read in the pool; messages that leave meanwhile may be shown or not, and so may those that come.
+ *
+ * @throws StorageError when a row cannot be read
+ */
+export async function forEachMessageIn(
+  indexes: Iterable<QueueIndex>,
+  chunks: ChunkStore,
+  segment: number,
+  visit: SegmentVisitor,
+): Promise<void> {
+  let rowsLeft = ROWS_PER_SLICE;
+  for (const index of [...indexes]) {
+    for (const row of index.rows.filter((some) => some.countIn(segment) > 0)) {
+      if (rowsLeft-- === 0) {
+        await new Promise((resolve) => setImmediate(resolve));
+        rowsLeft = ROWS_PER_SLICE;
+      }
+      if (row.isGone) continue;
+      const show = (positions: Float64Array) => showRow(index, row, positions, segment, visit);
+      if (row.positions !== null) show(row.positions);
+      else await chunks.withPositions(index, row, show);
+    }
+  }
+}
+
+function showRow(
+  index: QueueIndex,
+  row: IndexRow,
+  positions: Float64Array,
+  segment: number,
+  visit: SegmentVisitor,
+): void {
+  for (let entry = row.nextUnsettled(0); entry < row.count; entry = row.nextUnsettled(entry + 1)) {
+    const position = positions[entry]!;
+    if (segmentOf(position) === segment) visit(index, row.first + entry, position);
+  }
+}
