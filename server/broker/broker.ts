@@ -18,6 +18,12 @@ import type { VhostStore } from './vhost-store.ts';
 /** How often the broker asks each store whether a checkpoint or a compaction is due. */
 const HOUSEKEEPING_MS = 250;
 
+/** What only tests choose. */
+export interface BrokerOptions {
+  /** Entries of a full row of a queue's index. */
+  readonly indexRowEntries?: number;
+}
+
 /** All vhosts of a server. */
 export class Broker {
   readonly clock: Clock;
@@ -26,6 +32,7 @@ export class Broker {
   readonly vhosts: ReadonlyMap<string, Vhost>;
   private readonly logger: Logger;
   private readonly pool: BlockPool;
+  private readonly options: BrokerOptions;
   private readonly housekeepingTimer: NodeJS.Timeout;
 
   /**
@@ -34,9 +41,10 @@ export class Broker {
    * @throws StorageError when a folder cannot be read or written at all
    * @throws NewerFormatError when a later version wrote here; nothing was touched then
    */
-  constructor(fs: FileSystem, vhostStore: VhostStore, logger: Logger) {
+  constructor(fs: FileSystem, vhostStore: VhostStore, logger: Logger, options: BrokerOptions = {}) {
     for (const name of vhostStore.names) refuseNewerFiles(fs, vhostStore.folderOf(name));
     this.logger = logger;
+    this.options = options;
     this.clock = new Clock();
     this.pool = new BlockPool();
     this.reactor = new Reactor(this.clock, (err) => {
@@ -94,6 +102,7 @@ export class Broker {
     const log = this.logger.child({ component: 'storage', vhost: name });
     const startedAt = performance.now();
     const { store, recovered } = MessageStore.open({
+      ...this.options,
       fs,
       directory,
       pool: this.pool,

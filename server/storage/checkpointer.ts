@@ -31,6 +31,8 @@ const CHECKPOINT_LOG_BYTES = 64 * 1024 * 1024;
 const CHECKPOINTS_KEPT = 2;
 /** A delta of this share of its base is written as a new base. */
 const DELTA_SHARE_MAX = 0.5;
+/** ... and so is one this many checkpoints after the last base, which holds slots that nobody else needs. */
+const DELTAS_MAX = 32;
 /** Queues looked at, and rows encoded, between two turns of the event loop. */
 const QUEUES_PER_SLICE = 64;
 const ROWS_PER_SLICE = 256;
@@ -174,7 +176,10 @@ export class Checkpointer {
     await chunks.repair();
     const parts = await this.encodeParts(source.durableIndexes(), !clean);
     const { base } = this;
-    const isBase = base === null || parts.size > DELTA_SHARE_MAX * base.size;
+    const isBase =
+      base === null ||
+      parts.size > DELTA_SHARE_MAX * base.size ||
+      this.nextNumber - base.number > DELTAS_MAX;
     if (isBase) await this.encodeRest(parts, !clean);
     const gone = isBase ? [] : [...this.gone];
     chunks.endParts();
@@ -283,12 +288,12 @@ export class Checkpointer {
   private written({ replayFrom, base }: CheckpointHead, attempt: number): void {
     const number = this.nextNumber++;
     this.kept.push({ number, replayFrom, base, attempt, baseAttempt: this.base!.attempt });
-    if (this.kept.length < CHECKPOINTS_KEPT) return;
+    const isFull = this.kept.length >= CHECKPOINTS_KEPT;
     while (this.kept.length > CHECKPOINTS_KEPT) this.kept.shift();
-    this.deleteOldCheckpoints();
+    if (isFull) this.deleteOldCheckpoints();
     const attempts = this.kept.flatMap((kept) => [kept.attempt, kept.baseAttempt]);
-    this.chunks.keep(this.deletes ? attempts : [0, ...attempts]);
-    this.log.deleteSegmentsBefore(this.oldestReplayStart);
+    this.chunks.keep(isFull && this.deletes ? attempts : [0, ...attempts]);
+    if (isFull) this.log.deleteSegmentsBefore(this.oldestReplayStart);
   }
 
   private deleteOldCheckpoints(): void {

@@ -113,8 +113,10 @@ export class ChunkFile {
 
   /** These checkpoint attempts are kept from now on: what none of them may name can be used again. */
   keep(attempts: readonly number[]): void {
+    const newest = Math.max(...attempts);
+    // What was tried after the newest that is kept is under way, or has failed, and its file may be there all the same.
     const isNamed = ({ since, until }: FreedSlot): boolean =>
-      attempts.some((attempt) => since <= attempt && attempt <= until);
+      until > newest || attempts.some((attempt) => since <= attempt && attempt <= until);
     for (const freed of this.freed) if (!isNamed(freed)) this.reusable.push(freed.slot);
     this.freed = this.freed.filter(isNamed);
   }

@@ -273,7 +273,7 @@ export class QueueIndex {
       this.settling = null;
       releaseReady(cursor, this.cursorEntry, this.readyBytes, this.rowEntries, sink);
       this.cursorEntry = cursor.count;
-      if (cursor.live === 0) this.home?.rested(this);
+      if (cursor.live === 0) this.rowFinished(cursor);
     }
     this.readyCount = 0;
     this.readyBytes = 0;
@@ -431,6 +431,7 @@ export class QueueIndex {
   /** A row whose last entry was settled leaves the index, unless cursor or tail still need it. */
   rowFinished(row: IndexRow): void {
     if (row === this.tail) {
+      this.home?.freeSlot(this, row);
       if (row.positions !== null && row.positions.length > ENTRIES_KEPT) this.home?.rested(this);
       return;
     }
@@ -445,7 +446,6 @@ export class QueueIndex {
     const { tail } = this;
     if (tail === null || tail.live > 0 || tail !== this.cursor) return false;
     this.home?.letGo(tail);
-    tail.stored = tail.count;
     return true;
   }
 
@@ -540,6 +540,7 @@ export class QueueIndex {
     row.settledBits = null;
     row.segments.length = 0;
     row.returns = null;
+    row.stored = 0;
     this.cursorEntry = 0;
     this.tailFrom = this.tailTo;
     this.settling = null;

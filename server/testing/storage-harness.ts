@@ -17,6 +17,12 @@ import { testMessage, testMessageIdAt } from './test-message.ts';
 /** Where the store lives on the simulated disk. */
 export const STORE_DIRECTORY: string = '/data/vhost';
 
+/** What a test may choose of a store. */
+export interface HarnessOptions {
+  /** Entries of a full row of an index. */
+  readonly indexRowEntries?: number;
+}
+
 /** An open store and what a test does to it. */
 export class StorageHarness {
   readonly fs: SimulatedFs;
@@ -31,7 +37,7 @@ export class StorageHarness {
   private last: readonly QueueIndex[];
   private set: RouteSet;
 
-  private constructor(fs: SimulatedFs) {
+  private constructor(fs: SimulatedFs, options: HarnessOptions) {
     this.fs = fs;
     this.clock = new ManualClock();
     this.pool = new BlockPool();
@@ -40,6 +46,7 @@ export class StorageHarness {
     this.last = [];
     this.set = new RouteSet([]);
     const { store, recovered } = MessageStore.open({
+      ...options,
       fs,
       directory: STORE_DIRECTORY,
       pool: this.pool,
@@ -57,8 +64,8 @@ export class StorageHarness {
   }
 
   /** Opens a store; it is closed when the test ends. */
-  static open(t: Teardown, fs: SimulatedFs): StorageHarness {
-    const harness = new StorageHarness(fs);
+  static open(t: Teardown, fs: SimulatedFs, options: HarnessOptions = {}): StorageHarness {
+    const harness = new StorageHarness(fs, options);
     t.teardown(() => harness.store.close());
     return harness;
   }

@@ -66,7 +66,8 @@ export class Machine {
     disk.makeDirectory(DATA_DIRECTORY);
     const users = await UserStore.load(disk, DATA_DIRECTORY, config);
     const vhosts = await VhostStore.load(disk, DATA_DIRECTORY);
-    const broker = new Broker(disk, vhosts, log);
+    // Rows so short that queues of this run have some on disk.
+    const broker = new Broker(disk, vhosts, log, { indexRowEntries: 16 });
     this.services = { config, users, broker, slabs: new SlabPool(), version: '0.0.0' };
   }
 
