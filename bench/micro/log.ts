@@ -33,6 +33,7 @@ const NOWHERE: FileSystem = {
   readFile: () => null,
   rename() {},
   delete() {},
+  deleteLater: async () => {},
   syncDirectory: async () => {},
   syncDirectoryNow() {},
 };
@@ -56,6 +57,7 @@ export const logBenchmark: MicroBenchmark = {
       body: area,
       bodyAt: ENVELOPE_SIZE + 2,
       bodySize: BODY_SIZE,
+      large: null,
     };
     return {
       operationsPerRound: MESSAGES,

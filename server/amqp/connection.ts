@@ -54,6 +54,7 @@ import { Channel, type ChannelConnection } from './channel.ts';
 import { locatePublish } from './content-assembly.ts';
 import { channelMethods } from './handlers/table.ts';
 import { Handshake, type Session, SilentRefusal } from './handshake.ts';
+import { LargeOutput } from './large-output.ts';
 import { Liveness } from './liveness.ts';
 import { Output, type OutputOwner } from './output.ts';
 import {
@@ -128,6 +129,8 @@ export class Connection
   /** Class and method id of the last method, for connection.close and channel.close. */
   private lastMethodId: number;
   private readonly confirming: Channel[];
+  /** Null until a message with a large body leaves. */
+  private large: LargeOutput | null;
 
   private readonly liveness: Liveness;
   /** The peer broke the framing: nothing it sends can be read any more. */
@@ -160,6 +163,7 @@ export class Connection
     this.isPaused = false;
     this.lastMethodId = 0;
     this.confirming = [];
+    this.large = null;
     this.liveness = new Liveness(nowMs, nowMs + config.handshakeTimeoutMs);
     this.hasLostFraming = false;
     socket.setNoDelay(true);
@@ -182,6 +186,11 @@ export class Connection
 
   get maxMessageSizeBytes(): number {
     return this.services.config.maxMessageSizeBytes;
+  }
+
+  get largeOutput(): LargeOutput {
+    this.large ??= new LargeOutput(this.output, this.services.slabs, this.frameMax);
+    return this.large;
   }
 
   // --- reading ---------------------------------------------------------------------------------
@@ -230,9 +239,17 @@ export class Connection
     }
     this.bytesThisTurn += area.buf.length;
     const share = this.isAhead() ? PARSE_BYTES_PER_TURN_BEHIND : PARSE_BYTES_PER_TURN;
-    if (this.bytesThisTurn >= share || this.output.pendingBytes > PENDING_OUTPUT_MAX) {
-      this.pause();
-    }
+    if (this.bytesThisTurn >= share || this.mustWait) this.pause();
+  }
+
+  /** Whether the peer takes no output, or the disk cannot keep up with the large body that it sends. */
+  private get mustWait(): boolean {
+    return this.output.pendingBytes > PENDING_OUTPUT_MAX || this.bodyOutpacesDisk;
+  }
+
+  private get bodyOutpacesDisk(): boolean {
+    const writer = this.lastChannel?.content.writer ?? null;
+    return writer !== null && this.vhost.store.largeFiles.isBehind;
   }
 
   /** Whether the last publish went to a queue that cannot keep up though its consumers could. */
@@ -252,9 +269,14 @@ export class Connection
     this.isPaused = false;
     this.bytesThisTurn = 0;
     if (this.phase === 'closed') return;
-    if (this.output.pendingBytes > PENDING_OUTPUT_MAX) {
-      // outputDrained comes back to this.
+    if (this.mustWait) {
+      // outputDrained comes back to this, or largeContentEnded, or the disk.
       this.isPaused = true;
+      if (this.bodyOutpacesDisk) {
+        this.vhost.store.largeFiles.whenCaughtUp(() =>
+          this.services.broker.reactor.resumeLater(this),
+        );
+      }
       return;
     }
     this.socket.resume();
@@ -445,8 +467,10 @@ export class Connection
     if (methodId === CHANNEL_CLOSE_OK_ID) this.forget(channel);
     else if (methodId === CHANNEL_CLOSE_ID) {
       const { number } = channel;
-      this.output.writeMethod(sizeOfChannelCloseOk(), (out, at) =>
-        encodeChannelCloseOk(out, at, number),
+      channel.afterContent(() =>
+        this.output.writeMethod(sizeOfChannelCloseOk(), (out, at) =>
+          encodeChannelCloseOk(out, at, number),
+        ),
       );
     }
   }
@@ -525,6 +549,9 @@ export class Connection
     if (cause instanceof Error && !(cause instanceof ProtocolError) && error.message === '') {
       this.logger.error({ event: 'connection.fail', err: cause }, 'an unforeseen error');
     }
+    if (error.cause !== undefined) {
+      this.logger.error({ event: 'body.fail', err: error.cause }, 'a large body fails');
+    }
     if (error.scope === 'connection' || channel === null || channel.isClosing) {
       this.closeWith(error);
       return;
@@ -541,8 +568,10 @@ export class Connection
     );
     channel.close();
     const method = this.closeReason(error);
-    this.output.writeMethod(sizeOfChannelClose(method), (buf, at) =>
-      encodeChannelClose(buf, at, number, method),
+    channel.afterContent(() =>
+      this.output.writeMethod(sizeOfChannelClose(method), (buf, at) =>
+        encodeChannelClose(buf, at, number, method),
+      ),
     );
   }
 
@@ -602,6 +631,7 @@ export class Connection
 
   /** Ends all channels and exclusive queues; one that fails, as a broken disk may make it, stops no other. */
   private release(): void {
+    this.large?.close();
     for (const channel of [...this.channels.values()]) this.attempt(() => this.forget(channel));
     for (const queue of this.exclusiveQueues) this.attempt(() => removeQueue(this.vhost, queue));
   }
@@ -638,6 +668,13 @@ export class Connection
     this.forget(channel);
   }
 
+  largeContentEnded(channel: Channel, error: ProtocolError | null): void {
+    if (error !== null && (error.scope === 'connection' || !channel.isClosing)) {
+      this.fail(error, channel);
+    }
+    if (this.isPaused) this.services.broker.reactor.resumeLater(this);
+  }
+
   ownsQueue(queue: Queue): void {
     this.exclusiveQueues.add(queue);
   }
@@ -656,6 +693,7 @@ export class Connection
   }
 
   outputDrained(): void {
+    this.large?.advance();
     for (const channel of this.channels.values()) {
       channel.wakeConsumers();
       channel.gets?.resume();
@@ -669,6 +707,7 @@ export class Connection
     for (let i = 0; i < confirming.length; i++) confirming[i]!.sendConfirms();
     confirming.length = 0;
     this.output.flush();
+    if (this.large !== null) this.large.advance();
   }
 
   /** Sends and judges heartbeats, and enforces deadlines; called a few times a second. */

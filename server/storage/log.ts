@@ -70,6 +70,11 @@ export interface DurabilityWaiter {
   durableAdvanced(): boolean;
 }
 
+/** A file that a sync of the log must take along. */
+export interface SyncCompanion {
+  datasync(): Promise<void>;
+}
+
 /** What the log tells its owner. */
 export interface LogEvents {
   /** Something waits for {@link MessageLog.endTurn}. May be called often. */
@@ -160,6 +165,7 @@ export class MessageLog {
   private unsyncedBytes: number;
   private readonly unsynced: Set<Segment>;
   private directoryUnsynced: boolean;
+  private companions: SyncCompanion[];
 
   private readonly waiters: Set<DurabilityWaiter>;
   private waitUntil: number;
@@ -217,6 +223,7 @@ export class MessageLog {
     this.unsyncedBytes = 0;
     this.unsynced = new Set();
     this.directoryUnsynced = false;
+    this.companions = [];
     this.waiters = new Set();
     this.waitUntil = 0;
     this.syncing = false;
@@ -263,7 +270,7 @@ export class MessageLog {
       this.settledIndexes.push(index);
       if (this.settledIndexes.length === 1) this.events.turnNeeded();
     } else if (index.settleReason !== reason || length >= 2 * SETTLED_RANGES_MAX) {
-      this.writeSettled(index);
+      this.writeSettledOf(index);
     }
     index.settleReason = reason;
     index.settledBytes += bodySize;
@@ -293,7 +300,7 @@ export class MessageLog {
    */
   purge(index: QueueIndex, upTo: number, keptBytes: number, kept: readonly number[]): number {
     // What was settled before must not be read as settled after.
-    if (index.settledRanges.length > 0) this.writeSettled(index);
+    if (index.settledRanges.length > 0) this.writeSettledOf(index);
     const at = this.reserve(sizeOfPurge(kept.length / 2));
     this.advance(writePurge(this.block!.area, at, index.number, upTo, keptBytes, kept));
     return this.block!.start + at;
@@ -338,6 +345,15 @@ export class MessageLog {
     block.used = await segment.read(block.area.buf, length, offsetOf(position));
   }
 
+  /**
+   * Lays down as records what was settled so far; returns the position behind them: once the log is durable up to
+   * there, none of it comes back.
+   */
+  writeSettled(): number {
+    this.writeAllSettled();
+    return this.batchAt < 0 ? this.end : this.positionInBlock();
+  }
+
   // --- turns, writing, syncing -----------------------------------------------------------------
 
   /** True when {@link endTurn} has something to do. */
@@ -350,6 +366,11 @@ export class MessageLog {
     this.waiters.add(waiter);
     this.waitUntil = Number.POSITIVE_INFINITY;
     this.events.turnNeeded();
+  }
+
+  /** The next sync takes the file along, and counts only if the file's succeeds: the last record names it. */
+  syncWith(file: SyncCompanion): void {
+    this.companions.push(file);
   }
 
   /** Closes the turn's batch; writes and syncs what is due. */
@@ -615,12 +636,12 @@ export class MessageLog {
   private writeAllSettled(): void {
     const indexes = this.settledIndexes;
     if (indexes.length === 0) return;
-    for (let i = 0; i < indexes.length; i++) this.writeSettled(indexes[i]!);
+    for (let i = 0; i < indexes.length; i++) this.writeSettledOf(indexes[i]!);
     indexes.length = 0;
     this.settledFrom = Number.POSITIVE_INFINITY;
   }
 
-  private writeSettled(index: QueueIndex): void {
+  private writeSettledOf(index: QueueIndex): void {
     const ranges = index.settledRanges;
     if (ranges.length === 0) return;
     if (this.failure !== null) {
@@ -777,7 +798,8 @@ export class MessageLog {
   private async runSync(): Promise<void> {
     const target = this.writtenUpTo;
     const stable = this.gapFrom < 0 ? target : this.gapFrom;
-    const segments = [...this.unsynced];
+    const segments: SyncCompanion[] = [...this.unsynced, ...this.companions];
+    this.companions = [];
     const withDirectory = this.directoryUnsynced;
     this.unsynced.clear();
     this.unsyncedBytes = 0;

@@ -28,6 +28,7 @@ import {
 function noting(seen: unknown[]): RecordVisitor {
   return {
     message: (...args) => seen.push(['message', ...args]),
+    largeMessage: (...args) => seen.push(['largeMessage', ...args]),
     enqueue: (...args) => seen.push(['enqueue', ...args]),
     settle: (...args) => seen.push(['settle', ...args]),
     requeue: (...args) => seen.push(['requeue', ...args]),
@@ -94,7 +95,7 @@ t.test('the largest envelope and large properties keep their sizes', async (t) =
 
 t.test('a record of an unknown kind is not stepped over', async (t) => {
   const area = newByteArea(64);
-  for (const kind of [0, 2, 9, 255]) {
+  for (const kind of [0, 9, 255]) {
     area.buf.fill(0);
     area.buf[0] = kind;
     const seen: unknown[] = [];

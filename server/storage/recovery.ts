@@ -20,11 +20,14 @@ import { checkpointFileName, checkpointNumberOf, decodeCheckpoint } from './chec
 import type { Definition } from './definitions-format.ts';
 import { DEFINITIONS_FILE, decodeDefinitions } from './definitions-format.ts';
 import type { FileSystem } from './fs.ts';
+import { LARGE_FOLDER, largeFileName } from './large-file-format.ts';
+import type { DroppedMessage, RecoveredLargeFiles } from './large-recovery.ts';
+import { recoverLargeFiles } from './large-recovery.ts';
 import type { SegmentContent } from './log-reader.ts';
 import { readSegment } from './log-reader.ts';
 import { offsetOf, positionAt, segmentOf } from './position.ts';
 import { QueueIndex } from './queue-index.ts';
-import type { RecordVisitor } from './record-format.ts';
+import type { LargeReference, RecordVisitor } from './record-format.ts';
 import { DEFINITION_ACTIONS, visitRecord } from './record-format.ts';
 import { Segment, segmentFileName, segmentNumberOf } from './segment.ts';
 
@@ -53,6 +56,9 @@ export interface Recovered {
   readonly nextCheckpoint: number;
   /** Where replay began, by the checkpoint used; null without one. */
   readonly replayFrom: number | null;
+  readonly large: RecoveredLargeFiles;
+  /** Messages that have left their queues for want of a body; the log does not know yet. */
+  readonly dropped: readonly DroppedMessage[];
   readonly damage: readonly Damage[];
 }
 
@@ -89,6 +95,13 @@ class Recovery implements RecordVisitor {
   private readonly partPositions: Map<number, number>;
   private readonly deletedQueues: Set<number>;
   private readonly headless: HeadlessFile[];
+  /** All before it is known to be synced. */
+  private syncedUpTo: number;
+  /** Large bodies that replayed records name, by file number. */
+  private readonly largeBodies: Map<number, LargeReference>;
+  /** Those of them that may not be whole. */
+  private readonly unsyncedLarge: Set<number>;
+  private readonly largeByPosition: Map<number, LargeReference>;
 
   // The batch being visited.
   private batchPosition: number;
@@ -108,6 +121,10 @@ class Recovery implements RecordVisitor {
     this.partPositions = new Map();
     this.deletedQueues = new Set();
     this.headless = [];
+    this.syncedUpTo = 0;
+    this.largeBodies = new Map();
+    this.unsyncedLarge = new Set();
+    this.largeByPosition = new Map();
     this.batchPosition = 0;
     this.rowNumbers = [];
     this.rowNext = [];
@@ -126,12 +143,14 @@ class Recovery implements RecordVisitor {
     // The start of a segment says nothing: it was the end of the log before there was a file.
     const positions = [...known, ...told].filter((p) => offsetOf(p) > SEGMENT_HEADER_SIZE);
     const syncedUpTo = Math.max(0, ...positions);
+    this.syncedUpTo = syncedUpTo;
     this.judgeHeadless(syncedUpTo);
     const end = this.findEnd(onDisk, replayFrom, syncedUpTo);
     this.makeStable(onDisk, syncedUpTo);
     for (const segment of onDisk.values()) this.replay(segment, end);
     const clean = checkpoint?.clean === true && end <= checkpoint.logEnd;
     const segments = [...onDisk.values()].map(({ segment }) => segment);
+    const { files: large, dropped } = this.recoverLarge(checkpoint);
     this.finishQueues(segments);
     return {
       clean,
@@ -144,6 +163,8 @@ class Recovery implements RecordVisitor {
       queues: this.queues,
       nextCheckpoint: Math.max(-1, ...names.map(checkpointNumberOf)) + 1,
       replayFrom: checkpoint?.replayFrom ?? null,
+      large,
+      dropped,
       damage: this.damage,
     };
   }
@@ -393,16 +414,34 @@ class Recovery implements RecordVisitor {
   }
 
   message(at: number, routeSet: number, bodySize: number): void {
-    this.enqueue(routeSet, bodySize, positionAt(segmentOf(this.batchPosition), at));
+    this.enter(routeSet, bodySize, positionAt(segmentOf(this.batchPosition), at), null);
+  }
+
+  largeMessage(at: number, routeSet: number, body: LargeReference): void {
+    const position = positionAt(segmentOf(this.batchPosition), at);
+    this.largeBodies.set(body.file, body);
+    this.largeByPosition.set(position, body);
+    if (this.batchPosition >= this.syncedUpTo) this.unsyncedLarge.add(body.file);
+    this.enter(routeSet, body.size, position, body);
   }
 
   enqueue(routeSet: number, bodySize: number, position: number): void {
+    this.enter(routeSet, bodySize, position, this.largeByPosition.get(position) ?? null);
+  }
+
+  private enter(
+    routeSet: number,
+    bodySize: number,
+    position: number,
+    large: LargeReference | null,
+  ): void {
     for (const row of this.routeSets[routeSet] ?? []) {
       const number = this.rowNumbers[row]!;
       const sequence = this.rowNext[row]!++;
       const index = this.queueFor(number);
       if (index === null || sequence < index.nextSequence) continue;
       index.restore(sequence, position);
+      if (large !== null) index.noteLarge(sequence, large.file);
       this.addBytes(number, bodySize);
     }
   }
@@ -453,6 +492,29 @@ class Recovery implements RecordVisitor {
       this.queues.delete(queue);
     }
     if (this.batchPosition >= this.definitionsPosition) this.definitions.push({ queue, frame });
+  }
+
+  /** Takes out the messages whose large bodies are not there. */
+  private recoverLarge(checkpoint: Checkpoint | null): {
+    readonly files: RecoveredLargeFiles;
+    readonly dropped: readonly DroppedMessage[];
+  } {
+    const recovered = recoverLargeFiles(this.fs, this.directory, this.queues.values(), {
+      nextFile: (checkpoint?.nextLargeFile ?? 1) - 1,
+      bodies: this.largeBodies,
+      unsynced: this.unsyncedLarge,
+    });
+    for (const { index, sequence, bodySize, file, isDamage } of recovered.dropped) {
+      index.discard(sequence);
+      this.addBytes(index.number, -bodySize);
+      if (!isDamage) continue;
+      this.report(
+        join(LARGE_FOLDER, largeFileName(file)),
+        `the body is missing: message ${sequence} of queue number ${index.number} is dropped`,
+      );
+    }
+    for (const index of this.queues.values()) index.forgetSettledLarge();
+    return recovered;
   }
 
   /** Marks what may have been delivered, fills the live counters, and drops what lies in no segment. */

@@ -310,6 +310,12 @@ export class SimulatedFs implements FileSystem {
     if (this.names.has(path)) this.changeNames(dirname(path), [{ path, inode: null }]);
   }
 
+  async deleteLater(path: string): Promise<void> {
+    await this.later(path, 'delete', () => {
+      if (this.names.has(path)) this.changeNames(dirname(path), [{ path, inode: null }]);
+    });
+  }
+
   async syncDirectory(path: string): Promise<void> {
     const id = this.nextId - 1;
     await this.later(path, 'syncDirectory', () => this.stabiliseNames(path, id));
