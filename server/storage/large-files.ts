@@ -156,7 +156,7 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
     file.references--;
     if (file.references > 0) return;
     this.files.delete(number);
-    const position = file.isDurable ? this.log.writeSettled() : 0;
+    const position = file.isDurable ? this.log.tellSettled() : 0;
     if (position <= this.log.durableUpTo) {
       this.delete(file);
       return;

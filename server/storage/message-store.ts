@@ -144,6 +144,22 @@ export class MessageStore {
       : this.lane.append(message, set.references);
   }
 
+  /**
+   * Enters a stored message into the queues of `set` by reference; the caller then enters its position into each
+   * index. Somebody still holds a reference to it. One that no durable queue ever got stays out of theirs: its record
+   * is not in the log.
+   *
+   * @throws StorageError when the log has failed
+   */
+  enqueue(position: number, bodySize: number, set: RouteSet): void {
+    const isTransient = position >= TRANSIENT_POSITION_FIRST;
+    if (set.durable.length > 0) {
+      if (isTransient) throw new Error(`a durable queue cannot refer to position ${position}`);
+      this.log.enqueue(position, bodySize, set);
+    } else if (isTransient) this.lane.refer(position, set.references);
+    else this.log.refer(position, set.references);
+  }
+
   /** HOT per ack. A taken message has left its queue for good. */
   settle(
     index: QueueIndex,

@@ -110,6 +110,14 @@ export class TransientLane {
     this.freeBlock(index, block);
   }
 
+  /** Takes `count` references more to the record at `position`, which somebody refers to already. */
+  refer(position: number, count: number): void {
+    const index = segmentOf(position) - TRANSIENT_SEGMENT_FIRST;
+    const holder = this.blocks[index] ?? this.spilled.get(index);
+    if (holder === undefined) throw new Error('referred to a transient record that is gone');
+    holder.live += count;
+  }
+
   /**
    * Reads up to `length` bytes of a spilled block at `position` into `block`; nothing where it has been freed
    * meanwhile.

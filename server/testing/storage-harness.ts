@@ -68,6 +68,11 @@ export class StorageHarness {
     return this.recovered.queues.get(number) ?? new QueueIndex(number, true);
   }
 
+  /** A queue that the log knows nothing of. */
+  transientQueue(): QueueIndex {
+    return new QueueIndex(0, false);
+  }
+
   /** Publishes a test message to queues; returns its position. */
   publish(id: number, queues: readonly QueueIndex[], bodySize: number = 8): number {
     const isLast = queues.length === this.last.length && queues.every((q, i) => q === this.last[i]);
