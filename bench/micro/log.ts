@@ -34,6 +34,7 @@ const NOWHERE: FileSystem = {
   rename() {},
   delete() {},
   deleteLater: async () => {},
+  freeBytes: () => 0,
   syncDirectory: async () => {},
   syncDirectoryNow() {},
 };

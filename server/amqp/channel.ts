@@ -208,16 +208,16 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
   }
 
   private returnLarge(parts: MessageParts, large: LargeBody): void {
-    const { output } = this;
+    const { largeOutput } = this.connection;
     const { largeFiles } = this.vhost.store;
     const head = encodeReturnHead(this.number, parts);
     largeFiles.keep(large, false);
     const body = largeFiles.read(large);
     largeFiles.release(large.file);
     this.content.writer = null;
-    output.heldBytes += body.size;
+    largeOutput.owedCount++;
     const released = () => {
-      output.heldBytes -= body.size;
+      largeOutput.owedCount--;
     };
     const discard = () => {
       body.close();
@@ -229,6 +229,11 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
   /** Whether a method may come now: the channel is open, and in the middle of no publish. */
   get isReadyForMethod(): boolean {
     return !this.isClosing && this.content.phase === 'method';
+  }
+
+  /** Memory that it holds, in bytes: a body on its way, unacked deliveries, answers that wait. */
+  get memoryBytes(): number {
+    return this.content.gatheredBytes + this.unacked.memoryBytes + (this.gets?.heldBytes ?? 0);
   }
 
   /** Whether it publishes to a queue that falls behind though its consumers are willing. */

@@ -141,6 +141,12 @@ export class ContentAssembly {
     return true;
   }
 
+  /** Bytes held for a body that is on its way. */
+  get gatheredBytes(): number {
+    if (this.phase !== 'body') return 0;
+    return this.writer?.stagingBytes ?? this.parts.body.buf.length;
+  }
+
   /** Ends the publish in hand; what it held is let go, and a large body deleted unless it was kept. */
   reset(): void {
     this.phase = 'method';

@@ -19,6 +19,9 @@ import { type Output, SLAB_SIZE, type SlabPool } from './output.ts';
 /** Pieces of a connection that are being read, or wait for room in its output. */
 const PIECES_MAX = 2;
 
+/** A peer that takes no output is not read when this many contents that it caused wait for it. */
+const OWED_MAX = 16;
+
 /** Whom a content belongs to: a channel. */
 export interface LargeContentOwner {
   readonly number: number;
@@ -44,6 +47,8 @@ interface Piece {
 
 /** The large contents of one connection. */
 export class LargeOutput {
+  /** Returns that are under way or wait for their turn: each keeps a file. */
+  owedCount: number;
   private readonly output: Output;
   private readonly slabs: SlabPool;
   /** A frame is not larger than a slab, whatever the peer would take. */
@@ -60,6 +65,7 @@ export class LargeOutput {
   private isClosed: boolean;
 
   constructor(output: Output, slabs: SlabPool, frameMax: number) {
+    this.owedCount = 0;
     this.output = output;
     this.slabs = slabs;
     this.frameMax = Math.min(frameMax, SLAB_SIZE);
@@ -69,6 +75,16 @@ export class LargeOutput {
     this.begun = new Set();
     this.ready = [];
     this.isClosed = false;
+  }
+
+  /** Whether too much is owed for more to be taken from the peer. */
+  get isOverdue(): boolean {
+    return this.owedCount > OWED_MAX;
+  }
+
+  /** Memory held in pieces. */
+  get memoryBytes(): number {
+    return (this.reading.size + this.ready.length) * SLAB_SIZE;
   }
 
   /** The content follows what its channel has sent; the channel has none under way. */

@@ -54,6 +54,8 @@ export interface FileSystem {
   delete(path: string): void;
   /** The same in the pool, for files that may be large. */
   deleteLater(path: string): Promise<void>;
+  /** Bytes that may still be written on the disk of a folder. */
+  freeBytes(path: string): number;
   /** Makes the names in a folder stable. */
   syncDirectory(path: string): Promise<void>;
   syncDirectoryNow(path: string): void;
@@ -179,6 +181,11 @@ export const realFileSystem: FileSystem = {
 
   async deleteLater(path) {
     await guardAsync(path, 'delete', remove(path, { force: true }));
+  },
+
+  freeBytes(path) {
+    const { bavail, bsize } = guard(path, 'measure', () => fs.statfsSync(path));
+    return bavail * bsize;
   },
 
   async syncDirectory(path) {

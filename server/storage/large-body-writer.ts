@@ -76,6 +76,11 @@ export class LargeBodyWriter implements LargeBody {
     }
   }
 
+  /** Memory that it holds. */
+  get stagingBytes(): number {
+    return this.staging?.length ?? 0;
+  }
+
   /**
    * Takes the next bytes of the body.
    *

@@ -188,16 +188,16 @@ export class MessageLog implements SyncListener {
 
   /**
    * Enters the message at `position` into the queues of `set` by reference, under their next numbers. Somebody
-   * still holds a reference to it; it has one more for each of the queues then.
+   * still holds a reference to it; it has one more for each of the queues then. `largeFile` holds its body, or is 0.
    *
    * @throws StorageError when the log has failed.
    */
-  enqueue(position: number, bodySize: number, set: RouteSet): void {
+  enqueue(position: number, bodySize: number, set: RouteSet, largeFile: number): void {
     const { batch } = this;
     const size = ENQUEUE_RECORD_SIZE;
     if (set.batchId !== batch.id || batch.at + size > batch.limit) this.prepare(size, set);
     const { area } = batch.block!;
-    batch.advance(writeEnqueue(area, batch.at, set.indexInBatch, bodySize, position));
+    batch.advance(writeEnqueue(area, batch.at, set.indexInBatch, bodySize, position, largeFile));
     batch.mustWrite = true;
     batch.operationsFrom = Math.min(batch.operationsFrom, position);
     this.refer(position, set.references);
@@ -325,7 +325,9 @@ export class MessageLog implements SyncListener {
   /** Takes `count` references more to the record at `position`, which somebody refers to already. */
   refer(position: number, count: number): void {
     if (position >= this.writer.writtenUpTo) this.referUnwritten(position, count);
-    this.segments.get(segmentOf(position))!.live += count;
+    const segment = this.segments.get(segmentOf(position))!;
+    segment.live += count;
+    segment.referencesAdded++;
   }
 
   // --- reading ---------------------------------------------------------------------------------
@@ -427,6 +429,13 @@ export class MessageLog implements SyncListener {
     this.batch.block = null;
   }
 
+  /** The segments that end before `position`. */
+  segmentsBefore(position: number): Segment[] {
+    return [...this.segments.values()].filter(
+      (segment) => segment !== this.segment && positionAt(segment.number, segment.size) <= position,
+    );
+  }
+
   /** Deletes segments that hold nothing live and end before `position`; returns their numbers. */
   deleteSegmentsBefore(position: number): number[] {
     const deleted: number[] = [];
@@ -516,6 +525,7 @@ export class MessageLog implements SyncListener {
 
   private rollSegment(): void {
     this.segment.size = offsetOf(this.end);
+    this.segment.fullLive = this.segment.live;
     this.segment = this.newSegment(this.segment.number + 1, this.end);
     this.end = positionAt(this.segment.number, SEGMENT_HEADER_SIZE);
   }

@@ -55,7 +55,7 @@ t.test('every kind of record is read back as it was written, one behind the othe
   const ends: number[] = [3];
   const at = (): number => ends[ends.length - 1]!;
   ends.push(writeMessage(area, at(), message, 65_535, 2 ** 32 - 1));
-  ends.push(writeEnqueue(area, at(), 3, 12, far));
+  ends.push(writeEnqueue(area, at(), 3, 12, far, 7));
   ends.push(writeSettle(area, at(), SETTLE_REASONS.expired, far, 99, [1, 5, 7, far]));
   ends.push(writeRequeue(area, at(), 8, [far, 1, 3, 2 ** 32 - 1]));
   ends.push(writeDeliverable(area, at(), 9, far));
@@ -73,7 +73,7 @@ t.test('every kind of record is read back as it was written, one behind the othe
   t.same(read, ends);
   t.same(seen, [
     ['message', 3, 65_535, 100],
-    ['enqueue', 3, 12, far],
+    ['enqueue', 3, 12, far, 7],
     ['settle', far, SETTLE_REASONS.expired, 99, [1, 5, 7, far]],
     ['requeue', 8, [far, 1, 3, 2 ** 32 - 1]],
     ['deliverable', 9, far],

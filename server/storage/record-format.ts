@@ -31,7 +31,7 @@
  *     purge        kind 6, 0 u8, 0 u16, kept count u32, queue f64, up to f64, kept bytes f64,
  *                  ranges kept (unacked)
  *     definition   kind 7, action u8, 0 u16, frame size u32, queue f64 (0: none), AMQP frame
- *     enqueue      kind 8, 0 u8, set u16, body size u32, position f64
+ *     enqueue      kind 8, 0 u8, set u16, body size u32, position f64, large file f64 (0: none)
  *
  * What a record means to its queue is decided in recovery.ts.
  */
@@ -58,7 +58,7 @@ export const MESSAGE_HEAD_SIZE: number = 16;
 const OPERATION_HEAD_SIZE = 16;
 const RANGE_SIZE = 16;
 const REQUEUE_ENTRY_SIZE = 12;
-const ENQUEUE_SIZE = 16;
+const ENQUEUE_SIZE = 24;
 /** Envelope sizes take ten bits: two short strings of at most 256 bytes each. */
 const ENVELOPE_BITS = 10;
 const ENVELOPE_MASK = (1 << ENVELOPE_BITS) - 1;
@@ -166,6 +166,12 @@ export function writeLargeReference(view: DataView, at: number, reference: Large
   view.setUint32(at + 20, 0);
 }
 
+/** The file of the body that the message or enqueue record at `at` speaks of; 0 when that is no large one. */
+export function largeFileAt(view: DataView, at: number): number {
+  if (view.getUint8(at) === RECORD_ENQUEUE) return view.getFloat64(at + 16);
+  return isLargeAt(view, at) ? largeReferenceAt(view, at).file : 0;
+}
+
 function inlineBodyAt(view: DataView, at: number): number {
   return at + MESSAGE_HEAD_SIZE + envelopeSizeAt(view, at) + propertiesSizeAt(view, at);
 }
@@ -193,6 +199,11 @@ export function messageSizeAt(view: DataView, at: number): number {
 /** The route set of the message or enqueue record at `at`: an index into its batch's footer. */
 export function routeSetAt(view: DataView, at: number): number {
   return view.getUint16(at + 2);
+}
+
+/** The position that the enqueue record at `at` leads to. */
+export function enqueuedPositionAt(view: DataView, at: number): number {
+  return view.getFloat64(at + 8);
 }
 
 /** Size in bytes of the record at `at`, whatever its kind; 0 when the kind is unknown. */
@@ -333,17 +344,22 @@ export function writeDefinition(
 
 export const ENQUEUE_RECORD_SIZE: number = ENQUEUE_SIZE;
 
-/** The message at `position` enters the queues of the route set. */
+/**
+ * The message at `position` enters the queues of the route set; `largeFile` holds its body, or is 0. A body of more
+ * than 32 bits counts as one of 32.
+ */
 export function writeEnqueue(
   to: ByteArea,
   at: number,
   routeSet: number,
   bodySize: number,
   position: number,
+  largeFile: number,
 ): number {
   to.view.setUint32(at, (RECORD_ENQUEUE << 24) | routeSet);
-  to.view.setUint32(at + 4, bodySize);
+  to.view.setUint32(at + 4, Math.min(bodySize, 0xffff_ffff));
   to.view.setFloat64(at + 8, position);
+  to.view.setFloat64(at + 16, largeFile);
   return at + ENQUEUE_SIZE;
 }
 
@@ -351,7 +367,7 @@ export function writeEnqueue(
 export interface RecordVisitor {
   message(at: number, routeSet: number, bodySize: number): void;
   largeMessage(at: number, routeSet: number, body: LargeReference): void;
-  enqueue(routeSet: number, bodySize: number, position: number): void;
+  enqueue(routeSet: number, bodySize: number, position: number, largeFile: number): void;
   settle(queue: number, reason: number, bytes: number, ranges: readonly number[]): void;
   requeue(queue: number, entries: readonly number[]): void;
   deliverable(queue: number, upTo: number): void;
@@ -390,7 +406,12 @@ export function visitRecord(from: ByteArea, at: number, visitor: RecordVisitor):
       visitor.largeMessage(at, view.getUint16(at + 2), largeReferenceAt(view, at));
       return at + messageSizeAt(view, at);
     case RECORD_ENQUEUE:
-      visitor.enqueue(view.getUint16(at + 2), count, view.getFloat64(at + 8));
+      visitor.enqueue(
+        view.getUint16(at + 2),
+        count,
+        view.getFloat64(at + 8),
+        largeFileAt(view, at),
+      );
       return at + ENQUEUE_SIZE;
     default:
       return visitOperation(from, at, kind, count, visitor);

@@ -17,6 +17,14 @@ import {
 } from './batch-format.ts';
 import type { Checkpoint } from './checkpoint-format.ts';
 import { checkpointFileName, checkpointNumberOf, decodeCheckpoint } from './checkpoint-format.ts';
+import {
+  COMPACTED_HEADER_SIZE,
+  decodeCompactedHeader,
+  isCompacted,
+  readBlock,
+} from './compacted-format.ts';
+import { TableCache } from './compacted-reader.ts';
+import { deleteUnfinished } from './compactor.ts';
 import type { Definition } from './definitions-format.ts';
 import { DEFINITIONS_FILE, decodeDefinitions } from './definitions-format.ts';
 import type { FileSystem } from './fs.ts';
@@ -27,8 +35,17 @@ import type { SegmentContent } from './log-reader.ts';
 import { readSegment } from './log-reader.ts';
 import { offsetOf, positionAt, segmentOf } from './position.ts';
 import { QueueIndex } from './queue-index.ts';
-import type { LargeReference, RecordVisitor } from './record-format.ts';
-import { DEFINITION_ACTIONS, visitRecord } from './record-format.ts';
+import type { RecordVisitor } from './record-format.ts';
+import {
+  bodySizeAt,
+  DEFINITION_ACTIONS,
+  enqueuedPositionAt,
+  type LargeReference,
+  largeFileAt,
+  RECORD_ENQUEUE,
+  recordSizeAt,
+  visitRecord,
+} from './record-format.ts';
 import { Segment, segmentFileName, segmentNumberOf } from './segment.ts';
 
 /** Folder for what was cut off or found damaged. */
@@ -60,6 +77,8 @@ export interface Recovered {
   /** Messages that have left their queues for want of a body; the log does not know yet. */
   readonly dropped: readonly DroppedMessage[];
   readonly damage: readonly Damage[];
+  /** Where the compacted segments keep their offset tables. */
+  readonly tables: TableCache;
 }
 
 /**
@@ -101,7 +120,7 @@ class Recovery implements RecordVisitor {
   private readonly largeBodies: Map<number, LargeReference>;
   /** Those of them that may not be whole. */
   private readonly unsyncedLarge: Set<number>;
-  private readonly largeByPosition: Map<number, LargeReference>;
+  private readonly tables: TableCache;
 
   // The batch being visited.
   private batchPosition: number;
@@ -124,7 +143,7 @@ class Recovery implements RecordVisitor {
     this.syncedUpTo = 0;
     this.largeBodies = new Map();
     this.unsyncedLarge = new Set();
-    this.largeByPosition = new Map();
+    this.tables = new TableCache();
     this.batchPosition = 0;
     this.rowNumbers = [];
     this.rowNext = [];
@@ -132,6 +151,7 @@ class Recovery implements RecordVisitor {
   }
 
   run(): Recovered {
+    deleteUnfinished(this.fs, this.directory);
     const names = this.fs.list(this.directory);
     this.readDefinitions();
     const checkpoint = this.readNewestCheckpoint(names);
@@ -166,6 +186,7 @@ class Recovery implements RecordVisitor {
       large,
       dropped,
       damage: this.damage,
+      tables: this.tables,
     };
   }
 
@@ -228,6 +249,7 @@ class Recovery implements RecordVisitor {
   private openSegment(name: string, number: number, withContent: boolean): SegmentOnDisk | null {
     const path = join(this.directory, name);
     const { head, size } = this.readHead(path);
+    if (isCompacted(head)) return this.openCompacted(name, number, head, size, withContent);
     const header = decodeSegmentHeader(head);
     if (typeof header === 'string' || header.number !== number) {
       const reason = typeof header === 'string' ? header : `it is segment ${header.number}`;
@@ -241,10 +263,32 @@ class Recovery implements RecordVisitor {
     return { segment, content };
   }
 
+  private openCompacted(
+    name: string,
+    number: number,
+    head: Buffer,
+    fileSize: number,
+    withContent: boolean,
+  ): SegmentOnDisk | null {
+    const header = decodeCompactedHeader(head);
+    if (typeof header === 'string' || header.number !== number) {
+      const reason = typeof header === 'string' ? header : `it is segment ${header.number}`;
+      this.headless.push({ name, number, reason });
+      return null;
+    }
+    const segment = Segment.compacted(this.fs, this.directory, header, fileSize, this.tables);
+    const length = withContent ? fileSize : 0;
+    const end = header.endOffset;
+    return {
+      segment,
+      content: { length, batches: [], invalid: [], validEnd: end, syncedUpTo: 0 },
+    };
+  }
+
   private readHead(path: string): { head: Buffer; size: number } {
     const file = this.fs.openForReading(path);
     try {
-      const head = Buffer.alloc(SEGMENT_HEADER_SIZE);
+      const head = Buffer.alloc(COMPACTED_HEADER_SIZE);
       const length = file.readNow(head, 0, head.length, 0);
       return { head: head.subarray(0, length), size: file.size() };
     } finally {
@@ -345,10 +389,44 @@ class Recovery implements RecordVisitor {
 
   /** Applies the batches before `end`. */
   private replay({ segment, content }: SegmentOnDisk, end: number): void {
+    if (segment.isCompacted && content.length > 0) this.replayCompacted(segment);
     if (content.batches.length === 0) return;
     const area = new ByteArea(this.read(segment));
     for (const batch of content.batches) {
       if (batch.position < end && !batch.isGap) this.replayBatch(area, batch);
+    }
+  }
+
+  /** Without a checkpoint: what is left of a segment says which queues it belongs to. */
+  private replayCompacted(segment: Segment): void {
+    const area = new ByteArea(this.read(segment));
+    const { number, salt, scanStart, scanEnd } = segment;
+    const enter = (original: number, placements: readonly number[], at: number) => {
+      this.batchPosition = positionAt(number, original);
+      this.enterPlacements(area.view, at, placements);
+    };
+    for (let at = scanStart; at < scanEnd; ) {
+      at = readBlock(area, at, scanEnd, salt, recordSizeAt, enter);
+      if (at >= 0) continue;
+      this.report(segmentFileName(number), 'a block is damaged: the rest is skipped');
+      return;
+    }
+  }
+
+  /** Enters a message, or what an enqueue record leads to, under the numbers it has. */
+  private enterPlacements(view: DataView, at: number, placements: readonly number[]): void {
+    const isEnqueue = view.getUint8(at) === RECORD_ENQUEUE;
+    const position = isEnqueue ? enqueuedPositionAt(view, at) : this.batchPosition;
+    const largeFile = largeFileAt(view, at);
+    for (let i = 0; i < placements.length; i += 2) {
+      const queue = placements[i]!;
+      this.seeQueueNumber(queue);
+      const index = this.queueFor(queue);
+      const sequence = placements[i + 1]!;
+      if (index === null || sequence < index.nextSequence) continue;
+      index.restore(sequence, position);
+      if (largeFile > 0) index.noteLarge(sequence, largeFile);
+      this.addBytes(queue, bodySizeAt(view, at));
     }
   }
 
@@ -414,34 +492,28 @@ class Recovery implements RecordVisitor {
   }
 
   message(at: number, routeSet: number, bodySize: number): void {
-    this.enter(routeSet, bodySize, positionAt(segmentOf(this.batchPosition), at), null);
+    this.enter(routeSet, bodySize, positionAt(segmentOf(this.batchPosition), at), 0);
   }
 
   largeMessage(at: number, routeSet: number, body: LargeReference): void {
     const position = positionAt(segmentOf(this.batchPosition), at);
     this.largeBodies.set(body.file, body);
-    this.largeByPosition.set(position, body);
     if (this.batchPosition >= this.syncedUpTo) this.unsyncedLarge.add(body.file);
-    this.enter(routeSet, body.size, position, body);
+    this.enter(routeSet, body.size, position, body.file);
   }
 
-  enqueue(routeSet: number, bodySize: number, position: number): void {
-    this.enter(routeSet, bodySize, position, this.largeByPosition.get(position) ?? null);
+  enqueue(routeSet: number, bodySize: number, position: number, largeFile: number): void {
+    this.enter(routeSet, bodySize, position, largeFile);
   }
 
-  private enter(
-    routeSet: number,
-    bodySize: number,
-    position: number,
-    large: LargeReference | null,
-  ): void {
+  private enter(routeSet: number, bodySize: number, position: number, largeFile: number): void {
     for (const row of this.routeSets[routeSet] ?? []) {
       const number = this.rowNumbers[row]!;
       const sequence = this.rowNext[row]!++;
       const index = this.queueFor(number);
       if (index === null || sequence < index.nextSequence) continue;
       index.restore(sequence, position);
-      if (large !== null) index.noteLarge(sequence, large.file);
+      if (largeFile > 0) index.noteLarge(sequence, largeFile);
       this.addBytes(number, bodySize);
     }
   }
@@ -536,5 +608,6 @@ class Recovery implements RecordVisitor {
       index.nextSequence = Math.max(index.nextSequence, index.reservedUpTo + 1);
       index.finishRecovery(Math.max(0, this.bytes.get(index.number) ?? 0));
     }
+    for (const segment of segments) segment.fullLive = segment.live;
   }
 }

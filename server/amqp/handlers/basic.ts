@@ -223,9 +223,9 @@ function replyWithLarge(
   body: LargeBodyReader,
   reply: PendingReply,
 ): void {
-  gets.heldBytes += body.size;
+  gets.owesLarge = true;
   const released = () => {
-    gets.heldBytes -= body.size;
+    gets.owesLarge = false;
   };
   reply.send = () => channel.sendLarge(head, body, released);
   reply.discard = () => {
