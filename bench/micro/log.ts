@@ -33,6 +33,7 @@ const NOWHERE: FileSystem = {
   readFile: () => null,
   rename() {},
   delete() {},
+  freeBytes: () => 0,
   syncDirectory: async () => {},
   syncDirectoryNow() {},
 };

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import t from 'tap';
+import type { AmqpUri } from '../amqp/amqp-uri.ts';
+import { BenchConnection } from '../amqp/bench-connection.ts';
 import { type MeasureOptions, measureRows, type RowOutcome } from './measure-rows.ts';
 import type { RowRun } from './row-run.ts';
 import { formatStorageReport, isAllReached } from './storage-report.ts';
@@ -72,13 +74,40 @@ t.test('all is reached only where nothing fails', async (t) => {
 t.test('a row that never ends is given up at its deadline, and the next one runs', async (t) => {
   let directory = '';
   const endless = row('endless', async (run) => {
-    directory = await run.newDirectory();
+    directory = run.newDirectory();
     await new Promise(() => {});
   });
   const outcomes = await measureAll([{ ...endless, deadlineMs: 20 }, measured('good', 1)]);
   t.match(outcomes[0]?.failure, /given up after/);
   t.equal(outcomes[1]?.failure, null);
   t.notOk(existsSync(directory), 'its directory is gone');
+});
+
+t.test('a server that a row leaves behind is ended with it', async (t) => {
+  const uris: AmqpUri[] = [];
+  const [outcome] = await measureAll([
+    row('leaving', async (run) => {
+      const server = await run.startServer(run.newDirectory());
+      await run.connect(server.uri);
+      uris.push(server.uri);
+      throw new Error('it broke');
+    }),
+  ]);
+  t.equal(outcome?.failure, 'it broke');
+  t.equal(uris.length, 1);
+  for (const uri of uris) {
+    await t.rejects(BenchConnection.open(uri, 'late'), { code: 'ECONNREFUSED' });
+  }
+});
+
+t.test('a server that never says that it listens does not outlive the deadline', async (t) => {
+  const silent = [process.execPath, '-e', 'setInterval(() => {}, 1e6)'];
+  const hanging = row('hanging', async (run) => {
+    await run.startServer(run.newDirectory(), silent);
+  });
+  // Only when the process is gone has the row been disposed of.
+  const [outcome] = await measureAll([{ ...hanging, deadlineMs: 20 }]);
+  t.match(outcome?.failure, /given up after/);
 });
 
 t.test('what was given up can neither wait nor open anything', async (t) => {
@@ -91,14 +120,14 @@ t.test('what was given up can neither wait nor open anything', async (t) => {
   t.equal(runs.length, 1);
   for (const run of runs) {
     await t.rejects(run.pause(1), { name: 'AbortError' });
-    await t.rejects(() => run.newDirectory(), /the row was given up/);
+    t.throws(() => run.newDirectory(), /the row was given up/);
     await t.rejects(() => run.startServer('/nowhere'), /the row was given up/);
   }
 });
 
-t.test('rows behind the time limit, or behind an interrupt, are skipped', async (t) => {
+t.test('rows behind the time limit, or behind an interrupt, fail unmeasured', async (t) => {
   const [late] = await measureAll([measured('good', 1)], { timeLimitMs: 0 });
-  t.match(late?.skipped, /time limit/);
+  t.match(late?.failure, /time limit/);
   const interrupt = new AbortController();
   const outcomes = await measureAll(
     [
@@ -111,7 +140,7 @@ t.test('rows behind the time limit, or behind an interrupt, are skipped', async 
     { signal: interrupt.signal },
   );
   t.equal(outcomes[0]?.failure, 'interrupted');
-  t.equal(outcomes[1]?.skipped, 'interrupted');
+  t.equal(outcomes[1]?.failure, 'interrupted before');
 });
 
 t.test('a row for which the disk is too small is skipped', async (t) => {

@@ -10,9 +10,9 @@ const DISK_RESERVE_BYTES = 1e9;
 
 /** How long in all, and who watches. */
 export interface MeasureOptions {
-  /** A row that has not begun by then is skipped, one that is under way is given up. */
+  /** A row that has not begun by then fails, one that is under way is given up. */
   readonly timeLimitMs: number;
-  /** Gives up the row under way and skips the others. */
+  /** Gives up the row under way and all others. */
   readonly signal: AbortSignal;
   readonly onRow: (row: StorageRow) => void;
   readonly onOutcome: (outcome: RowOutcome) => void;
@@ -61,8 +61,8 @@ async function measureRow(
     skipped,
   });
   try {
-    if (signal.aborted) return end(null, 'interrupted');
-    if (startedMs >= endMs) return end(null, 'the time limit of the whole run was reached before');
+    if (signal.aborted) return end('interrupted before', null);
+    if (startedMs >= endMs) return end('the time limit of the whole run was reached before', null);
     await expectFreeDisk(row, settings);
     await withDeadline(row.measure(run), Math.min(row.deadlineMs, endMs - startedMs), signal);
     return end(null, null);

@@ -2,7 +2,8 @@
  * One measurement of one row: its sizes, its figures, and everything it opens, which is closed with it however
  * it ends.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AmqpUri } from '../amqp/amqp-uri.ts';
@@ -30,7 +31,8 @@ export class RowRun {
   readonly settings: StorageSettings;
   readonly figures: Figure[];
   private readonly abort: AbortController;
-  private readonly servers: StorageServer[];
+  /** Also those that are still starting. */
+  private readonly servers: Promise<StorageServer>[];
   private readonly directories: string[];
   private readonly connections: BenchConnection[];
 
@@ -61,9 +63,9 @@ export class RowRun {
   }
 
   /** A new, empty data directory. */
-  async newDirectory(): Promise<string> {
+  newDirectory(): string {
     this.abort.signal.throwIfAborted();
-    const directory = await mkdtemp(join(this.settings.parentDirectory, 'firnmq-storage-'));
+    const directory = mkdtempSync(join(this.settings.parentDirectory, 'firnmq-storage-'));
     this.directories.push(directory);
     return directory;
   }
@@ -71,17 +73,17 @@ export class RowRun {
   /** Starts a server; resolves when it has answered connection.open. */
   async startServer(dataDir: string, command?: readonly string[]): Promise<StorageServer> {
     this.abort.signal.throwIfAborted();
-    const server = await StorageServer.start(dataDir, this.settings.serverCore, command);
-    this.servers.push(server);
-    if (this.abort.signal.aborted) await server.kill();
-    this.abort.signal.throwIfAborted();
-    return server;
+    const { serverCore } = this.settings;
+    const starting = StorageServer.start(dataDir, serverCore, this.abort.signal, command);
+    this.servers.push(starting);
+    return starting;
   }
 
   /** Opens a connection that ends with the row at the latest. */
   async connect(uri: AmqpUri): Promise<BenchConnection> {
     const connection = await BenchConnection.open(uri, 'firnmqperf storage');
     this.connections.push(connection);
+    if (this.abort.signal.aborted) await connection.close();
     return connection;
   }
 
@@ -98,7 +100,9 @@ export class RowRun {
   /** Gives up what is under way, ends servers, removes directories. */
   async dispose(): Promise<void> {
     this.abort.abort(new Error('the row was given up'));
-    await Promise.all(this.servers.map((server) => server.kill()));
+    for (const started of await Promise.allSettled(this.servers)) {
+      if (started.status === 'fulfilled') await started.value.kill();
+    }
     await Promise.all(this.connections.map((connection) => connection.close()));
     for (const directory of this.directories) await rm(directory, { recursive: true, force: true });
   }

@@ -24,6 +24,7 @@ interface StorageFlags {
   readonly json?: string;
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const MS_PER_SECOND = 1000;
 const MS_PER_MINUTE = 60_000;
 
@@ -37,7 +38,7 @@ export function addStorageCommand(program: Command): void {
     .option('--repeats <count>', 'samples of a figure', parsePositiveCount, 3)
     .option('--rest <seconds>', 'rest before memory is read', parseAmount, 10)
     .option('--settle <seconds>', 'at most so long until the disk use settles', parseAmount, 30)
-    .option('--time-limit <minutes>', 'rows that have not begun then are skipped', parseAmount, 12)
+    .option('--time-limit <minutes>', 'rows that have not begun then fail', parseAmount, 12)
     .option('--directory <path>', 'where the data directories are made', tmpdir())
     .option('--server-core <number>', 'core of the server, all its threads', parseCount, 0)
     .option('--generator-core <number>', 'core of the generator', parseCount, 1)
@@ -50,7 +51,8 @@ async function runCommand(flags: StorageFlags): Promise<void> {
   if (isPinned) pinThisProcess(flags.generatorCore);
   await mkdir(flags.directory, { recursive: true });
   const interrupt = new AbortController();
-  process.once('SIGINT', () => interrupt.abort());
+  // Servers and gigabytes of files would outlive it.
+  for (const signal of SIGNALS) process.once(signal, () => interrupt.abort());
   const outcomes = await measureRows(
     flags.rows,
     {

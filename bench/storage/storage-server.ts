@@ -28,15 +28,17 @@ export class StorageServer {
    * Starts a server.
    *
    * @param core where it is kept, with all its threads; null: anywhere
+   * @param signal kills it, whatever it is doing
    * @param command its default configuration where none is given
    */
   static async start(
     dataDir: string,
     core: number | null,
+    signal: AbortSignal,
     command: readonly string[] = firnmqCommand(dataDir),
   ): Promise<StorageServer> {
     const startedMs = performance.now();
-    const { process, uri } = await spawnFirnmq(core, command);
+    const { process, uri } = await spawnFirnmq(core, command, signal);
     try {
       const connection = await BenchConnection.open(uri, 'firnmqperf start-up');
       const startupMs = performance.now() - startedMs;

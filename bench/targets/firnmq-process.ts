@@ -21,13 +21,18 @@ export interface ListeningFirnmq {
  * Starts a server and waits for the line in which it says where it listens.
  *
  * @param core where it is kept; null: anywhere
+ * @param signal kills it, whatever it is doing
  * @throws Error when it ends before; a server that fails is not left running.
  */
 export async function spawnFirnmq(
   core: number | null,
   command: readonly string[],
+  signal?: AbortSignal,
 ): Promise<ListeningFirnmq> {
   const server = await PinnedProcess.spawn(core, command);
+  const onAbort = (): void => void server.kill();
+  signal?.addEventListener('abort', onAbort);
+  if (signal?.aborted === true) onAbort();
   try {
     return { process: server, uri: await server.findLine(findAmqpListener) };
   } catch (error) {

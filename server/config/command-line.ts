@@ -7,6 +7,7 @@
  */
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { parseByteSize } from './byte-size.ts';
 import {
   type Config,
   type ConfigOptions,
@@ -40,6 +41,8 @@ export type CommandLineFlagName =
   | 'amqpPort'
   | 'httpPort'
   | 'logLevel'
+  | 'memoryHighWatermark'
+  | 'diskFreeLimit'
   | 'help'
   | 'version';
 
@@ -70,9 +73,22 @@ export const commandLineFlags: Readonly<Record<CommandLineFlagName, CommandLineF
     description: `least level that is logged: ${logLevels.join(', ')}`,
     defaultText: configDefaults.logLevel,
   },
+  memoryHighWatermark: {
+    flags: '--memory-high-watermark <mark>',
+    description: 'memory at which publishers are blocked: share of what there is, or a size',
+    defaultText: String(configDefaults.memoryHighWatermark),
+  },
+  diskFreeLimit: {
+    flags: '--disk-free-limit <size>',
+    description: 'free disk space below which publishers are blocked',
+    defaultText: '50MB',
+  },
   help: { flags: '-h, --help', description: 'print this help', defaultText: '' },
   version: { flags: '-v, --version', description: 'print the version', defaultText: '' },
 };
+
+/** A lower one would be a mistake: the server needs more for itself. */
+const WATERMARK_BYTES_MIN = 2 ** 20;
 
 function parsePort(text: string): number {
   const port = Number(text);
@@ -84,6 +100,20 @@ function parseLogLevel(text: string): Config['logLevel'] {
   const level = logLevels.find((known) => known === text);
   if (level !== undefined) return level;
   throw new InvalidArgumentError(`Allowed are ${logLevels.join(', ')}.`);
+}
+
+function parseWatermark(text: string): number {
+  const value = parseByteSize(text);
+  const share = /^(0?\.\d+|1(\.0+)?)$/.test(text) ? Number(text) : 0;
+  if (share > 0) return share;
+  if (value !== null && value >= WATERMARK_BYTES_MIN) return value;
+  throw new InvalidArgumentError('Allowed is a share up to 1, as 0.4, or a size from 1MiB on.');
+}
+
+function parseSize(text: string): number {
+  const value = parseByteSize(text);
+  if (value !== null) return value;
+  throw new InvalidArgumentError('Allowed is a number of bytes, or one with a unit, as 50MB.');
 }
 
 function parseText(text: string): string {
@@ -107,6 +137,8 @@ interface GivenFlags {
   readonly amqpPort?: number;
   readonly httpPort?: number;
   readonly logLevel?: Config['logLevel'];
+  readonly memoryHighWatermark?: number;
+  readonly diskFreeLimit?: number;
 }
 
 function createParser(
@@ -114,6 +146,7 @@ function createParser(
   choose: (command: ToolCommand) => void,
 ): Command {
   const { dataDir, bind, amqpPort, httpPort, logLevel, help, version } = commandLineFlags;
+  const { memoryHighWatermark, diskFreeLimit } = commandLineFlags;
   const parser = new Command('firnmq')
     .description(`${productName}, a message broker for AMQP 0-9-1.`)
     .version(`${productName} ${productVersion}`, version.flags, version.description)
@@ -123,6 +156,8 @@ function createParser(
     .addOption(option(amqpPort).argParser(parsePort))
     .addOption(option(httpPort).argParser(parsePort))
     .addOption(option(logLevel).argParser(parseLogLevel))
+    .addOption(option(memoryHighWatermark).argParser(parseWatermark))
+    .addOption(option(diskFreeLimit).argParser(parseSize))
     .usage('[options] | <command>')
     .enablePositionalOptions()
     .exitOverride()
@@ -174,11 +209,14 @@ export function parseCommandLine(
   }
 }
 
-function overrides({ bind, amqpPort, httpPort, logLevel }: GivenFlags): Partial<ConfigOptions> {
+function overrides(given: GivenFlags): Partial<ConfigOptions> {
+  const { bind, amqpPort, httpPort, logLevel, memoryHighWatermark, diskFreeLimit } = given;
   return {
     ...(bind !== undefined && { bindAddresses: bind }),
     ...(amqpPort !== undefined && { amqpPort }),
     ...(httpPort !== undefined && { httpPort }),
     ...(logLevel !== undefined && { logLevel }),
+    ...(memoryHighWatermark !== undefined && { memoryHighWatermark }),
+    ...(diskFreeLimit !== undefined && { diskFreeLimitBytes: diskFreeLimit }),
   };
 }

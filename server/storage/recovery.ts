@@ -17,6 +17,14 @@ import {
 } from './batch-format.ts';
 import type { Checkpoint } from './checkpoint-format.ts';
 import { checkpointFileName, checkpointNumberOf, decodeCheckpoint } from './checkpoint-format.ts';
+import {
+  COMPACTED_HEADER_SIZE,
+  decodeCompactedHeader,
+  isCompacted,
+  readBlock,
+} from './compacted-format.ts';
+import { TableCache } from './compacted-reader.ts';
+import { deleteUnfinished } from './compactor.ts';
 import type { Definition } from './definitions-format.ts';
 import { DEFINITIONS_FILE, decodeDefinitions } from './definitions-format.ts';
 import type { FileSystem } from './fs.ts';
@@ -25,7 +33,14 @@ import { readSegment } from './log-reader.ts';
 import { offsetOf, positionAt, segmentOf } from './position.ts';
 import { QueueIndex } from './queue-index.ts';
 import type { RecordVisitor } from './record-format.ts';
-import { DEFINITION_ACTIONS, visitRecord } from './record-format.ts';
+import {
+  bodySizeAt,
+  DEFINITION_ACTIONS,
+  enqueuedPositionAt,
+  RECORD_ENQUEUE,
+  recordSizeAt,
+  visitRecord,
+} from './record-format.ts';
 import { Segment, segmentFileName, segmentNumberOf } from './segment.ts';
 
 /** Folder for what was cut off or found damaged. */
@@ -54,6 +69,8 @@ export interface Recovered {
   /** Where replay began, by the checkpoint used; null without one. */
   readonly replayFrom: number | null;
   readonly damage: readonly Damage[];
+  /** Where the compacted segments keep their offset tables. */
+  readonly tables: TableCache;
 }
 
 /**
@@ -89,6 +106,7 @@ class Recovery implements RecordVisitor {
   private readonly partPositions: Map<number, number>;
   private readonly deletedQueues: Set<number>;
   private readonly headless: HeadlessFile[];
+  private readonly tables: TableCache;
 
   // The batch being visited.
   private batchPosition: number;
@@ -108,6 +126,7 @@ class Recovery implements RecordVisitor {
     this.partPositions = new Map();
     this.deletedQueues = new Set();
     this.headless = [];
+    this.tables = new TableCache();
     this.batchPosition = 0;
     this.rowNumbers = [];
     this.rowNext = [];
@@ -115,6 +134,7 @@ class Recovery implements RecordVisitor {
   }
 
   run(): Recovered {
+    deleteUnfinished(this.fs, this.directory);
     const names = this.fs.list(this.directory);
     this.readDefinitions();
     const checkpoint = this.readNewestCheckpoint(names);
@@ -145,6 +165,7 @@ class Recovery implements RecordVisitor {
       nextCheckpoint: Math.max(-1, ...names.map(checkpointNumberOf)) + 1,
       replayFrom: checkpoint?.replayFrom ?? null,
       damage: this.damage,
+      tables: this.tables,
     };
   }
 
@@ -207,6 +228,7 @@ class Recovery implements RecordVisitor {
   private openSegment(name: string, number: number, withContent: boolean): SegmentOnDisk | null {
     const path = join(this.directory, name);
     const { head, size } = this.readHead(path);
+    if (isCompacted(head)) return this.openCompacted(name, number, head, size, withContent);
     const header = decodeSegmentHeader(head);
     if (typeof header === 'string' || header.number !== number) {
       const reason = typeof header === 'string' ? header : `it is segment ${header.number}`;
@@ -220,10 +242,32 @@ class Recovery implements RecordVisitor {
     return { segment, content };
   }
 
+  private openCompacted(
+    name: string,
+    number: number,
+    head: Buffer,
+    fileSize: number,
+    withContent: boolean,
+  ): SegmentOnDisk | null {
+    const header = decodeCompactedHeader(head);
+    if (typeof header === 'string' || header.number !== number) {
+      const reason = typeof header === 'string' ? header : `it is segment ${header.number}`;
+      this.headless.push({ name, number, reason });
+      return null;
+    }
+    const segment = Segment.compacted(this.fs, this.directory, header, fileSize, this.tables);
+    const length = withContent ? fileSize : 0;
+    const end = header.endOffset;
+    return {
+      segment,
+      content: { length, batches: [], invalid: [], validEnd: end, syncedUpTo: 0 },
+    };
+  }
+
   private readHead(path: string): { head: Buffer; size: number } {
     const file = this.fs.openForReading(path);
     try {
-      const head = Buffer.alloc(SEGMENT_HEADER_SIZE);
+      const head = Buffer.alloc(COMPACTED_HEADER_SIZE);
       const length = file.readNow(head, 0, head.length, 0);
       return { head: head.subarray(0, length), size: file.size() };
     } finally {
@@ -324,10 +368,42 @@ class Recovery implements RecordVisitor {
 
   /** Applies the batches before `end`. */
   private replay({ segment, content }: SegmentOnDisk, end: number): void {
+    if (segment.isCompacted && content.length > 0) this.replayCompacted(segment);
     if (content.batches.length === 0) return;
     const area = new ByteArea(this.read(segment));
     for (const batch of content.batches) {
       if (batch.position < end && !batch.isGap) this.replayBatch(area, batch);
+    }
+  }
+
+  /** Without a checkpoint: what is left of a segment says which queues it belongs to. */
+  private replayCompacted(segment: Segment): void {
+    const area = new ByteArea(this.read(segment));
+    const { number, salt, scanStart, scanEnd } = segment;
+    const enter = (original: number, placements: readonly number[], at: number) => {
+      this.batchPosition = positionAt(number, original);
+      this.enterPlacements(area.view, at, placements);
+    };
+    for (let at = scanStart; at < scanEnd; ) {
+      at = readBlock(area, at, scanEnd, salt, recordSizeAt, enter);
+      if (at >= 0) continue;
+      this.report(segmentFileName(number), 'a block is damaged: the rest is skipped');
+      return;
+    }
+  }
+
+  /** Enters a message, or what an enqueue record leads to, under the numbers it has. */
+  private enterPlacements(view: DataView, at: number, placements: readonly number[]): void {
+    const isEnqueue = view.getUint8(at) === RECORD_ENQUEUE;
+    const position = isEnqueue ? enqueuedPositionAt(view, at) : this.batchPosition;
+    for (let i = 0; i < placements.length; i += 2) {
+      const queue = placements[i]!;
+      this.seeQueueNumber(queue);
+      const index = this.queueFor(queue);
+      const sequence = placements[i + 1]!;
+      if (index === null || sequence < index.nextSequence) continue;
+      index.restore(sequence, position);
+      this.addBytes(queue, bodySizeAt(view, at));
     }
   }
 
@@ -474,5 +550,6 @@ class Recovery implements RecordVisitor {
       index.nextSequence = Math.max(index.nextSequence, index.reservedUpTo + 1);
       index.finishRecovery(Math.max(0, this.bytes.get(index.number) ?? 0));
     }
+    for (const segment of segments) segment.fullLive = segment.live;
   }
 }

@@ -16,6 +16,7 @@ import {
   FrameScanner,
   type FrameSink,
   PROTOCOL_HEADER,
+  toFieldTable,
 } from '../../generated/index.ts';
 import {
   channelFlow,
@@ -50,6 +51,8 @@ export interface RawClientOptions {
   readonly frameMax?: number;
   readonly heartbeat?: number;
   readonly host?: string;
+  /** What the client says it understands; `consumer_cancel_notify` alone where none are named. */
+  readonly capabilities?: Readonly<Record<string, boolean>>;
   readonly vhost?: string;
 }
 
@@ -113,11 +116,15 @@ export class RawClient implements FrameSink {
 
   /** Opens a connection, to the vhost `/` unless told otherwise. */
   static async open(t: Teardown, port: number, options: RawClientOptions = {}): Promise<RawClient> {
-    const { host, vhost, ...tune } = options;
+    const { host, vhost, capabilities, ...tune } = options;
     const client = await RawClient.connect(t, port, host);
     client.write(PROTOCOL_HEADER);
     await client.expect(0, 'connection.start');
-    client.write(connectionStartOk());
+    client.write(
+      connectionStartOk(
+        capabilities === undefined ? {} : { clientProperties: toFieldTable({ capabilities }) },
+      ),
+    );
     await client.expect(0, 'connection.tune');
     client.write(connectionTuneOk(tune), connectionOpen(vhost));
     await client.expect(0, 'connection.open-ok');

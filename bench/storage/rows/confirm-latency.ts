@@ -23,8 +23,8 @@ async function measure(run: RowRun): Promise<void> {
     bound: 120,
     of: 'median',
   });
-  const dataDir = await run.newDirectory();
-  const syncDirectory = await run.newDirectory();
+  const dataDir = run.newDirectory();
+  const syncDirectory = run.newDirectory();
   const server = await run.startServer(dataDir);
   const pinger = await ConfirmPinger.open(await run.connect(server.uri), 'confirmed');
   const overwrites = new DiskSync(syncDirectory, 'overwrite');

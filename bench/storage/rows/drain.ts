@@ -32,7 +32,7 @@ async function measure(run: RowRun): Promise<void> {
     bound: 2e6,
     of: 'median',
   });
-  const server = await run.startServer(await run.newDirectory());
+  const server = await run.startServer(run.newDirectory());
   const countPerQueue = run.scaled(MESSAGES_PER_QUEUE);
   const queues = Array.from(
     { length: QUEUE_COUNT },

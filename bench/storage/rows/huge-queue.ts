@@ -36,7 +36,7 @@ async function measure(run: RowRun): Promise<void> {
   const consume = run.figure('consume speed against 1 M messages', 'times', SPEED_GOAL);
   const consumeRate = run.figure('consume speed with 100 M', 'msg/s', null);
 
-  const server = await run.startServer(await run.newDirectory());
+  const server = await run.startServer(run.newDirectory());
   const empty = await freshMemory(run, server);
   const small = { publish: [] as number[], consume: [] as number[] };
   const smallRounds = async (): Promise<void> => {

@@ -27,7 +27,7 @@ export const killRow: StorageRow = {
 
 async function measure(run: RowRun): Promise<void> {
   const ready = run.figure(killRow.title, 's', { kind: 'at most', bound: 1, of: 'every sample' });
-  const dataDir = await run.newDirectory();
+  const dataDir = run.newDirectory();
   let server = await run.startServer(dataDir);
   ready.note('first start, empty', server.startupMs / 1000);
   const count = run.scaled(WAITING);

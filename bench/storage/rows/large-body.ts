@@ -33,7 +33,7 @@ async function measure(run: RowRun): Promise<void> {
   const consumed = run.figure('the same: consume to last octet', 's', null);
   const sizeBytes = run.scaled(BODY_BYTES);
   await run.repeat(async () => {
-    const dataDir = await run.newDirectory();
+    const dataDir = run.newDirectory();
     const command = [process.execPath, SERVER_MAIN, dataDir, String(sizeBytes)];
     const server = await run.startServer(dataDir, command);
     const connection = await run.connect(server.uri);

@@ -26,7 +26,7 @@ async function measure(run: RowRun): Promise<void> {
     bound: 8,
     of: 'median',
   });
-  const server = await run.startServer(await run.newDirectory());
+  const server = await run.startServer(run.newDirectory());
   const connection = await run.connect(server.uri);
   await declareQueue(connection, QUEUE, false);
   const consumer = new HoldingConsumer(connection, Number.POSITIVE_INFINITY);

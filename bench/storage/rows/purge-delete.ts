@@ -41,7 +41,7 @@ async function measure(run: RowRun): Promise<void> {
     turn: run.figure('longest turn meanwhile', 'ms', TURN_GOAL),
     act: deleteQueue,
   };
-  const server = await run.startServer(await run.newDirectory());
+  const server = await run.startServer(run.newDirectory());
   const acting = await run.connect(server.uri);
   const probing = await run.connect(server.uri);
   await run.repeat(async () => {

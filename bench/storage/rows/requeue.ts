@@ -32,7 +32,7 @@ async function measure(run: RowRun): Promise<void> {
     'msg/s',
     GOAL,
   );
-  const server = await run.startServer(await run.newDirectory());
+  const server = await run.startServer(run.newDirectory());
   const count = run.scaled(MESSAGES);
   await run.repeat(async (repeat) => {
     const connection = await run.connect(server.uri);

@@ -21,8 +21,8 @@ export const restartRow: StorageRow = {
 
 async function measure(run: RowRun): Promise<void> {
   const over = run.figure(restartRow.title, 's', { kind: 'at most', bound: 0.1, of: 'median' });
-  const fullDir = await run.newDirectory();
-  const emptyDir = await run.newDirectory();
+  const fullDir = run.newDirectory();
+  const emptyDir = run.newDirectory();
   const count = run.scaled(MESSAGES);
   const first = await run.startServer(fullDir);
   await publishMessages(first.uri, {

@@ -43,7 +43,7 @@ async function measure(run: RowRun): Promise<void> {
     of: 'every sample',
   });
 
-  const dataDir = await run.newDirectory();
+  const dataDir = run.newDirectory();
   const server = await run.startServer(dataDir);
   const connection = await run.connect(server.uri);
   const probing = await run.connect(server.uri);

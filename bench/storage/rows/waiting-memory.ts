@@ -32,7 +32,7 @@ async function measure(run: RowRun): Promise<void> {
   });
   const count = run.scaled(MESSAGES);
   await run.repeat(async () => {
-    const dataDir = await run.newDirectory();
+    const dataDir = run.newDirectory();
     const first = await run.startServer(dataDir);
     const empty = await freshMemory(run, first);
     await publishMessages(first.uri, {
