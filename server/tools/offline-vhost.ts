@@ -3,6 +3,7 @@
  * happens to them.
  */
 import { Clock } from '../base/clock.ts';
+import { Alarms } from '../broker/alarms.ts';
 import type { Queue } from '../broker/queue.ts';
 import { Reactor } from '../broker/reactor.ts';
 import { Vhost } from '../broker/vhost.ts';
@@ -10,6 +11,7 @@ import { restoreVhost } from '../broker/vhost-recovery.ts';
 import { BlockPool } from '../storage/memory-block.ts';
 import { MessageStore } from '../storage/message-store.ts';
 import type { Recovered } from '../storage/recovery.ts';
+import { createSilentLogger } from '../telemetry/logger.ts';
 import type { ShadowFileSystem } from './shadow-fs.ts';
 
 /** An open vhost that nobody is connected to. */
@@ -45,7 +47,8 @@ export function openOfflineVhost(
   const reactor = new Reactor(clock, (error) => {
     throw error;
   });
-  const vhost = new Vhost(name, store, reactor, recovered.nextQueueNumber);
+  const alarms = new Alarms(createSilentLogger());
+  const vhost = new Vhost(name, store, reactor, alarms, recovered.nextQueueNumber);
   const problems = restoreVhost(vhost, recovered);
   const queues = [...vhost.queues.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   return { vhost, store, recovered, problems, queues, close: () => store.close() };

@@ -180,6 +180,10 @@ export class ShadowFileSystem implements FileSystem {
     this.files.set(path, null);
   }
 
+  freeBytes(path: string): number {
+    return this.below.freeBytes(path);
+  }
+
   async syncDirectory(): Promise<void> {}
 
   syncDirectoryNow(): void {}

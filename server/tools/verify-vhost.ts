@@ -130,10 +130,9 @@ class VhostCheck {
       const before = byNumber.get(segmentOf(header.previousEnd));
       // One that is gone was no longer needed; recovery knows those that are.
       if (before === undefined || before.header === null || before.number === number) continue;
-      const end = Math.max(before.validEnd, ...before.invalid.map(({ to }) => to));
-      const missing = header.previousEnd - positionAt(before.number, end);
+      const missing = header.previousEnd - positionAt(before.number, before.end);
       if (missing > 0 && this.sizeAfterStart(name) > 0) {
-        this.find(before.name, end, `the last ${missing} bytes are missing, says ${name}`);
+        this.find(before.name, before.end, `the last ${missing} bytes are missing, says ${name}`);
       }
     }
   }

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -13,11 +14,13 @@ import t from 'tap';
 import { folderNameOf } from '../broker/vhost-document.ts';
 import { acquireDirectoryLock } from '../storage/directory-lock.ts';
 import { realFileSystem } from '../storage/fs.ts';
+import { writeCompactedCopy } from '../testing/compacted-copy.ts';
 import { contentOf } from '../testing/directory-content.ts';
 import { SAMPLE_CONTENT, sampleDirectory } from '../testing/sample-directory.ts';
 import { smallDirectory } from '../testing/small-directory.ts';
 import { type Teardown, temporaryDirectory } from '../testing/temporary-directory.ts';
 import { TextCollector } from '../testing/text-collector.ts';
+import { dump } from './dump.ts';
 import { verify } from './verify.ts';
 
 const stopped = await sampleDirectory(t, 'stopped');
@@ -139,6 +142,36 @@ t.test(
       /queue 'tasks': 1 messages cannot be read$/,
     ]);
     t.ok(lines.some((line) => /^ {2}queue "held": 3 messages/.test(line)));
+  },
+);
+
+t.test(
+  'a compacted segment is as good as what it came from, and as carefully checked',
+  async (t) => {
+    const directory = copyOf(t, small);
+    const path = pathOf(directory, /^msgs/);
+    const sink = new TextCollector();
+    await dump(realFileSystem, [path], sink, { json: true, bodies: false });
+    const offsets = sink
+      .lines()
+      .map((line) => JSON.parse(line) as { kind: string; offset: number })
+      .filter(({ kind }) => kind === 'message')
+      .map(({ offset }) => offset);
+    await writeCompactedCopy(path, `${path}.new`, offsets);
+    renameSync(`${path}.new`, path);
+    t.match(await verified(directory), {
+      count: 0,
+      lines: [/"\/": 1 queues, 3 messages with 16 bytes/],
+    });
+    const bytes = readFileSync(path);
+    for (let at = 0; at < bytes.length; at++) {
+      flip(path, at);
+      if ((await verified(directory)).count === 0) t.fail(`byte ${at} is not found`);
+      writeFileSync(path, bytes);
+    }
+    await writeCompactedCopy(pathOf(small, /^msgs/), `${path}.new`, offsets.slice(1));
+    renameSync(`${path}.new`, path);
+    t.match((await verified(directory)).findings, [/queue 'q': 1 messages cannot be read/]);
   },
 );
 
