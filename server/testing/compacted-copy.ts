@@ -24,11 +24,12 @@ export async function writeCompactedCopy(
       ...header,
       path,
       isCompacted: false,
+      scanStart: SEGMENT_HEADER_SIZE,
       scanEnd: size,
       size,
-      read: (buf: Buffer, length: number, at: number) => file.readAt(buf, 0, length, at),
+      readFile: (buf: Buffer, length: number, at: number) => file.readAt(buf, 0, length, at),
     };
-    await rewriteSegment(segment, live, out, Number.MAX_SAFE_INTEGER);
+    await rewriteSegment(segment, live, out, Number.MAX_SAFE_INTEGER, () => false);
   } finally {
     file.close();
     out.close();
