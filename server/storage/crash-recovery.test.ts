@@ -23,33 +23,41 @@ t.teardown(() => {
   globalThis.clearTimeout = realClearTimeout;
 });
 
-async function failureOf(seed: number, syncs: boolean): Promise<Error | null> {
+async function failureOf(
+  seed: number,
+  how: { readonly syncs?: boolean; readonly failing?: boolean },
+): Promise<Error | null> {
   try {
-    await runCrashes({ seed, lives: LIVES_PER_RUN, syncs });
+    await runCrashes({ seed, lives: LIVES_PER_RUN, ...how });
     return null;
   } catch (error) {
     return error as Error;
   }
 }
 
-t.test('whatever a crash takes, what was confirmed comes back and nothing else', async (t) => {
-  const seeds =
-    SEED === undefined
-      ? Array.from({ length: Math.ceil(CRASH_POINTS / LIVES_PER_RUN) }, (_, i) => i + 1)
-      : [Number(SEED)];
-  for (const seed of seeds) {
-    const failure = await failureOf(seed, true);
-    if (failure !== null) {
-      t.error(failure, `replay with SEED=${seed}`);
-      return;
+for (const failing of [false, true]) {
+  const title = failing
+    ? 'the same where writes and syncs fail now and then'
+    : 'whatever a crash takes, what was confirmed comes back and nothing else';
+  t.test(title, async (t) => {
+    const seeds =
+      SEED === undefined
+        ? Array.from({ length: Math.ceil(CRASH_POINTS / LIVES_PER_RUN) }, (_, i) => i + 1)
+        : [Number(SEED)];
+    for (const seed of seeds) {
+      const failure = await failureOf(seed, { failing });
+      if (failure !== null) {
+        t.error(failure, `replay with SEED=${seed}`);
+        return;
+      }
     }
-  }
-  t.pass(`${seeds.length * LIVES_PER_RUN} crash points`);
-});
+    t.pass(`${seeds.length * LIVES_PER_RUN} crash points`);
+  });
+}
 
 t.test('with the sync taken out, the same check finds a loss', async (t) => {
   for (let seed = 1; seed <= 40; seed++) {
-    const failure = await failureOf(seed, false);
+    const failure = await failureOf(seed, { syncs: false });
     if (!/is lost|is gone/.test(failure?.message ?? '')) continue;
     t.pass(failure!.message);
     return;

@@ -19,10 +19,11 @@ import { QueueIndex } from '../storage/queue-index.ts';
 import { DEFINITION_ACTIONS, SETTLE_REASONS } from '../storage/record-format.ts';
 import type { Recovered } from '../storage/recovery.ts';
 import { RouteSet } from '../storage/route-set.ts';
-import { segmentFileName } from '../storage/segment.ts';
+import { segmentNumberOf, segmentOffsetOf } from '../storage/segment.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import { ManualClock } from './manual-clock.ts';
 import { Random } from './random.ts';
+import type { BadSpell } from './simulated-faults.ts';
 import { SimulatedFs } from './simulated-fs.ts';
 import { testMessage, testMessageIdAt } from './test-message.ts';
 
@@ -40,7 +41,26 @@ export interface CrashRunOptions {
   readonly lives: number;
   /** False: the disk only claims to sync. */
   readonly syncs?: boolean;
+  /** True: now and then the disk refuses for a while. */
+  readonly failing?: boolean;
 }
+
+/** What goes wrong in a run with failures. */
+const BAD_SPELLS: readonly Omit<BadSpell, 'length'>[] = [
+  { calls: ['sync'], errno: 'EIO' },
+  { calls: ['sync'], errno: 'EIO', chance: 0.5 },
+  { calls: ['write'], errno: 'EIO' },
+  { calls: ['write'], errno: 'ENOSPC' },
+  { calls: ['create', 'rename'], errno: 'EIO', chance: 0.5 },
+  { calls: ['syncDirectory'], errno: 'EIO' },
+  { calls: ['delete'], errno: 'EIO' },
+  { calls: ['open'], errno: 'EMFILE' },
+  {
+    calls: ['write', 'sync', 'create', 'rename', 'syncDirectory', 'delete'],
+    errno: 'EIO',
+    chance: 0.3,
+  },
+];
 
 interface ModelMessage {
   readonly id: number;
@@ -70,13 +90,14 @@ interface ModelQueue {
 }
 
 /** Runs a chain of lives; rejects with an AssertionError at the first broken promise. */
-export async function runCrashes({ seed, lives, syncs = true }: CrashRunOptions): Promise<void> {
+export async function runCrashes(options: CrashRunOptions): Promise<void> {
+  const { seed, lives, syncs = true, failing = false } = options;
   const random = new Random(seed);
   const pool = new BlockPool();
   let fs = new SimulatedFs({ completion: 'manual', syncs });
   let before: Life | null = null;
   for (let n = 0; n <= lives; n++) {
-    const life: Life | null = await Life.begin(fs, pool, random, before);
+    const life: Life | null = await Life.begin(fs, pool, random, before, failing);
     if (life !== null) {
       if (n === lives) {
         life.abandon();
@@ -91,6 +112,7 @@ export async function runCrashes({ seed, lives, syncs = true }: CrashRunOptions)
 }
 
 class Life implements CheckpointSource {
+  private readonly failing: boolean;
   private readonly fs: SimulatedFs;
   private readonly random: Random;
   private readonly clock: ManualClock;
@@ -112,7 +134,9 @@ class Life implements CheckpointSource {
     store: MessageStore,
     recovered: Recovered,
     nextId: number,
+    failing: boolean,
   ) {
+    this.failing = failing;
     this.fs = fs;
     this.random = random;
     this.clock = clock;
@@ -133,6 +157,7 @@ class Life implements CheckpointSource {
     pool: BlockPool,
     random: Random,
     before: Life | null,
+    failing: boolean,
   ): Promise<Life | null> {
     const clock = new ManualClock();
     if (before !== null && random.chance(0.15)) fs.stopAfter(random.below(6));
@@ -142,10 +167,10 @@ class Life implements CheckpointSource {
         directory: DIRECTORY,
         pool,
         clock,
-        events: { turnNeeded: () => {}, durable: () => {}, failed: () => {} },
+        events: { turnNeeded: () => {}, durable: () => {}, stateChanged: () => {} },
       });
       before?.check(fs, recovered);
-      return new Life(fs, random, clock, store, recovered, before?.nextId ?? 1);
+      return new Life(fs, random, clock, store, recovered, before?.nextId ?? 1, failing);
     } catch (error) {
       if (fs.hasStopped && error instanceof StorageError) return null;
       throw error;
@@ -193,6 +218,9 @@ class Life implements CheckpointSource {
       if (queue !== undefined) this.delete(queue);
     } else if (dice < 0.79) {
       this.store.checkpoint(this, false).catch(() => {});
+    } else if (this.failing && dice < 0.82) {
+      if (random.chance(0.2)) this.fs.heal();
+      else this.fs.failFor({ ...random.pick(BAD_SPELLS), length: 1 + random.below(6) });
     } else {
       await this.turn();
     }
@@ -201,7 +229,7 @@ class Life implements CheckpointSource {
   /** Ends a turn; now and then time has passed, somebody waits for the disk, or the disk has answered. */
   private async turn(): Promise<void> {
     const { random, store } = this;
-    if (random.chance(0.3)) this.clock.advance(6);
+    if (random.chance(0.3)) this.clock.advance(random.pick([6, 6, 6, 120, 1100]));
     if (random.chance(0.4)) {
       const { end } = store.log;
       store.log.waitForAll({ durableAdvanced: () => store.log.durableUpTo >= end });
@@ -459,9 +487,7 @@ function contentOf(fs: SimulatedFs, index: QueueIndex | undefined): Found[] {
   const segments = new Map<number, ByteArea>();
   index?.forEachUnsettled((sequence, position) => {
     const segment = segmentOf(position);
-    const area =
-      segments.get(segment) ??
-      new ByteArea(fs.readFile(`${DIRECTORY}/${segmentFileName(segment)}`) ?? Buffer.alloc(0));
+    const area = segments.get(segment) ?? new ByteArea(wholeSegment(fs, segment));
     segments.set(segment, area);
     const at = offsetOf(position);
     const id = testMessageIdAt(area, at);
@@ -475,6 +501,19 @@ function contentOf(fs: SimulatedFs, index: QueueIndex | undefined): Found[] {
     });
   });
   return found;
+}
+
+/** The bytes of a segment: each file holds it from its offset on. */
+function wholeSegment(fs: SimulatedFs, segment: number): Buffer {
+  let whole = Buffer.alloc(0);
+  for (const name of fs.list(DIRECTORY)) {
+    if (segmentNumberOf(name) !== segment) continue;
+    const from = segmentOffsetOf(name);
+    const before = Buffer.alloc(from);
+    whole.copy(before, 0, 0, from);
+    whole = Buffer.concat([before, fs.readFile(`${DIRECTORY}/${name}`)!.subarray(from)]);
+  }
+  return whole;
 }
 
 function declareFrame(name: string): Buffer {
