@@ -7,14 +7,21 @@
  */
 import { AmqpListener } from './amqp/listener.ts';
 import { UserStore } from './auth/user-store.ts';
+import { collectGarbage } from './base/collect-garbage.ts';
 import type { ListenerAddress } from './base/listen-on-addresses.ts';
 import { Broker } from './broker/broker.ts';
+import { ResourceMonitor } from './broker/resource-monitor.ts';
 import { VhostStore } from './broker/vhost-store.ts';
 import type { Config } from './config/config.ts';
+import {
+  availableMemoryBytes,
+  memoryMarkBytes,
+  residentMarkBytes,
+} from './config/resource-limits.ts';
 import { productVersion } from './config/version.ts';
 import { HttpListener } from './http/http-listener.ts';
 import { acquireDirectoryLock } from './storage/directory-lock.ts';
-import { realFileSystem } from './storage/fs.ts';
+import { type FileSystem, realFileSystem } from './storage/fs.ts';
 import { logListening, logSkippedAddress } from './telemetry/log-listening.ts';
 import type { Logger } from './telemetry/logger.ts';
 
@@ -49,11 +56,17 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       logger,
     );
     undo.push(() => amqp.stop());
+    const monitor = watchResources(config, fs, broker, amqp);
+    undo.push(() => monitor.stop());
     const listeners: ListenerAddress[] = [...amqp.addresses];
     const http = await HttpListener.start({
       addresses: config.bindAddresses,
       port: config.httpPort,
-      status: { listeners: () => listeners, health: () => broker.health() },
+      status: {
+        listeners: () => listeners,
+        health: () => broker.health(),
+        alarm: () => broker.alarms.reason,
+      },
       logger,
     });
     undo.push(() => http.stop());
@@ -71,4 +84,37 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     await unwind();
     throw error;
   }
+}
+
+/** Measures what the server uses, and blocks its publishers when that is too much. */
+function watchResources(
+  config: Config,
+  fs: FileSystem,
+  broker: Broker,
+  amqp: AmqpListener,
+): ResourceMonitor {
+  const available = availableMemoryBytes();
+  const memoryBytes = memoryMarkBytes(config.memoryHighWatermark, available);
+  const monitor = new ResourceMonitor(
+    broker.alarms,
+    {
+      pooledBytes: () => broker.blockBytes + amqp.outputBytes,
+      sampledBytes: () => broker.indexBytes() + amqp.connectionBytes(),
+      residentBytes: () => process.memoryUsage.rss(),
+      allocatedBytes: () => {
+        const { heapTotal, external } = process.memoryUsage();
+        return heapTotal + external;
+      },
+      freeDiskBytes: () => fs.freeBytes(config.dataDir),
+      collectGarbage,
+    },
+    {
+      memoryBytes,
+      residentBytes: residentMarkBytes(memoryBytes, available),
+      freeDiskBytes: config.diskFreeLimitBytes,
+    },
+  );
+  broker.reactor.addTurnEnder(monitor);
+  monitor.start();
+  return monitor;
 }

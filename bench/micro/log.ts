@@ -34,6 +34,7 @@ const NOWHERE: FileSystem = {
   readFile: () => null,
   rename() {},
   delete() {},
+  freeBytes: () => 0,
   syncDirectory: async () => {},
   syncDirectoryNow() {},
 };

@@ -157,6 +157,11 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     return !this.isClosing && this.content.phase === 'method';
   }
 
+  /** Memory that it holds, in bytes: a body on its way, unacked deliveries, answers that wait. */
+  get memoryBytes(): number {
+    return this.content.gatheredBytes + this.unacked.memoryBytes + (this.gets?.heldBytes ?? 0);
+  }
+
   /** Whether it publishes to a queue that falls behind though its consumers are willing. */
   get publishesAhead(): boolean {
     return this.publisher.isAhead;

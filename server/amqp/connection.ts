@@ -6,6 +6,7 @@
  *
  * - Bytes are scanned where the socket put them; a publish that lies whole in a chunk goes to its channel
  *   without a frame object. A turn reads a bounded amount of each connection.
+ * - While an alarm lasts it stops before its next publish (held-input.ts): that waits in its chunk, unread.
  * - An error on a channel closes the channel; one on channel 0, or a hard one, closes the connection. Nothing
  *   that a peer sends ends the process.
  */
@@ -32,6 +33,7 @@ import {
   FRAME_BODY,
   FRAME_ERROR,
   FRAME_HEADER,
+  FRAME_HEADER_SIZE,
   FRAME_HEARTBEAT,
   FRAME_METHOD,
   FRAME_OVERHEAD,
@@ -45,6 +47,7 @@ import {
   sizeOfConnectionCloseOk,
 } from '../../generated/index.ts';
 import { ByteArea } from '../base/byte-area.ts';
+import { type Alarms, HeldByAlarm } from '../broker/alarms.ts';
 import type { Actor, Flushable, QueueOwner } from '../broker/ports.ts';
 import type { Queue } from '../broker/queue.ts';
 import { removeQueue } from '../broker/queues.ts';
@@ -54,6 +57,7 @@ import { Channel, type ChannelConnection } from './channel.ts';
 import { locatePublish } from './content-assembly.ts';
 import { channelMethods } from './handlers/table.ts';
 import { Handshake, type Session, SilentRefusal } from './handshake.ts';
+import { HeldInput, type HeldInputOwner, type HeldMethod } from './held-input.ts';
 import { Liveness } from './liveness.ts';
 import { Output, type OutputOwner } from './output.ts';
 import {
@@ -97,7 +101,7 @@ export interface ConnectionEvents {
 
 /** One client's connection. */
 export class Connection
-  implements FrameSink, ChannelConnection, QueueOwner, OutputOwner, Flushable
+  implements FrameSink, ChannelConnection, QueueOwner, OutputOwner, Flushable, HeldInputOwner
 {
   readonly description: string;
   readonly output: Output;
@@ -125,6 +129,8 @@ export class Connection
   private area: ByteArea;
   private bytesThisTurn: number;
   private isPaused: boolean;
+  private readonly alarms: Alarms;
+  private readonly held: HeldInput;
   /** Class and method id of the last method, for connection.close and channel.close. */
   private lastMethodId: number;
   private readonly confirming: Channel[];
@@ -158,6 +164,8 @@ export class Connection
     this.area = new ByteArea(this.headerBytes);
     this.bytesThisTurn = 0;
     this.isPaused = false;
+    this.alarms = services.broker.alarms;
+    this.held = new HeldInput(this.alarms, this.output, this);
     this.lastMethodId = 0;
     this.confirming = [];
     this.liveness = new Liveness(nowMs, nowMs + config.handshakeTimeoutMs);
@@ -180,6 +188,13 @@ export class Connection
     return this.sessionActor;
   }
 
+  /** Memory that it and its channels hold, in bytes, besides output. */
+  get memoryBytes(): number {
+    let bytes = this.held.size;
+    for (const channel of this.channels.values()) bytes += channel.memoryBytes;
+    return bytes;
+  }
+
   get maxMessageSizeBytes(): number {
     return this.services.config.maxMessageSizeBytes;
   }
@@ -189,6 +204,10 @@ export class Connection
   private received(chunk: Buffer): void {
     this.liveness.hasReceived = true;
     if (this.hasLostFraming) return;
+    if (this.held.isActive) {
+      this.hold(chunk);
+      return;
+    }
     if (this.phase === 'header') {
       const rest = this.readHeader(chunk);
       if (rest !== null && rest.length > 0) this.scan(new ByteArea(rest));
@@ -222,7 +241,8 @@ export class Connection
   private scan(area: ByteArea): void {
     this.area = area;
     try {
-      this.scanner.scan(area.buf, 0, area.buf.length);
+      const end = this.scanner.scan(area.buf, 0, area.buf.length);
+      if (this.held.isActive) this.hold(area.buf.subarray(end));
     } catch (error) {
       this.lastMethodId = 0;
       this.hasLostFraming = true;
@@ -257,7 +277,35 @@ export class Connection
       this.isPaused = true;
       return;
     }
-    this.socket.resume();
+    if (this.held.isActive && this.mayGoOn) {
+      this.scan(new ByteArea(this.held.end(this.phase !== 'running')));
+      if (this.isPaused) return;
+    }
+    if (!this.held.isFull) this.socket.resume();
+  }
+
+  /** Whether what is held may be carried out, or dropped because the connection closes. */
+  private get mayGoOn(): boolean {
+    return this.phase !== 'running' || this.held.mayEnd;
+  }
+
+  /** Keeps bytes that an alarm holds back. */
+  private hold(bytes: Buffer): void {
+    this.held.keep(bytes);
+    if (this.held.isFull) this.socket.pause();
+  }
+
+  /** Stops the scan before the method frame at `buf[start..end)`; the offset at which it stops. */
+  private stopBefore(method: HeldMethod, buf: Buffer, start: number, end: number): number {
+    const at = start - FRAME_HEADER_SIZE;
+    // A frame that came in pieces lies in the scanner's own memory, and the rest of the chunk behind it.
+    this.held.begin(method, buf === this.area.buf ? null : Buffer.from(buf.subarray(at, end + 1)));
+    this.scanner.stopRequested = true;
+    return at;
+  }
+
+  heldInputMayEnd(): void {
+    this.services.broker.reactor.resumeLater(this);
   }
 
   /** HOT per frame, and per publish that lies whole in the chunk. */
@@ -274,6 +322,7 @@ export class Connection
       const area = buf === this.area.buf ? this.area : new ByteArea(buf);
       const methodId = area.view.getUint32(start);
       if (methodId === BASIC_PUBLISH_ID && channel.isReadyForMethod) {
+        if (this.alarms.holdsPublishes) return this.stopBefore('publish', buf, start, end);
         this.lastMethodId = methodId;
         const next = locatePublish(area, start, end, limit, number, this.frameMax, channel.content);
         if (next > 0) {
@@ -295,7 +344,7 @@ export class Connection
       }
     }
     this.handleFrame(type, number, channel, buf, start, end);
-    return end + 1;
+    return this.held.isActive ? start - FRAME_HEADER_SIZE : end + 1;
   }
 
   onBodyPiece(number: number, buf: Buffer, start: number, end: number, left: number): void {
@@ -351,7 +400,8 @@ export class Connection
       else if (channel.isClosing) this.whileChannelCloses(channel, type, buf, start, end);
       else this.onChannel(channel, type, buf, start, end);
     } catch (error) {
-      this.fail(error, channel);
+      if (error instanceof HeldByAlarm) this.stopBefore('definition', buf, start, end);
+      else this.fail(error, channel);
     }
   }
 
@@ -475,6 +525,7 @@ export class Connection
     this.frameMax = session.frameMax;
     this.channelMax = session.channelMax;
     this.knowsConsumerCancel = session.knowsConsumerCancel;
+    this.held.knowsBlocked = session.knowsBlocked;
     this.scanner.maxPayloadSize = session.frameMax;
     this.liveness.begin(session.heartbeatSeconds * 1000);
     this.logger.info(
@@ -578,6 +629,8 @@ export class Connection
     this.phase = 'closing';
     const timeoutMs = error.replyCode === FRAME_ERROR ? FRAME_ERROR_TIMEOUT_MS : CLOSE_TIMEOUT_MS;
     this.liveness.expectCloseWithin(performance.now(), timeoutMs);
+    // The answer may lie behind what is held.
+    if (this.held.isActive) this.heldInputMayEnd();
     const method = this.closeReason(error);
     this.output.writeMethod(sizeOfConnectionClose(method), (buf, at) =>
       encodeConnectionClose(buf, at, 0, method),
@@ -624,6 +677,7 @@ export class Connection
     if (this.phase === 'closed') return;
     const wasRunning = this.phase === 'running';
     this.phase = 'closed';
+    this.held.release();
     this.release();
     this.output.flush();
     if (wasRunning) {
@@ -671,9 +725,13 @@ export class Connection
     this.output.flush();
   }
 
+  private get isRead(): boolean {
+    return !this.isPaused && !this.held.isActive;
+  }
+
   /** Sends and judges heartbeats, and enforces deadlines; called a few times a second. */
   tick(nowMs: number): void {
-    const action = this.liveness.check(nowMs, this.output.hasSent, !this.isPaused);
+    const action = this.liveness.check(nowMs, this.output.hasSent, this.isRead);
     this.output.hasSent = false;
     switch (action) {
       case 'nothing':

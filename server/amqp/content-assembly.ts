@@ -106,6 +106,11 @@ export class ContentAssembly {
     return this.received === bodySize;
   }
 
+  /** Bytes held for a body that is on its way. */
+  get gatheredBytes(): number {
+    return this.phase === 'body' ? this.parts.body.buf.length : 0;
+  }
+
   /** Ends the publish in hand; what it held is let go. */
   reset(): void {
     this.phase = 'method';

@@ -48,6 +48,7 @@ const LOCALES = 'en_US';
 const CAPABILITIES = {
   authentication_failure_close: true,
   'basic.nack': true,
+  'connection.blocked': true,
   consumer_cancel_notify: true,
   exchange_exchange_bindings: true,
   per_consumer_qos: true,
@@ -66,6 +67,8 @@ export interface Session {
   readonly heartbeatSeconds: number;
   /** Whether the client understands a basic.cancel from the server. */
   readonly knowsConsumerCancel: boolean;
+  /** Whether the client understands connection.blocked. */
+  readonly knowsBlocked: boolean;
 }
 
 /** A login that is answered by closing the socket after a while, without a word. */
@@ -84,6 +87,7 @@ export class Handshake {
   private userName: string;
   private knowsLoginFailure: boolean;
   private knowsConsumerCancel: boolean;
+  private knowsBlocked: boolean;
   private tuned: ConnectionTuneOk;
 
   constructor(services: AmqpServices, peerAddress: string, output: MethodWriter, logger: Logger) {
@@ -96,6 +100,7 @@ export class Handshake {
     this.userName = '';
     this.knowsLoginFailure = false;
     this.knowsConsumerCancel = false;
+    this.knowsBlocked = false;
     this.tuned = { channelMax, frameMax: frameMaxBytes, heartbeat: heartbeatSeconds };
   }
 
@@ -137,6 +142,7 @@ export class Handshake {
     const { clientProperties, mechanism } = m;
     this.knowsLoginFailure = clientCapability(clientProperties, 'authentication_failure_close');
     this.knowsConsumerCancel = clientCapability(clientProperties, 'consumer_cancel_notify');
+    this.knowsBlocked = clientCapability(clientProperties, 'connection.blocked');
     const credentials = parseResponse(mechanism, m.response);
     if (credentials === null) {
       throw new SilentRefusal(`unknown authentication mechanism '${mechanism}'`);
@@ -182,7 +188,7 @@ export class Handshake {
       encodeConnectionOpenOk(buf, at, 0),
     );
     const { frameMax, channelMax, heartbeat: heartbeatSeconds } = this.tuned;
-    const { userName, knowsConsumerCancel } = this;
+    const { userName, knowsConsumerCancel, knowsBlocked } = this;
     return {
       userName,
       vhost,
@@ -191,6 +197,7 @@ export class Handshake {
       channelMax,
       heartbeatSeconds,
       knowsConsumerCancel,
+      knowsBlocked,
     };
   }
 }

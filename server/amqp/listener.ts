@@ -27,6 +27,7 @@ export class AmqpListener {
   readonly skipped: readonly ListenError[];
   private readonly servers: readonly Server[];
   private readonly connections: Set<Connection>;
+  private readonly slabs: SlabPool;
   private readonly ticker: NodeJS.Timeout;
   private whenEmpty: (() => void) | null;
 
@@ -34,11 +35,13 @@ export class AmqpListener {
     listening: readonly Listening<Server>[],
     skipped: readonly ListenError[],
     connections: Set<Connection>,
+    slabs: SlabPool,
   ) {
     this.addresses = listening.map(({ protocol, address, port }) => ({ protocol, address, port }));
     this.skipped = skipped;
     this.servers = listening.map(({ server }) => server);
     this.connections = connections;
+    this.slabs = slabs;
     this.whenEmpty = null;
     this.ticker = setInterval(() => this.tick(), TICK_MS);
   }
@@ -50,7 +53,8 @@ export class AmqpListener {
    */
   static async start(services: Omit<AmqpServices, 'slabs'>, logger: Logger): Promise<AmqpListener> {
     const { config } = services;
-    const shared: AmqpServices = { ...services, slabs: new SlabPool() };
+    const slabs = new SlabPool();
+    const shared: AmqpServices = { ...services, slabs };
     const connections = new Set<Connection>();
     const events = {
       closed: (connection: Connection) => {
@@ -66,12 +70,24 @@ export class AmqpListener {
       config.amqpPort,
       accept,
     );
-    const started = new AmqpListener(listening, skipped, connections);
+    const started = new AmqpListener(listening, skipped, connections, slabs);
     return started;
   }
 
   get connectionCount(): number {
     return this.connections.size;
+  }
+
+  /** Memory of unsent output, in bytes. */
+  get outputBytes(): number {
+    return this.slabs.allocatedBytes;
+  }
+
+  /** Memory that connections hold besides output, in bytes; asks every one. */
+  connectionBytes(): number {
+    let bytes = 0;
+    for (const connection of this.connections) bytes += connection.memoryBytes;
+    return bytes;
   }
 
   /** Accepts no more, closes all connections politely, and waits until they are gone. */

@@ -19,19 +19,27 @@ const FREE_SLABS_MAX = 16;
 
 /** Slabs shared by all connections of a server. */
 export class SlabPool {
+  /** Bytes in slabs handed out and kept free. */
+  allocatedBytes: number;
   private readonly free: ByteArea[];
 
   constructor() {
+    this.allocatedBytes = 0;
     this.free = [];
   }
 
   acquire(sizeMin: number): ByteArea {
-    if (sizeMin > SLAB_SIZE) return newByteArea(sizeMin);
-    return this.free.pop() ?? newByteArea(SLAB_SIZE);
+    const recycled = sizeMin <= SLAB_SIZE ? this.free.pop() : undefined;
+    if (recycled !== undefined) return recycled;
+    const size = Math.max(SLAB_SIZE, sizeMin);
+    this.allocatedBytes += size;
+    return newByteArea(size);
   }
 
   release(slab: ByteArea): void {
-    if (slab.buf.length === SLAB_SIZE && this.free.length < FREE_SLABS_MAX) this.free.push(slab);
+    const { length } = slab.buf;
+    if (length === SLAB_SIZE && this.free.length < FREE_SLABS_MAX) this.free.push(slab);
+    else this.allocatedBytes -= length;
   }
 }
 

@@ -11,6 +11,8 @@
 import type { Consumer } from '../broker/consumer.ts';
 
 const CAPACITY_FIRST = 16;
+/** Four doubles and a reference. */
+const ENTRY_BYTES = 40;
 /** An empty list larger than this gives its memory back. */
 const CAPACITY_KEPT = 4096;
 
@@ -35,6 +37,11 @@ export class UnackedList {
     this.positions = new Float64Array(0);
     this.sizes = new Float64Array(0);
     this.consumers = [];
+  }
+
+  /** Memory of the arrays, in bytes. */
+  get memoryBytes(): number {
+    return ENTRY_BYTES * this.tags.length;
   }
 
   /** HOT per delivery. `tag` is higher than all before. */

@@ -4,35 +4,40 @@
  */
 import { Clock } from '../base/clock.ts';
 import { FileCache } from '../storage/file-cache.ts';
+import { refuseNewerFiles } from '../storage/format-version.ts';
 import type { FileSystem } from '../storage/fs.ts';
 import type { LogState } from '../storage/log-health.ts';
 import { BlockPool } from '../storage/memory-block.ts';
 import { MessageStore } from '../storage/message-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { Alarms } from './alarms.ts';
 import { Reactor } from './reactor.ts';
 import { Vhost } from './vhost.ts';
 import { restoreVhost } from './vhost-recovery.ts';
 import type { VhostStore } from './vhost-store.ts';
 
-/** How often the broker asks each log whether a checkpoint is due. */
-const CHECKPOINT_CHECK_MS = 250;
+/** How often the broker asks each store whether a checkpoint or a compaction is due. */
+const HOUSEKEEPING_MS = 250;
 
 /** All vhosts of a server. */
 export class Broker {
   readonly clock: Clock;
   readonly reactor: Reactor;
+  readonly alarms: Alarms;
   readonly vhosts: ReadonlyMap<string, Vhost>;
   private readonly logger: Logger;
   private readonly pool: BlockPool;
   private readonly cache: FileCache;
-  private readonly checkpointTimer: NodeJS.Timeout;
+  private readonly housekeepingTimer: NodeJS.Timeout;
 
   /**
    * Recovers every vhost and opens it.
    *
    * @throws StorageError when a folder cannot be read or written at all
+   * @throws NewerFormatError when a later version wrote here; nothing was touched then
    */
   constructor(fs: FileSystem, vhostStore: VhostStore, logger: Logger) {
+    for (const name of vhostStore.names) refuseNewerFiles(fs, vhostStore.folderOf(name));
     this.logger = logger;
     this.clock = new Clock();
     this.pool = new BlockPool();
@@ -40,20 +45,22 @@ export class Broker {
     this.reactor = new Reactor(this.clock, (err) => {
       logger.error({ event: 'turn.fail', err }, 'a step of a turn failed');
     });
+    this.alarms = new Alarms(logger.child({ component: 'broker' }));
     const vhosts = new Map<string, Vhost>();
     for (const name of vhostStore.names) {
       vhosts.set(name, this.openVhost(fs, name, vhostStore.folderOf(name)));
     }
     this.vhosts = vhosts;
-    this.checkpointTimer = setInterval(() => this.checkpointDue(), CHECKPOINT_CHECK_MS);
-    this.checkpointTimer.unref();
+    this.housekeepingTimer = setInterval(() => this.keepHouse(), HOUSEKEEPING_MS);
+    this.housekeepingTimer.unref();
   }
 
   /** Writes a clean checkpoint of every vhost and closes it. Nobody publishes any more. */
   async close(): Promise<void> {
-    clearInterval(this.checkpointTimer);
+    clearInterval(this.housekeepingTimer);
     for (const vhost of this.vhosts.values()) {
       try {
+        await vhost.store.stopCompaction();
         await vhost.store.checkpoint(vhost, true);
       } catch (err) {
         this.logger.error(
@@ -74,6 +81,20 @@ export class Broker {
     return { ok: true };
   }
 
+  /** Memory of message blocks, in bytes. */
+  get blockBytes(): number {
+    return this.pool.allocatedBytes;
+  }
+
+  /** Memory of the indexes of all queues, in bytes; asks every one. */
+  indexBytes(): number {
+    let messages = 0;
+    for (const { queues } of this.vhosts.values()) {
+      for (const { index } of queues.values()) messages += index.readyCount + index.unackedCount;
+    }
+    return Float64Array.BYTES_PER_ELEMENT * messages;
+  }
+
   private openVhost(fs: FileSystem, name: string, directory: string): Vhost {
     const log = this.logger.child({ component: 'storage', vhost: name });
     const startedAt = performance.now();
@@ -85,11 +106,14 @@ export class Broker {
       events: {
         turnNeeded: () => this.reactor.schedule(),
         durable: () => this.reactor.schedule(),
-        stateChanged: (state) => reportState(log, state),
+        stateChanged: (state) => {
+          reportState(log, state);
+          this.alarms.setLogState(name, state);
+        },
       },
       cache: this.cache,
     });
-    const vhost = new Vhost(name, store, this.reactor, recovered.nextQueueNumber);
+    const vhost = new Vhost(name, store, this.reactor, this.alarms, recovered.nextQueueNumber);
     const problems = restoreVhost(vhost, recovered);
     for (const { path, reason } of recovered.damage) {
       log.warn({ event: 'recovery.damage', path, reason }, 'a file is not as it must be');
@@ -107,20 +131,31 @@ export class Broker {
       },
       'vhost is open',
     );
-    this.reactor.addLog(store.log);
+    this.reactor.addTurnEnder(store.log);
     return vhost;
   }
 
-  private checkpointDue(): void {
+  private keepHouse(): void {
     for (const vhost of this.vhosts.values()) {
-      if (!vhost.store.checkpointDue) continue;
-      vhost.store.checkpoint(vhost, false).catch((err: unknown) => {
-        this.logger.error(
-          { event: 'checkpoint.fail', vhost: vhost.name, err },
-          'a checkpoint failed: the ones before still count',
-        );
-      });
+      if (vhost.store.checkpointDue) {
+        vhost.store.checkpoint(vhost, false).catch((err: unknown) => {
+          this.logger.error(
+            { event: 'checkpoint.fail', vhost: vhost.name, err },
+            'a checkpoint failed: the ones before still count',
+          );
+        });
+      }
+      if (vhost.store.compactionDue) this.compact(vhost);
     }
+  }
+
+  private compact(vhost: Vhost): void {
+    vhost.store.compact(vhost).catch((err: unknown) => {
+      this.logger.error(
+        { event: 'segment.compact.fail', vhost: vhost.name, err },
+        'a segment could not be compacted: it stays as it is',
+      );
+    });
   }
 }
 

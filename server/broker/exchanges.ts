@@ -45,6 +45,7 @@ export function declareExchange(
         '"not supported by this version of FirnMQ"',
     );
   }
+  if (declaration.durable) vhost.requireRoom();
   const exchange = vhost.addExchange(declaration);
   if (exchange.durable) {
     exchange.definedAt = vhost.store.define(DEFINITION_ACTIONS.declare, 0, exchangeFrame(exchange));

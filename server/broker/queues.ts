@@ -44,6 +44,7 @@ export function declareQueue(vhost: Vhost, actor: Actor, asked: QueueDeclaration
     const text = resourceText('queue', name, vhost.name);
     throw preconditionFailed(`invalid arg '${invalid.name}' for ${text}: ${invalid.reason}`);
   }
+  if (declaration.durable && !declaration.exclusive) vhost.requireRoom();
   const queue = vhost.addQueue(declaration, declaration.exclusive ? actor.owner : null);
   if (queue.index.durable) {
     const { number } = queue.index;

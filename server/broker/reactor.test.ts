@@ -9,7 +9,7 @@ const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 t.test('a turn ends the logs, flushes what was marked, and then lets readers go on', async (t) => {
   const reactor = new Reactor(new ManualClock(), (error) => t.fail(String(error)));
   const steps: string[] = [];
-  reactor.addLog({ endTurn: () => steps.push('log') });
+  reactor.addTurnEnder({ endTurn: () => steps.push('log') });
   reactor.resumeLater({ resume: () => steps.push('resume') });
   reactor.markOutput({ flush: () => steps.push('flush') });
   t.same(steps, []);
@@ -47,8 +47,8 @@ t.test('a step that fails does not take the turn along', async (t) => {
     throw new Error('broken');
   };
   const steps: string[] = [];
-  reactor.addLog({ endTurn: fail });
-  reactor.addLog({ endTurn: () => steps.push('log') });
+  reactor.addTurnEnder({ endTurn: fail });
+  reactor.addTurnEnder({ endTurn: () => steps.push('log') });
   reactor.markOutput({ flush: fail });
   reactor.markOutput({ flush: () => steps.push('flush') });
   reactor.resumeLater({ resume: fail });

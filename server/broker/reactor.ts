@@ -11,7 +11,7 @@ import { deliverReady } from './deliver.ts';
 import type { Flushable } from './ports.ts';
 import type { Queue } from './queue.ts';
 
-/** A log that closes its batch at the end of a turn. */
+/** Has something to do at the end of a turn: a log closes its batch. */
 export interface TurnEnder {
   endTurn(): void;
 }
@@ -30,7 +30,7 @@ export class Reactor {
   private outputs: Flushable[];
   private otherOutputs: Flushable[];
   private resumables: Resumable[];
-  private readonly logs: TurnEnder[];
+  private readonly turnEnders: TurnEnder[];
   private scheduled: boolean;
   private readonly runTurn: () => void;
 
@@ -43,18 +43,18 @@ export class Reactor {
     this.outputs = [];
     this.otherOutputs = [];
     this.resumables = [];
-    this.logs = [];
+    this.turnEnders = [];
     this.scheduled = false;
     this.runTurn = () => this.turn();
   }
 
-  addLog(log: TurnEnder): void {
-    this.logs.push(log);
+  addTurnEnder(ender: TurnEnder): void {
+    this.turnEnders.push(ender);
   }
 
-  removeLog(log: TurnEnder): void {
-    const at = this.logs.indexOf(log);
-    if (at >= 0) this.logs.splice(at, 1);
+  removeTurnEnder(ender: TurnEnder): void {
+    const at = this.turnEnders.indexOf(ender);
+    if (at >= 0) this.turnEnders.splice(at, 1);
   }
 
   /** A turn comes after what is being read now. */
@@ -93,9 +93,9 @@ export class Reactor {
     this.scheduled = false;
     this.clock.tick();
     this.deliver();
-    for (let i = 0; i < this.logs.length; i++) {
-      const log = this.logs[i]!;
-      this.guarded(() => log.endTurn());
+    for (let i = 0; i < this.turnEnders.length; i++) {
+      const ender = this.turnEnders[i]!;
+      this.guarded(() => ender.endTurn());
     }
     this.flush();
     const { resumables } = this;

@@ -15,10 +15,20 @@ export function destinationOf(vhost: Vhost, request: BindingRequest): Destinatio
     : vhost.exchange(request.destination);
 }
 
-/** Adds a binding, or finds the equal one. @throws BrokerError NOT_FOUND */
+/**
+ * Adds a binding, or finds the equal one.
+ *
+ * @throws BrokerError NOT_FOUND
+ * @throws HeldByAlarm when it would be durable and the disk is full
+ */
 export function addBinding(vhost: Vhost, request: BindingRequest): Binding {
+  const destination = destinationOf(vhost, request);
+  const source = vhost.exchange(request.source);
+  const isLogged = source.durable && isDurable(destination);
+  const key = bindingKeyOf(source, destination, request.bindingKey, request.args);
+  if (isLogged && !source.outgoing.has(key)) vhost.requireRoom();
   const binding = link(vhost, request);
-  if (binding.definedAt < 0 && binding.source.durable && isDurable(binding.destination)) {
+  if (binding.definedAt < 0 && isLogged) {
     binding.definedAt = vhost.store.define(DEFINITION_ACTIONS.declare, 0, bindingFrame(binding));
   }
   return binding;

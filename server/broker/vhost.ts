@@ -8,6 +8,7 @@ import { EMPTY_TABLE } from '../../generated/index.ts';
 import type { Definition } from '../storage/definitions-format.ts';
 import type { CheckpointSource, MessageStore } from '../storage/message-store.ts';
 import { QueueIndex } from '../storage/queue-index.ts';
+import { type Alarms, HeldByAlarm } from './alarms.ts';
 import { notFound } from './broker-error.ts';
 import { bindingFrame, exchangeFrame, queueFrame } from './definition-frames.ts';
 import { EXCHANGE_TYPES, Exchange, type ExchangeDeclaration } from './exchange.ts';
@@ -34,6 +35,7 @@ export class Vhost implements CheckpointSource {
   readonly name: string;
   readonly store: MessageStore;
   readonly reactor: Reactor;
+  private readonly alarms: Alarms;
   readonly exchanges: Map<string, Exchange>;
   readonly queues: Map<string, Queue>;
   readonly routes: RouteTable;
@@ -41,10 +43,17 @@ export class Vhost implements CheckpointSource {
   topologyVersion: number;
   private queueNumber: number;
 
-  constructor(name: string, store: MessageStore, reactor: Reactor, nextQueueNumber: number) {
+  constructor(
+    name: string,
+    store: MessageStore,
+    reactor: Reactor,
+    alarms: Alarms,
+    nextQueueNumber: number,
+  ) {
     this.name = name;
     this.store = store;
     this.reactor = reactor;
+    this.alarms = alarms;
     this.exchanges = new Map();
     this.queues = new Map();
     this.routes = new RouteTable();
@@ -74,6 +83,11 @@ export class Vhost implements CheckpointSource {
     const queue = this.queues.get(name);
     if (queue === undefined) throw notFound('queue', name, this.name);
     return queue;
+  }
+
+  /** @throws HeldByAlarm when nothing durable can be added now, since the disk is full */
+  requireRoom(): void {
+    if (this.alarms.holdsDefinitions) throw new HeldByAlarm('the disk is full');
   }
 
   /** What goes where has changed. */
@@ -109,6 +123,10 @@ export class Vhost implements CheckpointSource {
     const indexes: QueueIndex[] = [];
     for (const { index } of this.queues.values()) if (index.durable) indexes.push(index);
     return indexes;
+  }
+
+  allIndexes(): readonly QueueIndex[] {
+    return [...this.queues.values()].map((queue) => queue.index);
   }
 
   definitions(): readonly Definition[] {

@@ -7,6 +7,7 @@
  */
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { parseByteSize } from './byte-size.ts';
 import {
   type Config,
   type ConfigOptions,
@@ -14,11 +15,13 @@ import {
   createConfig,
   logLevels,
 } from './config.ts';
+import { addToolCommands, type ToolCommand } from './tool-command.ts';
 import { productName, productVersion } from './version.ts';
 
 /** What the command line asks for. */
 export type CommandLineResult =
   | { readonly kind: 'run'; readonly config: Config }
+  | { readonly kind: 'tool'; readonly command: ToolCommand }
   | { readonly kind: 'print'; readonly text: string }
   | { readonly kind: 'error'; readonly text: string };
 
@@ -38,6 +41,8 @@ export type CommandLineFlagName =
   | 'amqpPort'
   | 'httpPort'
   | 'logLevel'
+  | 'memoryHighWatermark'
+  | 'diskFreeLimit'
   | 'help'
   | 'version';
 
@@ -68,9 +73,22 @@ export const commandLineFlags: Readonly<Record<CommandLineFlagName, CommandLineF
     description: `least level that is logged: ${logLevels.join(', ')}`,
     defaultText: configDefaults.logLevel,
   },
+  memoryHighWatermark: {
+    flags: '--memory-high-watermark <mark>',
+    description: 'memory at which publishers are blocked: share of what there is, or a size',
+    defaultText: String(configDefaults.memoryHighWatermark),
+  },
+  diskFreeLimit: {
+    flags: '--disk-free-limit <size>',
+    description: 'free disk space below which publishers are blocked',
+    defaultText: '50MB',
+  },
   help: { flags: '-h, --help', description: 'print this help', defaultText: '' },
   version: { flags: '-v, --version', description: 'print the version', defaultText: '' },
 };
+
+/** A lower one would be a mistake: the server needs more for itself. */
+const WATERMARK_BYTES_MIN = 2 ** 20;
 
 function parsePort(text: string): number {
   const port = Number(text);
@@ -82,6 +100,20 @@ function parseLogLevel(text: string): Config['logLevel'] {
   const level = logLevels.find((known) => known === text);
   if (level !== undefined) return level;
   throw new InvalidArgumentError(`Allowed are ${logLevels.join(', ')}.`);
+}
+
+function parseWatermark(text: string): number {
+  const value = parseByteSize(text);
+  const share = /^(0?\.\d+|1(\.0+)?)$/.test(text) ? Number(text) : 0;
+  if (share > 0) return share;
+  if (value !== null && value >= WATERMARK_BYTES_MIN) return value;
+  throw new InvalidArgumentError('Allowed is a share up to 1, as 0.4, or a size from 1MiB on.');
+}
+
+function parseSize(text: string): number {
+  const value = parseByteSize(text);
+  if (value !== null) return value;
+  throw new InvalidArgumentError('Allowed is a number of bytes, or one with a unit, as 50MB.');
 }
 
 function parseText(text: string): string {
@@ -105,11 +137,17 @@ interface GivenFlags {
   readonly amqpPort?: number;
   readonly httpPort?: number;
   readonly logLevel?: Config['logLevel'];
+  readonly memoryHighWatermark?: number;
+  readonly diskFreeLimit?: number;
 }
 
-function createParser(print: (text: string) => void): Command {
+function createParser(
+  print: (text: string) => void,
+  choose: (command: ToolCommand) => void,
+): Command {
   const { dataDir, bind, amqpPort, httpPort, logLevel, help, version } = commandLineFlags;
-  return new Command('firnmq')
+  const { memoryHighWatermark, diskFreeLimit } = commandLineFlags;
+  const parser = new Command('firnmq')
     .description(`${productName}, a message broker for AMQP 0-9-1.`)
     .version(`${productName} ${productVersion}`, version.flags, version.description)
     .helpOption(help.flags, help.description)
@@ -118,8 +156,16 @@ function createParser(print: (text: string) => void): Command {
     .addOption(option(amqpPort).argParser(parsePort))
     .addOption(option(httpPort).argParser(parsePort))
     .addOption(option(logLevel).argParser(parseLogLevel))
+    .addOption(option(memoryHighWatermark).argParser(parseWatermark))
+    .addOption(option(diskFreeLimit).argParser(parseSize))
+    .usage('[options] | <command>')
+    .enablePositionalOptions()
     .exitOverride()
-    .configureOutput({ writeOut: print, writeErr: print });
+    .configureOutput({ writeOut: print, writeErr: print })
+    // Without a command it is the server that is asked for.
+    .action(() => undefined);
+  addToolCommands(parser, choose);
+  return parser;
 }
 
 /**
@@ -133,11 +179,20 @@ export function parseCommandLine(
   env: Readonly<Record<string, string | undefined>>,
 ): CommandLineResult {
   let printed = '';
-  const parser = createParser((text) => {
+  let command: ToolCommand | null = null;
+  const print = (text: string) => {
     printed += text;
+  };
+  const parser = createParser(print, (chosen) => {
+    command = chosen;
   });
   try {
     const given = parser.parse(argv, { from: 'user' }).opts<GivenFlags>();
+    if (command !== null) {
+      const [flag] = Object.keys(given);
+      if (flag !== undefined) parser.error("error: the server's options do not go with a command");
+      return { kind: 'tool', command };
+    }
     const dataDir = given.dataDir ?? env['STATE_DIRECTORY'] ?? '';
     if (dataDir === '') {
       parser.error(
@@ -154,11 +209,14 @@ export function parseCommandLine(
   }
 }
 
-function overrides({ bind, amqpPort, httpPort, logLevel }: GivenFlags): Partial<ConfigOptions> {
+function overrides(given: GivenFlags): Partial<ConfigOptions> {
+  const { bind, amqpPort, httpPort, logLevel, memoryHighWatermark, diskFreeLimit } = given;
   return {
     ...(bind !== undefined && { bindAddresses: bind }),
     ...(amqpPort !== undefined && { amqpPort }),
     ...(httpPort !== undefined && { httpPort }),
     ...(logLevel !== undefined && { logLevel }),
+    ...(memoryHighWatermark !== undefined && { memoryHighWatermark }),
+    ...(diskFreeLimit !== undefined && { diskFreeLimitBytes: diskFreeLimit }),
   };
 }

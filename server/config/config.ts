@@ -35,6 +35,12 @@ export interface Config {
   readonly maxMessageSizeBytes: number;
   /** Whether the user `guest` may connect from this machine only. */
   readonly guestOnlyLoopback: boolean;
+  /**
+   * Memory at which publishers are blocked: up to 1 as a share of what the process may use, above that in bytes.
+   */
+  readonly memoryHighWatermark: number;
+  /** Free space on the disk of the data directory below which publishers are blocked. */
+  readonly diskFreeLimitBytes: number;
 }
 
 /** All defaults; the data directory has none. */
@@ -49,6 +55,8 @@ export const configDefaults: Omit<Config, 'dataDir'> = Object.freeze({
   handshakeTimeoutMs: 10_000,
   maxMessageSizeBytes: 16 * 1024 * 1024,
   guestOnlyLoopback: true,
+  memoryHighWatermark: 0.4,
+  diskFreeLimitBytes: 50_000_000,
 });
 
 /** What a caller of {@link createConfig} must and may give. */

@@ -23,7 +23,7 @@ async function startListener(
   const listener = await HttpListener.start({
     addresses: ['127.0.0.1'],
     port: 0,
-    status: { listeners: () => [], health: () => ({ ok: true }), ...status },
+    status: { listeners: () => [], health: () => ({ ok: true }), alarm: () => '', ...status },
     logger,
   });
   t.teardown(() => listener.stop());
@@ -77,6 +77,21 @@ t.test('the page cannot be used to smuggle in markup', async (t) => {
     listeners: () => [{ protocol: 'http', address: '"><script>', port: 1 }],
   });
   t.notMatch((await ask(port, '/')).body, '<script');
+});
+
+t.test('an alarm fails its own health check and is named by the other', async (t) => {
+  let alarm = '';
+  const { port } = await startListener(t, { alarm: () => alarm });
+  t.match(await ask(port, '/healthz/alarms'), { status: 200, body: '{"status":"ok"}' });
+  alarm = 'low on memory';
+  t.match(await ask(port, '/healthz/alarms'), {
+    status: 503,
+    body: '{"status":"failed","reason":"low on memory"}',
+  });
+  t.match(await ask(port, '/healthz'), {
+    status: 200,
+    body: '{"status":"ok","alarm":"low on memory"}',
+  });
 });
 
 t.test('the health check follows the health of the server', async (t) => {
@@ -171,7 +186,11 @@ t.test('a stop closes open connections and frees the port', async (t) => {
 
 t.test('an address in use is one sentence', async (t) => {
   const { port } = await startListener(t);
-  const status: ServerStatus = { listeners: () => [], health: () => ({ ok: true }) };
+  const status: ServerStatus = {
+    listeners: () => [],
+    health: () => ({ ok: true }),
+    alarm: () => '',
+  };
   const options = { addresses: ['127.0.0.1'], port, status, logger: createSilentLogger() };
   await t.rejects(HttpListener.start(options), {
     message: `cannot listen for http on 127.0.0.1 port ${port}: the port is in use by another program`,

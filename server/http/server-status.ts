@@ -9,4 +9,6 @@ export interface ServerStatus {
   /** All listeners that accept connections, of every protocol. */
   listeners(): readonly ListenerAddress[];
   health(): Health;
+  /** Why publishers are blocked, as RabbitMQ puts it; empty when they are not. */
+  alarm(): string;
 }

@@ -51,6 +51,8 @@ export interface FileSystem {
   rename(from: string, to: string): void;
   /** Deletes a file; one that does not exist is fine. */
   delete(path: string): void;
+  /** Bytes that may still be written on the disk of a folder. */
+  freeBytes(path: string): number;
   /** Makes the names in a folder stable. */
   syncDirectory(path: string): Promise<void>;
   syncDirectoryNow(path: string): void;
@@ -172,6 +174,11 @@ export const realFileSystem: FileSystem = {
 
   delete(path) {
     guard(path, 'delete', () => fs.rmSync(path, { force: true }));
+  },
+
+  freeBytes(path) {
+    const { bavail, bsize } = guard(path, 'measure', () => fs.statfsSync(path));
+    return bavail * bsize;
   },
 
   async syncDirectory(path) {

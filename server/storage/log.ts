@@ -323,7 +323,9 @@ export class MessageLog implements SyncListener {
   /** Takes `count` references more to the record at `position`, which somebody refers to already. */
   refer(position: number, count: number): void {
     if (position >= this.writer.writtenUpTo) this.referUnwritten(position, count);
-    this.segments.get(segmentOf(position))!.live += count;
+    const segment = this.segments.get(segmentOf(position))!;
+    segment.live += count;
+    segment.referencesAdded++;
   }
 
   // --- reading ---------------------------------------------------------------------------------
@@ -436,6 +438,13 @@ export class MessageLog implements SyncListener {
     else this.freeBlocks();
   }
 
+  /** The segments that end before `position`. */
+  segmentsBefore(position: number): Segment[] {
+    return [...this.segments.values()].filter(
+      (segment) => segment !== this.segment && positionAt(segment.number, segment.size) <= position,
+    );
+  }
+
   /** Deletes segments that hold nothing live and end before `position`; returns their numbers. */
   deleteSegmentsBefore(position: number): number[] {
     const deleted: number[] = [];
@@ -535,6 +544,7 @@ export class MessageLog implements SyncListener {
 
   private rollSegment(): void {
     this.segment.size = offsetOf(this.end);
+    this.segment.fullLive = this.segment.live;
     this.segment = this.newSegment(this.segment.number + 1, this.end);
     this.end = positionAt(this.segment.number, SEGMENT_HEADER_SIZE);
   }

@@ -12,6 +12,7 @@ import {
   encodeCheckpoint,
   encodePart,
 } from './checkpoint-format.ts';
+import { Compactor, isCandidate } from './compactor.ts';
 import type { Definition } from './definitions-format.ts';
 import { DEFINITIONS_FILE, encodeDefinitions } from './definitions-format.ts';
 import { FileCache } from './file-cache.ts';
@@ -39,6 +40,9 @@ import { TransientLane } from './transient-lane.ts';
 const CHECKPOINT_LOG_BYTES = 64 * 1024 * 1024;
 /** ... and by this many times the size of the last checkpoint, so that writing them stays cheap. */
 const CHECKPOINT_SIZE_FACTOR = 4;
+/** ... or it would let segments of this many bytes go or shrink, but not more often than that. */
+const RECLAIM_BYTES = 64 * 1024 * 1024;
+const RECLAIM_CHECKPOINT_MS = 1000;
 /** Checkpoints kept: the newest, and one to fall back to. */
 const CHECKPOINTS_KEPT = 2;
 /** Memory that messages for transient queues take before they are spilled to files, in bytes. */
@@ -54,6 +58,8 @@ const READ_AHEAD_OVERLAP = 64 * 1024;
 export interface CheckpointSource {
   /** The indexes of all durable queues. */
   durableIndexes(): readonly QueueIndex[];
+  /** The indexes of all queues, durable or not. */
+  allIndexes(): readonly QueueIndex[];
   /** All durable exchanges, queues and bindings. */
   definitions(): readonly Definition[];
   /** The number that the next durable queue gets. */
@@ -82,8 +88,11 @@ export class MessageStore {
   private readonly directory: string;
   private readonly lane: TransientLane;
   private readonly reads: ReadCache;
+  private readonly compactor: Compactor;
   private nextCheckpoint: number;
   private checkpointBytes: number;
+  private checkpointedAtMs: number;
+  private readonly clock: Clock;
   /** Replay start of each kept checkpoint, newest last. */
   private readonly replayStarts: number[];
   private definitionsChanged: boolean;
@@ -112,8 +121,11 @@ export class MessageStore {
     const read = (block: MemoryBlock, position: number, length: number) =>
       (position >= TRANSIENT_POSITION_FIRST ? this.lane : this.log).read(block, position, length);
     this.reads = new ReadCache({ read }, options.pool);
+    this.compactor = new Compactor(options.fs, options.directory, recovered.tables);
     this.nextCheckpoint = recovered.nextCheckpoint;
     this.checkpointBytes = 0;
+    this.checkpointedAtMs = options.clock.monotonicMs;
+    this.clock = options.clock;
     this.replayStarts = recovered.replayFrom === null ? [] : [recovered.replayFrom];
     this.definitionsChanged = true;
     this.definitionsPosition = 0;
@@ -251,10 +263,30 @@ export class MessageStore {
     return this.log.define(action, queue, frame);
   }
 
-  /** True when the log has grown enough for the next checkpoint. */
+  /** True when the log has grown enough for the next checkpoint, or one would give back much of the disk. */
   get checkpointDue(): boolean {
+    if (this.checkpointing !== null) return false;
     const due = Math.max(CHECKPOINT_LOG_BYTES, CHECKPOINT_SIZE_FACTOR * this.checkpointBytes);
-    return this.checkpointing === null && this.log.appendedBytes >= due;
+    if (this.log.appendedBytes >= due) return true;
+    const isLongAgo = this.clock.monotonicMs - this.checkpointedAtMs >= RECLAIM_CHECKPOINT_MS;
+    return isLongAgo && this.reclaimableBytes() >= RECLAIM_BYTES;
+  }
+
+  /** Bytes of segments that could go or shrink if the kept checkpoints did not begin before their end. */
+  private reclaimableBytes(): number {
+    const { log } = this;
+    const reachable = log.segmentsBefore(this.oldestReplayStart()).length;
+    return log
+      .segmentsBefore(log.end)
+      .slice(reachable)
+      .filter((segment) => segment.live === 0 || isCandidate(segment))
+      .reduce((sum, { fileSize }) => sum + fileSize, 0);
+  }
+
+  /** True when a segment is worth to be rewritten. */
+  get compactionDue(): boolean {
+    if (this.compactor.isBusy) return false;
+    return this.log.segmentsBefore(this.oldestReplayStart()).some(isCandidate);
   }
 
   /**
@@ -271,6 +303,31 @@ export class MessageStore {
     return this.checkpointing;
   }
 
+  /**
+   * Rewrites the segment of which the least is left, if that is worth it: see compactor.ts.
+   *
+   * @returns whether one is smaller now: there may be more to do
+   * @throws StorageError when that failed; nothing is lost by it
+   */
+  compact(source: CheckpointSource): Promise<boolean> {
+    const segments = this.log.segmentsBefore(this.oldestReplayStart());
+    return this.compactor.compactOne(segments, {
+      async forEachPositionIn(number, visit) {
+        for (const index of source.allIndexes()) {
+          index.forEachUnsettled((_sequence, position) => {
+            if (segmentOf(position) === number) visit(position);
+          });
+          await nextTurn();
+        }
+      },
+    });
+  }
+
+  /** Ends what goes on in the background; resolves when it has ended. */
+  stopCompaction(): Promise<void> {
+    return this.compactor.stop();
+  }
+
   /** Frees memory and closes files. Whoever wants a clean stop writes a checkpoint before. */
   close(): void {
     this.reads.close();
@@ -280,6 +337,7 @@ export class MessageStore {
 
   private async writeCheckpoint(source: CheckpointSource, clean: boolean): Promise<void> {
     this.log.appendedBytes = 0;
+    this.checkpointedAtMs = this.clock.monotonicMs;
     this.log.endTurn();
     // Without a change the file is as true at the end of the log as it was where it was written.
     if (this.definitionsChanged) await this.writeDefinitions(source);

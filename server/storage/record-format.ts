@@ -126,6 +126,11 @@ export function routeSetAt(view: DataView, at: number): number {
   return view.getUint16(at + 2);
 }
 
+/** The position that the enqueue record at `at` leads to. */
+export function enqueuedPositionAt(view: DataView, at: number): number {
+  return view.getFloat64(at + 8);
+}
+
 /** Size in bytes of the record at `at`, whatever its kind; 0 when the kind is unknown. */
 export function recordSizeAt(view: DataView, at: number): number {
   const count = view.getUint32(at + 4);

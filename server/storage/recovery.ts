@@ -12,6 +12,9 @@ import type { BatchHeader } from './batch-format.ts';
 import { BATCH_HEADER_SIZE, FOOTER_ROW_SIZE, SEGMENT_HEADER_SIZE } from './batch-format.ts';
 import type { Checkpoint } from './checkpoint-format.ts';
 import { checkpointFileName, checkpointNumberOf, decodeCheckpoint } from './checkpoint-format.ts';
+import { readBlock } from './compacted-format.ts';
+import { TableCache } from './compacted-reader.ts';
+import { deleteUnfinished } from './compactor.ts';
 import type { Definition } from './definitions-format.ts';
 import { DEFINITIONS_FILE, decodeDefinitions } from './definitions-format.ts';
 import { FileCache } from './file-cache.ts';
@@ -19,7 +22,14 @@ import type { FileSystem } from './fs.ts';
 import { offsetOf, positionAt, segmentOf } from './position.ts';
 import { QueueIndex } from './queue-index.ts';
 import type { RecordVisitor } from './record-format.ts';
-import { DEFINITION_ACTIONS, visitRecord } from './record-format.ts';
+import {
+  bodySizeAt,
+  DEFINITION_ACTIONS,
+  enqueuedPositionAt,
+  RECORD_ENQUEUE,
+  recordSizeAt,
+  visitRecord,
+} from './record-format.ts';
 import { type Segment, segmentFileName, segmentNumberOf } from './segment.ts';
 import { type SegmentOnDisk, SegmentRecovery } from './segment-recovery.ts';
 
@@ -46,6 +56,8 @@ export interface Recovered {
   /** Where replay began, by the checkpoint used; null without one. */
   readonly replayFrom: number | null;
   readonly damage: readonly Damage[];
+  /** Where the compacted segments keep their offset tables. */
+  readonly tables: TableCache;
 }
 
 /**
@@ -74,6 +86,7 @@ class Recovery implements RecordVisitor {
   private readonly partPositions: Map<number, number>;
   private readonly deletedQueues: Set<number>;
   private readonly segments: SegmentRecovery;
+  private readonly tables: TableCache;
 
   // The batch being visited.
   private batchPosition: number;
@@ -92,7 +105,8 @@ class Recovery implements RecordVisitor {
     this.bytes = new Map();
     this.partPositions = new Map();
     this.deletedQueues = new Set();
-    this.segments = new SegmentRecovery(fs, cache, directory, (name, reason) =>
+    this.tables = new TableCache();
+    this.segments = new SegmentRecovery(fs, cache, directory, this.tables, (name, reason) =>
       this.report(name, reason),
     );
     this.batchPosition = 0;
@@ -102,6 +116,7 @@ class Recovery implements RecordVisitor {
   }
 
   run(): Recovered {
+    deleteUnfinished(this.fs, this.directory);
     const names = this.fs.list(this.directory);
     this.readDefinitions();
     const checkpoint = this.readNewestCheckpoint(names);
@@ -130,6 +145,7 @@ class Recovery implements RecordVisitor {
       nextCheckpoint: Math.max(-1, ...names.map(checkpointNumberOf)) + 1,
       replayFrom: checkpoint?.replayFrom ?? null,
       damage: this.damage,
+      tables: this.tables,
     };
   }
 
@@ -186,10 +202,42 @@ class Recovery implements RecordVisitor {
 
   /** Applies the batches before `end`. */
   private replay({ segment, content }: SegmentOnDisk, end: number): void {
+    if (segment.isCompacted && content.length > 0) this.replayCompacted(segment);
     if (content.batches.length === 0) return;
     const area = new ByteArea(this.segments.read(segment));
     for (const batch of content.batches) {
       if (batch.position < end && !batch.isGap) this.replayBatch(area, batch);
+    }
+  }
+
+  /** Without a checkpoint: what is left of a segment says which queues it belongs to. */
+  private replayCompacted(segment: Segment): void {
+    const area = new ByteArea(this.segments.read(segment));
+    const { number, salt, scanStart, scanEnd } = segment;
+    const enter = (original: number, placements: readonly number[], at: number) => {
+      this.batchPosition = positionAt(number, original);
+      this.enterPlacements(area.view, at, placements);
+    };
+    for (let at = scanStart; at < scanEnd; ) {
+      at = readBlock(area, at, scanEnd, salt, recordSizeAt, enter);
+      if (at >= 0) continue;
+      this.report(segmentFileName(number), 'a block is damaged: the rest is skipped');
+      return;
+    }
+  }
+
+  /** Enters a message, or what an enqueue record leads to, under the numbers it has. */
+  private enterPlacements(view: DataView, at: number, placements: readonly number[]): void {
+    const isEnqueue = view.getUint8(at) === RECORD_ENQUEUE;
+    const position = isEnqueue ? enqueuedPositionAt(view, at) : this.batchPosition;
+    for (let i = 0; i < placements.length; i += 2) {
+      const queue = placements[i]!;
+      this.seeQueueNumber(queue);
+      const index = this.queueFor(queue);
+      const sequence = placements[i + 1]!;
+      if (index === null || sequence < index.nextSequence) continue;
+      index.restore(sequence, position);
+      this.addBytes(queue, bodySizeAt(view, at));
     }
   }
 
@@ -336,5 +384,6 @@ class Recovery implements RecordVisitor {
       index.nextSequence = Math.max(index.nextSequence, index.reservedUpTo + 1);
       index.finishRecovery(Math.max(0, this.bytes.get(index.number) ?? 0));
     }
+    for (const segment of segments) segment.fullLive = segment.live;
   }
 }

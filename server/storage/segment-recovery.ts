@@ -14,6 +14,8 @@ import {
   SEGMENT_HEADER_SIZE,
   type SegmentHeader,
 } from './batch-format.ts';
+import { COMPACTED_HEADER_SIZE, decodeCompactedHeader, isCompacted } from './compacted-format.ts';
+import type { TableCache } from './compacted-reader.ts';
 import type { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
 import { isDiskFull } from './log-health.ts';
@@ -50,13 +52,21 @@ export class SegmentRecovery {
   private readonly fs: FileSystem;
   private readonly cache: FileCache;
   private readonly directory: string;
+  private readonly tables: TableCache;
   private readonly report: DamageReport;
   private readonly headless: HeadlessFile[];
 
-  constructor(fs: FileSystem, cache: FileCache, directory: string, report: DamageReport) {
+  constructor(
+    fs: FileSystem,
+    cache: FileCache,
+    directory: string,
+    tables: TableCache,
+    report: DamageReport,
+  ) {
     this.fs = fs;
     this.cache = cache;
     this.directory = directory;
+    this.tables = tables;
     this.report = report;
     this.headless = [];
   }
@@ -112,6 +122,8 @@ export class SegmentRecovery {
     number: number,
     withContent: boolean,
   ): SegmentOnDisk | null {
+    const compacted = this.openCompacted(names, number, withContent);
+    if (compacted !== null) return compacted;
     const offsets: number[] = [];
     let header: SegmentHeader | null = null;
     let size = 0;
@@ -132,25 +144,52 @@ export class SegmentRecovery {
     return { segment, content };
   }
 
+  /** A compacted segment is one file; the others were to be deleted when it took their place. */
+  private openCompacted(
+    names: readonly string[],
+    number: number,
+    withContent: boolean,
+  ): SegmentOnDisk | null {
+    const first = names.find((name) => segmentOffsetOf(name) === 0);
+    if (first === undefined) return null;
+    const { head, size } = this.readStart(first, COMPACTED_HEADER_SIZE);
+    if (!isCompacted(head)) return null;
+    const header = decodeCompactedHeader(head);
+    if (typeof header === 'string' || header.number !== number) return null;
+    for (const name of names) if (name !== first) this.fs.delete(join(this.directory, name));
+    const segment = Segment.compacted(this.cache, this.directory, header, size, this.tables);
+    const length = withContent ? size : 0;
+    const end = header.endOffset;
+    return {
+      segment,
+      content: { length, batches: [], invalid: [], validEnd: end, syncedUpTo: 0 },
+    };
+  }
+
+  private readStart(name: string, length: number): { head: Buffer; size: number } {
+    const file = this.fs.openForReading(join(this.directory, name));
+    try {
+      const head = Buffer.alloc(length);
+      const count = file.readNow(head, 0, length, 0);
+      return { head: head.subarray(0, count), size: file.size() };
+    } finally {
+      file.close();
+    }
+  }
+
   /** The header of a file, which must be that of the files before it; null where it is not. */
   private readHead(
     name: string,
     number: number,
     others: SegmentHeader | null,
   ): { header: SegmentHeader; size: number } | null {
-    const file = this.fs.openForReading(join(this.directory, name));
-    try {
-      const head = Buffer.alloc(SEGMENT_HEADER_SIZE);
-      const length = file.readNow(head, 0, head.length, 0);
-      const header = decodeSegmentHeader(head.subarray(0, length));
-      const reason = whatIsWrong(header, number, others);
-      if (typeof header !== 'string' && reason === '') return { header, size: file.size() };
-      if (segmentOffsetOf(name) === 0) this.headless.push({ name, number, reason });
-      else this.setAside(name, `${reason}: the file before it is used`);
-      return null;
-    } finally {
-      file.close();
-    }
+    const { head, size } = this.readStart(name, COMPACTED_HEADER_SIZE);
+    const header = isCompacted(head) ? decodeCompactedHeader(head) : decodeSegmentHeader(head);
+    const reason = whatIsWrong(header, number, others);
+    if (typeof header !== 'string' && reason === '') return { header, size };
+    if (segmentOffsetOf(name) === 0) this.headless.push({ name, number, reason });
+    else this.setAside(name, `${reason}: the file before it is used`);
+    return null;
   }
 
   private forgetHeadless(number: number): void {

@@ -19,6 +19,7 @@ import { scanSegment } from './segment-scan.ts';
 
 const ORIGINAL = `${STORE_DIRECTORY}/msgs.0000000001`;
 const COMPACTED = '/data/compacted';
+const GOING_ON = () => false;
 const MORE_COMPACTED = '/data/compacted again';
 
 function readerOf(file: OpenFile): (buf: Buffer, n: number, at: number) => Promise<number> {
@@ -36,9 +37,10 @@ function plainSegment(fs: SimulatedFs): RewrittenSegment {
     ...header,
     path: ORIGINAL,
     isCompacted: false,
+    scanStart: 40,
     scanEnd: size,
     size,
-    read: readerOf(file),
+    readFile: readerOf(file),
   };
 }
 
@@ -52,9 +54,10 @@ function compactedSegment(fs: SimulatedFs, path: string): RewrittenSegment {
     ...header,
     path,
     isCompacted: true,
+    scanStart: 56,
     scanEnd: header.tableAt,
     size: header.endOffset,
-    read: readerOf(file),
+    readFile: readerOf(file),
   };
 }
 
@@ -119,6 +122,7 @@ t.test(
       live,
       fs.openForWriting(COMPACTED),
       Number.POSITIVE_INFINITY,
+      GOING_ON,
     );
     t.equal(rewritten?.header.messageCount, 300);
     t.equal(rewritten?.fileSize, fs.readFile(COMPACTED)?.length);
@@ -135,7 +139,13 @@ t.test(
     const stillLive = (id: number) => id % 20 === 3;
     for (let id = 0; id < 3000; id++) if (stillLive(id)) fewer.mark(offsets[id]!);
     const out = fs.openForWriting(MORE_COMPACTED);
-    await rewriteSegment(compactedSegment(fs, COMPACTED), fewer, out, Number.POSITIVE_INFINITY);
+    await rewriteSegment(
+      compactedSegment(fs, COMPACTED),
+      fewer,
+      out,
+      Number.POSITIVE_INFINITY,
+      GOING_ON,
+    );
     const placements: (readonly number[])[] = [];
     await scanSegment(compactedSegment(fs, MORE_COMPACTED), (original, placed, area, at) => {
       const id = testMessageIdAt(area, at);
@@ -154,7 +164,7 @@ t.test(
     const { fs, offsets } = await writeSegment(t);
     const live = new LiveOffsets(offsets[2999]! + 1000);
     for (const id of [100, 101, 250]) live.mark(offsets[id]!);
-    await rewriteSegment(plainSegment(fs), live, fs.openForWriting(COMPACTED), 1e9);
+    await rewriteSegment(plainSegment(fs), live, fs.openForWriting(COMPACTED), 1e9, GOING_ON);
     const reader = compactedReader(fs, COMPACTED, new TableCache());
     const from = offsets[90]!;
     const length = offsets[250]! + 10 - from;
@@ -176,7 +186,10 @@ t.test('a rewrite that would not be worth it is given up', async (t) => {
   const { fs, offsets } = await writeSegment(t);
   const live = new LiveOffsets(offsets[2999]! + 1000);
   for (const offset of offsets) live.mark(offset);
-  t.equal(await rewriteSegment(plainSegment(fs), live, fs.openForWriting(COMPACTED), 50_000), null);
+  t.equal(
+    await rewriteSegment(plainSegment(fs), live, fs.openForWriting(COMPACTED), 50_000, GOING_ON),
+    null,
+  );
 });
 
 t.test('a segment with a damaged batch is not rewritten', async (t) => {
@@ -185,14 +198,14 @@ t.test('a segment with a damaged batch is not rewritten', async (t) => {
   file.writeAt(Buffer.from([0xff]), 0, 1, offsets[1500]! + 3);
   const live = new LiveOffsets(offsets[2999]! + 1000);
   const out = fs.openForWriting(COMPACTED);
-  await t.rejects(rewriteSegment(plainSegment(fs), live, out, 1e9), /no valid batch/);
+  await t.rejects(rewriteSegment(plainSegment(fs), live, out, 1e9, GOING_ON), /no valid batch/);
 });
 
 t.test('tables beyond the bound leave memory and come back', async (t) => {
   const { fs, offsets } = await writeSegment(t);
   const live = new LiveOffsets(offsets[2999]! + 1000);
   live.mark(offsets[5]!);
-  await rewriteSegment(plainSegment(fs), live, fs.openForWriting(COMPACTED), 1e9);
+  await rewriteSegment(plainSegment(fs), live, fs.openForWriting(COMPACTED), 1e9, GOING_ON);
   const tables = new TableCache();
   const readers = [1, 2].map(() => compactedReader(fs, COMPACTED, tables));
   const area = newByteArea(200);

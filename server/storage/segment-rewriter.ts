@@ -33,14 +33,12 @@ export interface Rewritten {
   readonly fileSize: number;
 }
 
-/** The file would be larger than the caller asked for. */
-export type TooLarge = null;
-
 /**
  * Writes the live messages of `segment`, and its enqueue records, to `out`, which is empty, and syncs it. Reads and
  * parses in pieces, each in a turn of its own.
  *
- * @returns null when the result would be larger than `sizeMax` bytes: `out` is of no use then
+ * @returns null when the result would be larger than `sizeMax` bytes, or `isStopped` says so: `out` is of no use
+ *   then
  * @throws StorageError when the segment cannot be read whole, or the disk refuses
  */
 export async function rewriteSegment(
@@ -48,14 +46,21 @@ export async function rewriteSegment(
   live: LiveOffsets,
   out: OpenFile,
   sizeMax: number,
-): Promise<Rewritten | TooLarge> {
+  isStopped: () => boolean,
+): Promise<Rewritten | null> {
   const writer = new CompactedWriter(segment, out);
-  await scanSegment(segment, (original, placements, area, at, size) => {
-    const isEnqueue = area.view.getUint8(at) === RECORD_ENQUEUE;
-    if (writer.size > sizeMax || !(isEnqueue || live.has(original))) return;
-    writer.add(original, placements, area, at, size, isEnqueue);
-  });
-  if (writer.size > sizeMax) return null;
+  const isOver = () => isStopped() || writer.size > sizeMax;
+  await scanSegment(
+    segment,
+    (original, placements, area, at, size) => {
+      const isEnqueue = area.view.getUint8(at) === RECORD_ENQUEUE;
+      if (isEnqueue || live.has(original)) {
+        writer.add(original, placements, area, at, size, isEnqueue);
+      }
+    },
+    isOver,
+  );
+  if (isOver()) return null;
   const rewritten = writer.finish();
   await out.datasync();
   return rewritten;

@@ -6,8 +6,8 @@
  * with its original offset and its placements: the queues that it was entered into, and under which numbers.
  */
 import { type ByteArea, newByteArea } from '../base/byte-area.ts';
-import { BATCH_HEADER_SIZE, readBatch, readFooter, SEGMENT_HEADER_SIZE } from './batch-format.ts';
-import { blockLengthAt, COMPACTED_HEADER_SIZE, readBlock } from './compacted-format.ts';
+import { BATCH_HEADER_SIZE, readBatch, readFooter } from './batch-format.ts';
+import { blockLengthAt, readBlock } from './compacted-format.ts';
 import { positionAt } from './position.ts';
 import {
   RECORD_ENQUEUE,
@@ -30,8 +30,10 @@ export interface ScannedSegment {
   readonly isCompacted: boolean;
   /** Bytes of the file that hold batches; of a compacted one up to its table. */
   readonly scanEnd: number;
+  /** Offset in the file of the first batch or block. */
+  readonly scanStart: number;
   /** Reads up to `length` bytes of the file at `offset`; resolves to their number. */
-  read(buf: Buffer, length: number, offset: number): Promise<number>;
+  readFile(buf: Buffer, length: number, offset: number): Promise<number>;
 }
 
 /**
@@ -47,13 +49,17 @@ export type RecordScanner = (
 ) => void;
 
 /**
- * Shows every message and enqueue record of a segment to `visit`, in order.
+ * Shows every message and enqueue record of a segment to `visit`, in order, until `isOver` says so between two pieces.
  *
  * @throws StorageError where the file cannot be read, or is not whole
  */
-export async function scanSegment(segment: ScannedSegment, visit: RecordScanner): Promise<void> {
+export async function scanSegment(
+  segment: ScannedSegment,
+  visit: RecordScanner,
+  isOver: () => boolean = () => false,
+): Promise<void> {
   const scan = new SegmentScan(segment, visit);
-  await scan.run();
+  await scan.run(isOver);
 }
 
 class SegmentScan {
@@ -72,10 +78,10 @@ class SegmentScan {
     this.used = 0;
   }
 
-  async run(): Promise<void> {
+  async run(isOver: () => boolean): Promise<void> {
     const { segment } = this;
-    let at = segment.isCompacted ? COMPACTED_HEADER_SIZE : SEGMENT_HEADER_SIZE;
-    while (at < segment.scanEnd) {
+    let at = segment.scanStart;
+    while (at < segment.scanEnd && !isOver()) {
       await this.load(at, PIECE_BYTES);
       let next = this.walk(at);
       if (next === at) {
@@ -93,7 +99,7 @@ class SegmentScan {
     const wanted = Math.min(length, this.segment.scanEnd - at);
     if (wanted > this.area.buf.length) this.area = newByteArea(wanted);
     this.start = at;
-    this.used = await this.segment.read(this.area.buf, wanted, at);
+    this.used = await this.segment.readFile(this.area.buf, wanted, at);
   }
 
   /** Walks the whole units in memory from the file offset `from` on; the offset behind the last. */

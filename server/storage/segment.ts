@@ -6,12 +6,18 @@
  *
  * Which file holds an offset is known here alone: the last one that begins at or before it. Each has the segment's
  * header; a later one is empty from there up to where it begins. A segment is deleted when `live` is zero and no kept
- * checkpoint needs it (message-store.ts decides).
+ * checkpoint needs it (message-store.ts decides). One that a few messages keep alive is rewritten in compacted form
+ * (compactor.ts), as one file; who reads it sees no difference.
  */
 import { randomBytes } from 'node:crypto';
 import type { SegmentHeader } from './batch-format.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_SIZE } from './batch-format.ts';
+import { COMPACTED_HEADER_SIZE, type CompactedHeader } from './compacted-format.ts';
+import { CompactedReader, type TableCache } from './compacted-reader.ts';
+import type { CompactableSegment } from './compactor.ts';
 import type { FileCache, PinnedFile } from './file-cache.ts';
+import type { Rewritten } from './segment-rewriter.ts';
+import { StorageError } from './storage-error.ts';
 
 const NAME = /^msgs\.(\d{10})(?:\.(\d{10}))?$/;
 const NAME_DIGITS = 10;
@@ -45,7 +51,7 @@ export interface SegmentFile {
 }
 
 /** A segment of the log, its files and its live counter. */
-export class Segment {
+export class Segment implements CompactableSegment {
   readonly number: number;
   /** Of the first file. */
   readonly path: string;
@@ -54,12 +60,23 @@ export class Segment {
   readonly previousEnd: number;
   /** References to its records: by durable and transient queues. */
   live: number;
+  /** Bytes of the bodies of those references. */
+  liveBytes: number;
+  referencesAdded: number;
+  fullLive: number;
+  examinedLive: number;
   /** End of its last batch, as an offset; the next one goes here. */
   size: number;
   private readonly cache: FileCache;
   /** Ascending by offset; empty as long as nothing was written. */
   private parts: SegmentFile[];
   private pinned: PinnedFile | null;
+  private isDeleted: boolean;
+  private compacted: CompactedReader | null;
+  /** Size of the compacted file, in bytes. */
+  private compactedSize: number;
+  /** Files that the compacted one has made superfluous. */
+  private leftovers: readonly string[];
 
   /** `offsets` says which files exist: where each begins, ascending. */
   constructor(
@@ -74,10 +91,32 @@ export class Segment {
     this.createdMs = header.createdMs;
     this.previousEnd = header.previousEnd;
     this.live = 0;
+    this.liveBytes = 0;
+    this.referencesAdded = 0;
+    this.fullLive = 0;
+    this.examinedLive = Number.POSITIVE_INFINITY;
     this.size = SEGMENT_HEADER_SIZE;
     this.cache = cache;
     this.parts = offsets.map((from) => ({ path: this.pathFrom(from), from }));
     this.pinned = null;
+    this.isDeleted = false;
+    this.compacted = null;
+    this.compactedSize = 0;
+    this.leftovers = [];
+  }
+
+  /** A segment whose file is in compacted form, of `fileSize` bytes. */
+  static compacted(
+    cache: FileCache,
+    directory: string,
+    header: CompactedHeader,
+    fileSize: number,
+    tables: TableCache,
+  ): Segment {
+    const segment = new Segment(cache, directory, header, [0]);
+    segment.size = header.endOffset;
+    segment.become(header, fileSize, tables);
+    return segment;
   }
 
   /** A segment whose file does not exist yet. */
@@ -99,6 +138,23 @@ export class Segment {
 
   get isOnDisk(): boolean {
     return this.parts.length > 0;
+  }
+
+  get isCompacted(): boolean {
+    return this.compacted !== null;
+  }
+
+  get fileSize(): number {
+    return this.compacted === null ? this.size : this.compactedSize;
+  }
+
+  get scanEnd(): number {
+    return this.compacted?.header.tableAt ?? this.size;
+  }
+
+  /** Offset in the file of its first batch or block. */
+  get scanStart(): number {
+    return this.isCompacted ? COMPACTED_HEADER_SIZE : SEGMENT_HEADER_SIZE;
   }
 
   /** Path of the file that takes the segment's place from an offset on. */
@@ -149,8 +205,14 @@ export class Segment {
     this.parts = [...this.parts.filter((part) => part.from < from), { path, from }];
   }
 
-  /** Reads up to `length` bytes at `offset`; resolves to the number read. */
-  async read(buf: Buffer, length: number, offset: number): Promise<number> {
+  /** Reads up to `length` bytes at `offset`, as the log wrote them; resolves to the number read. */
+  read(buf: Buffer, length: number, offset: number): Promise<number> {
+    return this.compacted?.read(buf, length, offset) ?? this.readFile(buf, length, offset);
+  }
+
+  /** Reads up to `length` bytes of its files at `offset`; resolves to the number read. */
+  async readFile(buf: Buffer, length: number, offset: number): Promise<number> {
+    if (this.isDeleted) throw new StorageError(this.path, 'the segment is deleted');
     let done = 0;
     while (done < length) {
       const at = offset + done;
@@ -163,6 +225,19 @@ export class Segment {
       if (count < wanted) return done;
     }
     return done;
+  }
+
+  adopt(rewritten: Rewritten, tables: TableCache): void {
+    this.compacted?.close();
+    this.close();
+    this.leftovers = this.parts.filter(({ from }) => from > 0).map(({ path }) => path);
+    this.parts = [{ path: this.path, from: 0 }];
+    this.become(rewritten.header, rewritten.fileSize, tables);
+  }
+
+  deleteLeftovers(): void {
+    for (const path of this.leftovers) this.cache.delete(path);
+    this.leftovers = [];
   }
 
   /** Cuts the segment, for recovery. @throws StorageError */
@@ -185,9 +260,19 @@ export class Segment {
   /** Closes and deletes its files. */
   delete(): void {
     this.unpin();
+    this.isDeleted = true;
+    this.compacted?.close();
+    this.deleteLeftovers();
     while (this.parts.length > 0) {
       this.cache.delete(this.parts.at(-1)!.path);
       this.parts.pop();
     }
+  }
+
+  private become(header: CompactedHeader, fileSize: number, tables: TableCache): void {
+    const readBytes = (buf: Buffer, length: number, offset: number) =>
+      this.readFile(buf, length, offset);
+    this.compacted = new CompactedReader(this.path, header, readBytes, tables);
+    this.compactedSize = fileSize;
   }
 }

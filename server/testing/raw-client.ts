@@ -16,6 +16,7 @@ import {
   FrameScanner,
   type FrameSink,
   PROTOCOL_HEADER,
+  toFieldTable,
 } from '../../generated/index.ts';
 import {
   channelFlow,
@@ -50,6 +51,9 @@ export interface RawClientOptions {
   readonly frameMax?: number;
   readonly heartbeat?: number;
   readonly host?: string;
+  /** What the client says it understands; `consumer_cancel_notify` alone where none are named. */
+  readonly capabilities?: Readonly<Record<string, boolean>>;
+  readonly vhost?: string;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -110,15 +114,19 @@ export class RawClient implements FrameSink {
     });
   }
 
-  /** Opens a connection to the vhost `/`. */
+  /** Opens a connection, to the vhost `/` unless told otherwise. */
   static async open(t: Teardown, port: number, options: RawClientOptions = {}): Promise<RawClient> {
-    const { host, ...tune } = options;
+    const { host, vhost, capabilities, ...tune } = options;
     const client = await RawClient.connect(t, port, host);
     client.write(PROTOCOL_HEADER);
     await client.expect(0, 'connection.start');
-    client.write(connectionStartOk());
+    client.write(
+      connectionStartOk(
+        capabilities === undefined ? {} : { clientProperties: toFieldTable({ capabilities }) },
+      ),
+    );
     await client.expect(0, 'connection.tune');
-    client.write(connectionTuneOk(tune), connectionOpen());
+    client.write(connectionTuneOk(tune), connectionOpen(vhost));
     await client.expect(0, 'connection.open-ok');
     return client;
   }

@@ -100,6 +100,7 @@ export class StorageHarness {
     await this.store.checkpoint(
       {
         durableIndexes: () => queues,
+        allIndexes: () => queues,
         definitions: () =>
           queues.map(({ number }) => ({ queue: number, frame: Buffer.from(`queue ${number}`) })),
         nextQueueNumber: () => 1 + Math.max(0, ...queues.map(({ number }) => number)),

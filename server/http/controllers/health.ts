@@ -1,6 +1,10 @@
 /**
  * `GET /healthz`: whether the server does its work, for load balancers and orchestrators, without login.
  * 200 `{"status":"ok"}`, or 503 `{"status":"failed","reason":...}`.
+ *
+ * An alarm does not fail it, since whoever takes a server out of service for one keeps its consumers away, who
+ * alone can end it; the answer then has the reason as `alarm`. `GET /healthz/alarms` is the check that fails, as
+ * RabbitMQ's check of local alarms does.
  */
 import type { Controller } from './controller.ts';
 
@@ -9,7 +13,15 @@ export const healthController: Controller = (app, { status }) => {
   app.get('/healthz', (_request, reply) => {
     const health = status.health();
     void reply.header('cache-control', 'no-store');
-    if (health.ok) void reply.send({ status: 'ok' });
+    const alarm = status.alarm();
+    if (health.ok) void reply.send(alarm === '' ? { status: 'ok' } : { status: 'ok', alarm });
     else void reply.code(503).send({ status: 'failed', reason: health.reason });
+  });
+
+  app.get('/healthz/alarms', (_request, reply) => {
+    const reason = status.alarm();
+    void reply.header('cache-control', 'no-store');
+    if (reason === '') void reply.send({ status: 'ok' });
+    else void reply.code(503).send({ status: 'failed', reason });
   });
 };

@@ -1,0 +1,120 @@
+/**
+ * What a connection has received and must not carry out yet, because an alarm holds its next publish, or a
+ * durable declare, back.
+ *
+ * Nothing behind that method is read, acks among it, since a channel's methods keep their order; RabbitMQ does
+ * the same. Little more than what has come is kept: then the socket is paused. Until then it is read on, so that
+ * the peer's end is noticed at once; after that by the heartbeats that the server goes on sending.
+ */
+import {
+  encodeConnectionBlocked,
+  encodeConnectionUnblocked,
+  sizeOfConnectionBlocked,
+  sizeOfConnectionUnblocked,
+} from '../../generated/index.ts';
+import type { AlarmListener, Alarms } from '../broker/alarms.ts';
+import type { MethodWriter } from './output.ts';
+
+/** A held connection keeps at most so much, and one chunk of its socket. */
+const HELD_BYTES_MAX = 64 * 1024;
+const NOTHING = Buffer.alloc(0);
+
+/** What is held back. */
+export type HeldMethod = 'publish' | 'definition';
+
+/** Told when the connection may go on; it then calls {@link HeldInput.end}. */
+export interface HeldInputOwner {
+  heldInputMayEnd(): void;
+}
+
+/** One per connection. */
+export class HeldInput implements AlarmListener {
+  /** Nothing received is carried out. */
+  isActive: boolean;
+  /** The client understands connection.blocked. */
+  knowsBlocked: boolean;
+  private readonly alarms: Alarms;
+  private readonly output: MethodWriter;
+  private readonly owner: HeldInputOwner;
+  private method: HeldMethod;
+  private bytes: Buffer;
+  /** It was told, and not yet of the end. */
+  private isTold: boolean;
+
+  constructor(alarms: Alarms, output: MethodWriter, owner: HeldInputOwner) {
+    this.isActive = false;
+    this.knowsBlocked = false;
+    this.alarms = alarms;
+    this.output = output;
+    this.owner = owner;
+    this.method = 'publish';
+    this.bytes = NOTHING;
+    this.isTold = false;
+  }
+
+  /** Bytes that are kept. */
+  get size(): number {
+    return this.bytes.length;
+  }
+
+  /** No more should be read of the socket. */
+  get isFull(): boolean {
+    return this.bytes.length >= HELD_BYTES_MAX;
+  }
+
+  /** Whether nothing holds the method back any more. */
+  get mayEnd(): boolean {
+    return this.method === 'publish' ? !this.alarms.holdsPublishes : !this.alarms.holdsDefinitions;
+  }
+
+  /** Holds from here on. `frame`: a copy of the method's frame where it does not lie in the chunk being scanned. */
+  begin(method: HeldMethod, frame: Buffer | null): void {
+    this.isActive = true;
+    this.method = method;
+    this.bytes = frame ?? NOTHING;
+    this.alarms.listen(this);
+    this.tell();
+  }
+
+  /** Keeps what came behind it. A chunk is nobody else's: Node reads the next into new memory. */
+  keep(bytes: Buffer): void {
+    this.bytes = this.bytes.length === 0 ? bytes : Buffer.concat([this.bytes, bytes]);
+  }
+
+  /** Goes on: what was kept, for the connection to carry out. A client that is told of its close is told no more. */
+  end(isClosing: boolean): Buffer {
+    const { bytes } = this;
+    if (this.isTold && !isClosing) this.tellUnblocked();
+    this.release();
+    return bytes;
+  }
+
+  /** The connection is over. */
+  release(): void {
+    this.isActive = false;
+    this.bytes = NOTHING;
+    this.alarms.unlisten(this);
+  }
+
+  alarmsChanged(): void {
+    this.tell();
+    if (this.mayEnd) this.owner.heldInputMayEnd();
+  }
+
+  private tell(): void {
+    const { reason } = this.alarms;
+    if (this.isTold && reason === '') this.tellUnblocked();
+    if (this.isTold || reason === '' || !this.knowsBlocked) return;
+    this.isTold = true;
+    this.output.writeMethod(sizeOfConnectionBlocked({ reason }), (buf, at) =>
+      encodeConnectionBlocked(buf, at, 0, { reason }),
+    );
+  }
+
+  private tellUnblocked(): void {
+    this.isTold = false;
+    this.output.writeMethod(sizeOfConnectionUnblocked(), (buf, at) =>
+      encodeConnectionUnblocked(buf, at, 0),
+    );
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Measures memory and disk, and raises and ends their alarms.
+ *
+ * - Accounted memory, what we know to hold, is looked at every turn where that costs nothing, and a few times a
+ *   second where connections and queues must be asked.
+ * - Resident memory is a second, hard mark, for what nobody accounts. It does not fall by itself while everybody
+ *   waits: garbage is collected only when something is allocated, and the allocator keeps pages for later. So past
+ *   this mark a collection is asked for; and when what V8 holds is then little, the rest is no reason to wait.
+ * - An alarm ends only a tenth on the other side of its mark, so that it does not flap.
+ */
+import type { Alarms } from './alarms.ts';
+
+/** How often memory and disk are measured. */
+const CHECK_MS = 250;
+/** Checks between two garbage collections that are asked for. */
+const CHECKS_PER_COLLECTION = 8;
+/** Distance from a mark, as a share of it, at which its alarm ends. */
+const HYSTERESIS = 0.1;
+
+/** What is measured. All in bytes. */
+export interface ResourceGauges {
+  /** Accounted memory that is known without asking around; read every turn. */
+  pooledBytes(): number;
+  /** Accounted memory besides: asks every connection and queue. */
+  sampledBytes(): number;
+  /** What the process occupies. */
+  residentBytes(): number;
+  /** What V8 holds, on and off its heap, garbage included. */
+  allocatedBytes(): number;
+  /** Free space on the disk of the data directory. */
+  freeDiskBytes(): number;
+  collectGarbage(): void;
+}
+
+/** Where alarms are raised. All in bytes. */
+export interface ResourceMarks {
+  /** Accounted memory at most. */
+  readonly memoryBytes: number;
+  /** Resident memory at most. */
+  readonly residentBytes: number;
+  /** Free disk space at least. */
+  readonly freeDiskBytes: number;
+}
+
+/** Watches a server's resources. */
+export class ResourceMonitor {
+  private readonly alarms: Alarms;
+  private readonly gauges: ResourceGauges;
+  private readonly marks: ResourceMarks;
+  private sampledBytes: number;
+  private isAccountedLow: boolean;
+  private isResidentLow: boolean;
+  private isDiskLow: boolean;
+  private checksUntilCollection: number;
+  private timer: NodeJS.Timeout | null;
+
+  constructor(alarms: Alarms, gauges: ResourceGauges, marks: ResourceMarks) {
+    this.alarms = alarms;
+    this.gauges = gauges;
+    this.marks = marks;
+    this.sampledBytes = 0;
+    this.isAccountedLow = false;
+    this.isResidentLow = false;
+    this.isDiskLow = false;
+    this.checksUntilCollection = 0;
+    this.timer = null;
+  }
+
+  /** Memory that the server knows it holds, in bytes. */
+  get accountedBytes(): number {
+    return this.gauges.pooledBytes() + this.sampledBytes;
+  }
+
+  /** Measures now, and then a few times a second. */
+  start(): void {
+    this.check();
+    this.timer = setInterval(() => this.check(), CHECK_MS);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+    this.timer = null;
+  }
+
+  /** HOT per turn: two comparisons. What grows fast must not wait for the timer. */
+  endTurn(): void {
+    const bytes = this.accountedBytes;
+    const { memoryBytes } = this.marks;
+    if (this.isAccountedLow ? bytes < (1 - HYSTERESIS) * memoryBytes : bytes >= memoryBytes) {
+      this.isAccountedLow = !this.isAccountedLow;
+      this.updateMemory();
+    }
+  }
+
+  /** Measures everything. */
+  check(): void {
+    this.sampledBytes = this.gauges.sampledBytes();
+    this.endTurn();
+    this.checkResident();
+    this.checkDisk();
+  }
+
+  private checkResident(): void {
+    const { residentBytes: mark } = this.marks;
+    const resident = this.gauges.residentBytes();
+    if (!this.isResidentLow) {
+      this.isResidentLow = resident >= mark && this.holdsMuch();
+    } else if (resident < (1 - HYSTERESIS) * mark || !this.holdsMuch()) {
+      this.isResidentLow = false;
+    }
+    this.updateMemory();
+  }
+
+  /** Whether V8 holds at least half of what makes the hard mark, also after a collection. */
+  private holdsMuch(): boolean {
+    const half = this.marks.residentBytes / 2;
+    if (this.gauges.allocatedBytes() < half) return false;
+    if (this.checksUntilCollection-- > 0) return true;
+    this.checksUntilCollection = CHECKS_PER_COLLECTION;
+    this.gauges.collectGarbage();
+    return this.gauges.allocatedBytes() >= half;
+  }
+
+  private checkDisk(): void {
+    const free = this.gauges.freeDiskBytes();
+    const mark = this.marks.freeDiskBytes;
+    this.isDiskLow = this.isDiskLow ? free < (1 + HYSTERESIS) * mark : free < mark;
+    this.alarms.setLow('disk', this.isDiskLow);
+  }
+
+  private updateMemory(): void {
+    this.alarms.setLow('memory', this.isAccountedLow || this.isResidentLow);
+  }
+}
