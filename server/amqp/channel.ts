@@ -29,6 +29,7 @@ import { removeConsumer } from '../broker/queues.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { DurabilityWaiter } from '../storage/log.ts';
 import { bodySizeAt } from '../storage/record-format.ts';
+import { type ChannelTransaction, SETTLEMENTS, type Settlement } from './channel-transaction.ts';
 import type { ConfirmTracker } from './confirm-tracker.ts';
 import { ContentAssembly, requireBodySize } from './content-assembly.ts';
 import { createDeliverPrefix, sizeOfDelivery, writeDelivery } from './delivery-writer.ts';
@@ -78,6 +79,8 @@ export class Channel implements DeliverySink, DurabilityWaiter {
   gets: GetQueue | null;
   /** Null until confirm.select. */
   confirms: ConfirmTracker | null;
+  /** Null until tx.select. */
+  transaction: ChannelTransaction | null;
   /** Prefetch of consumers to come; 0: no limit. */
   consumerPrefetchCount: number;
   /** Unacked deliveries over all consumers; 0: no limit. */
@@ -108,6 +111,7 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     this.consumers = new Map();
     this.gets = null;
     this.confirms = null;
+    this.transaction = null;
     this.consumerPrefetchCount = 0;
     this.channelPrefetchCount = 0;
     this.lastQueueName = '';
@@ -137,6 +141,11 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     if (parts.propertiesSize !== 2 || parts.head.view.getUint16(parts.propertiesAt) !== 0) {
       this.checkProperties();
     }
+    if (this.transaction !== null) {
+      const isMandatory = (bits & BASIC_PUBLISH_MANDATORY_BIT) !== 0;
+      this.transaction.messages.add(parts, this.publisher.routeOf(parts), isMandatory);
+      return;
+    }
     const outcome = this.publisher.publish(parts);
     if (outcome === PUBLISH_OUTCOMES.unrouted && (bits & BASIC_PUBLISH_MANDATORY_BIT) !== 0) {
       writeReturn(this.output, this.number, this.frameMax, parts);
@@ -157,9 +166,14 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     return !this.isClosing && this.content.phase === 'method';
   }
 
-  /** Memory that it holds, in bytes: a body on its way, unacked deliveries, answers that wait. */
+  /** Memory that it holds, in bytes: a body on its way, unacked deliveries, answers that wait, a transaction. */
   get memoryBytes(): number {
-    return this.content.gatheredBytes + this.unacked.memoryBytes + (this.gets?.heldBytes ?? 0);
+    return (
+      this.content.gatheredBytes +
+      this.unacked.memoryBytes +
+      (this.gets?.heldBytes ?? 0) +
+      (this.transaction?.memoryBytes ?? 0)
+    );
   }
 
   /** Whether it publishes to a queue that falls behind though its consumers are willing. */
@@ -253,9 +267,13 @@ export class Channel implements DeliverySink, DurabilityWaiter {
   get canTake(): boolean {
     return (
       !this.output.isBlocked &&
-      (this.channelPrefetchCount === 0 ||
-        this.unacked.count - this.gotCount < this.channelPrefetchCount)
+      (this.channelPrefetchCount === 0 || this.outstandingCount < this.channelPrefetchCount)
     );
+  }
+
+  /** Deliveries to consumers that count against the channel's prefetch. */
+  private get outstandingCount(): number {
+    return this.unacked.count + (this.transaction?.heldCount ?? 0) - this.gotCount;
   }
 
   nextDeliveryTag(): number {
@@ -333,31 +351,97 @@ export class Channel implements DeliverySink, DurabilityWaiter {
    */
   settle(tag: number, multiple: boolean, isAcked: boolean): void {
     const { unacked } = this;
+    if (this.transaction !== null) {
+      const settlement = isAcked ? SETTLEMENTS.ack : SETTLEMENTS.reject;
+      this.hold(this.transaction, tag, multiple, settlement);
+      return;
+    }
     if (!multiple) {
-      this.settleEntry(this.requireUnacked(tag), isAcked);
+      this.settleEntry(unacked, this.requireUnacked(tag), isAcked);
       return;
     }
     if (tag !== 0) this.requireUnacked(tag);
     const last = tag === 0 ? Number.POSITIVE_INFINITY : tag;
     for (let entry = unacked.first(); entry >= 0 && unacked.tagAt(entry) <= last; ) {
       const next = unacked.next(entry);
-      this.settleEntry(entry, isAcked);
+      this.settleEntry(unacked, entry, isAcked);
       entry = next;
     }
   }
 
   /** Puts back what a tag means, as {@link settle} reads it. */
   requeue(tag: number, multiple: boolean): void {
+    if (this.transaction !== null) {
+      this.hold(this.transaction, tag, multiple, SETTLEMENTS.requeue);
+      return;
+    }
     if (!multiple) {
       const byQueue = new Map<Queue, number[]>();
       const entry = this.requireUnacked(tag);
-      this.collectForRequeue(entry, byQueue);
+      this.collectForRequeue(this.unacked, entry, byQueue);
       this.unacked.remove(entry);
       this.requeueCollected(byQueue);
       return;
     }
     if (tag !== 0) this.requireUnacked(tag);
     this.requeueUpTo(tag === 0 ? Number.POSITIVE_INFINITY : tag);
+  }
+
+  /** Keeps what a tag means for the commit. */
+  private hold(
+    transaction: ChannelTransaction,
+    tag: number,
+    multiple: boolean,
+    settlement: Settlement,
+  ): void {
+    const { unacked } = this;
+    if (!multiple) {
+      transaction.hold(unacked, this.requireUnacked(tag), settlement);
+      return;
+    }
+    if (tag !== 0) this.requireUnacked(tag);
+    const last = tag === 0 ? Number.POSITIVE_INFINITY : tag;
+    for (let entry = unacked.first(); entry >= 0 && unacked.tagAt(entry) <= last; ) {
+      const next = unacked.next(entry);
+      transaction.hold(unacked, entry, settlement);
+      entry = next;
+    }
+  }
+
+  /**
+   * Carries out a transaction: messages, then acks, nacks and rejects, in one batch of the log, so that all or
+   * nothing of it survives. Returns of mandatory messages leave at once. A new transaction begins.
+   *
+   * @returns the log position behind which the commit may be answered; -1: at once
+   */
+  commit(transaction: ChannelTransaction): number {
+    const { messages, isDurable } = transaction;
+    const { log } = this.vhost.store;
+    if (isDurable) log.beginAtomic(transaction.recordBytes, messages.footerBytes);
+    try {
+      messages.publishAll((parts) => writeReturn(this.output, this.number, this.frameMax, parts));
+      this.settleHeld(transaction);
+    } finally {
+      if (isDurable) log.endAtomic();
+    }
+    transaction.clear();
+    return isDurable ? log.end - 1 : -1;
+  }
+
+  private settleHeld(transaction: ChannelTransaction): void {
+    let byQueue = new Map<Queue, number[]>();
+    transaction.forEachHeld((held, entry, settlement) => {
+      if (settlement === SETTLEMENTS.requeue) {
+        this.collectForRequeue(held, entry, byQueue);
+        return;
+      }
+      if (byQueue.size > 0) {
+        this.requeueCollected(byQueue);
+        byQueue = new Map();
+      }
+      this.settleEntry(held, entry, settlement === SETTLEMENTS.ack);
+    });
+    this.requeueCollected(byQueue);
   }
 
   private requireUnacked(tag: number): number {
@@ -367,8 +451,7 @@ export class Channel implements DeliverySink, DurabilityWaiter {
   }
 
   /** HOT per ack. Settles one unacked entry: acked, or dropped. */
-  private settleEntry(entry: number, isAcked: boolean): void {
-    const { unacked } = this;
+  private settleEntry(unacked: UnackedList, entry: number, isAcked: boolean): void {
     const consumer = unacked.consumerAt(entry);
     const { queue } = consumer;
     const sequence = unacked.sequenceAt(entry);
@@ -388,7 +471,7 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     const { unacked } = this;
     const byQueue = new Map<Queue, number[]>();
     for (let entry = unacked.first(); entry >= 0 && unacked.tagAt(entry) <= upToTag; ) {
-      this.collectForRequeue(entry, byQueue);
+      this.collectForRequeue(unacked, entry, byQueue);
       const next = unacked.next(entry);
       unacked.remove(entry);
       entry = next;
@@ -405,11 +488,15 @@ export class Channel implements DeliverySink, DurabilityWaiter {
     this.confirms = null;
     for (const consumer of [...this.consumers.values()]) removeConsumer(this.vhost, consumer);
     this.consumers.clear();
+    this.transaction?.rollback(this.unacked);
     this.requeueUpTo(Number.POSITIVE_INFINITY);
   }
 
-  private collectForRequeue(entry: number, byQueue: Map<Queue, number[]>): void {
-    const { unacked } = this;
+  private collectForRequeue(
+    unacked: UnackedList,
+    entry: number,
+    byQueue: Map<Queue, number[]>,
+  ): void {
     const consumer = unacked.consumerAt(entry);
     consumer.unackedCount--;
     if (consumer.deliverPrefix === NO_PREFIX) this.gotCount--;

@@ -56,22 +56,30 @@ export class Publisher {
    * @throws BrokerError when the exchange is missing, internal or closed to the user
    */
   publish(message: MessageParts): number {
-    const { vhost } = this;
-    let route = this.route;
-    if (
-      route === null ||
-      route.version !== vhost.topologyVersion ||
-      !route.matches(message.head, message.envelopeAt, message.envelopeSize)
-    ) {
-      route = this.findRoute(message);
-    }
-    const { queues, set } = route;
+    const { queues, set } = this.routeOf(message);
     const count = queues.length;
     if (count === 0) return PUBLISH_OUTCOMES.unrouted;
-    const position = vhost.store.publish(message, set);
+    const position = this.vhost.store.publish(message, set);
     this.lastPosition = position;
     for (let i = 0; i < count; i++) queues[i]!.enqueue(position, message.bodySize);
     return set.durable.length > 0 ? PUBLISH_OUTCOMES.durable : PUBLISH_OUTCOMES.transient;
+  }
+
+  /**
+   * HOT per publish. Where a message goes.
+   *
+   * @throws BrokerError when the exchange is missing, internal or closed to the user
+   */
+  routeOf(message: MessageParts): Route {
+    const { route } = this;
+    if (
+      route !== null &&
+      route.version === this.vhost.topologyVersion &&
+      route.matches(message.head, message.envelopeAt, message.envelopeSize)
+    ) {
+      return route;
+    }
+    return this.findRoute(message);
   }
 
   /** Whether a queue of the last publish falls behind though its consumers are willing. */
