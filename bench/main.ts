@@ -3,11 +3,13 @@
 import { Command } from 'commander';
 import { addMicroCommand } from './micro/micro-command.ts';
 import { addNumbersCommand } from './numbers/numbers-command.ts';
+import { addStorageCommand } from './storage/storage-command.ts';
 import { addThroughputCommand } from './throughput/throughput-command.ts';
 
 const program = new Command('firnmqperf').description('load generator for AMQP 0-9-1 brokers');
 addThroughputCommand(program);
 addNumbersCommand(program);
+addStorageCommand(program);
 addMicroCommand(program);
 
 try {

@@ -163,6 +163,18 @@ export class BenchConnection implements TrafficConnection {
     });
   }
 
+  /** What `promise` resolves to, unless the connection fails before: then its error. */
+  whileOpen<Result>(promise: Promise<Result>): Promise<Result> {
+    return Promise.race([promise, this.whenFailed.then((error) => Promise.reject(error))]);
+  }
+
+  /** Resolves when the socket has taken everything written so far. */
+  async whenWritable(): Promise<void> {
+    if (this.failure !== null) throw this.failure;
+    if (this.isWritable) return;
+    await this.whileOpen(new Promise<void>((resolve) => this.onceWritable(resolve)));
+  }
+
   async closeChannel(): Promise<void> {
     const close = { replyCode: REPLY_SUCCESS, replyText: '', ...NO_METHOD };
     const frame = Buffer.allocUnsafe(sizeOfChannelClose(close));

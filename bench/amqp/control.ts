@@ -1,25 +1,32 @@
 /** The few calls beside the measured traffic: queues and bindings made, counted and deleted. */
 import {
+  BASIC_CANCEL_OK_ID,
   BASIC_CONSUME_OK_ID,
   BASIC_QOS_OK_ID,
   CONFIRM_SELECT_OK_ID,
   decodeQueueDeclareOk,
+  decodeQueuePurgeOk,
   EMPTY_TABLE,
+  encodeBasicCancel,
   encodeBasicConsume,
   encodeBasicQos,
   encodeConfirmSelect,
   encodeQueueBind,
   encodeQueueDeclare,
   encodeQueueDelete,
+  encodeQueuePurge,
   QUEUE_BIND_OK_ID,
   QUEUE_DECLARE_OK_ID,
   QUEUE_DELETE_OK_ID,
+  QUEUE_PURGE_OK_ID,
+  sizeOfBasicCancel,
   sizeOfBasicConsume,
   sizeOfBasicQos,
   sizeOfConfirmSelect,
   sizeOfQueueBind,
   sizeOfQueueDeclare,
   sizeOfQueueDelete,
+  sizeOfQueuePurge,
 } from '../../generated/index.ts';
 import { type BenchConnection, ignoreReply } from './bench-connection.ts';
 import { BENCH_CHANNEL } from './traffic-scanner.ts';
@@ -66,6 +73,15 @@ export async function deleteQueue(connection: BenchConnection, queue: string): P
   await connection.call(frame, QUEUE_DELETE_OK_ID, ignoreReply);
 }
 
+/** Drops the queue's ready messages; returns how many there were. */
+export async function purgeQueue(connection: BenchConnection, queue: string): Promise<number> {
+  const purge = { queue, noWait: false };
+  const frame = Buffer.allocUnsafe(sizeOfQueuePurge(purge));
+  encodeQueuePurge(frame, 0, BENCH_CHANNEL, purge);
+  const ok = await connection.call(frame, QUEUE_PURGE_OK_ID, decodeQueuePurgeOk);
+  return ok.messageCount;
+}
+
 /** Asks for confirms on the channel. */
 export async function selectConfirms(connection: BenchConnection): Promise<void> {
   const select = { noWait: false };
@@ -85,15 +101,16 @@ export async function setPrefetch(
   await connection.call(frame, BASIC_QOS_OK_ID, ignoreReply);
 }
 
-/** Starts a consumer. Its tag is short, as it comes back in every delivery. */
+/** Starts a consumer. Its tag is to be short, as it comes back in every delivery. */
 export async function startConsumer(
   connection: BenchConnection,
   queue: string,
   noAck: boolean,
+  consumerTag = 'c',
 ): Promise<void> {
   const consume = {
     queue,
-    consumerTag: 'c',
+    consumerTag,
     noLocal: false,
     noAck,
     exclusive: false,
@@ -103,4 +120,15 @@ export async function startConsumer(
   const frame = Buffer.allocUnsafe(sizeOfBasicConsume(consume));
   encodeBasicConsume(frame, 0, BENCH_CHANNEL, consume);
   await connection.call(frame, BASIC_CONSUME_OK_ID, ignoreReply);
+}
+
+/** Ends a consumer; what was delivered to it stays unacked. When it resolves, its last delivery has come. */
+export async function cancelConsumer(
+  connection: BenchConnection,
+  consumerTag = 'c',
+): Promise<void> {
+  const cancel = { consumerTag, noWait: false };
+  const frame = Buffer.allocUnsafe(sizeOfBasicCancel(cancel));
+  encodeBasicCancel(frame, 0, BENCH_CHANNEL, cancel);
+  await connection.call(frame, BASIC_CANCEL_OK_ID, ignoreReply);
 }

@@ -15,10 +15,25 @@ export interface MessageBlock {
 
 /** As many copies of `message` as fit a block of 256 KiB, at least one. */
 export function repeatMessage(message: Buffer): MessageBlock {
-  const count = Math.max(1, Math.floor(BLOCK_SIZE_BYTES / message.length));
-  const bytes = Buffer.allocUnsafeSlow(count * message.length);
-  for (let i = 0; i < count; i++) message.copy(bytes, i * message.length);
-  return { bytes, messageSizeBytes: message.length, count };
+  return repeatMessages([message]);
+}
+
+/**
+ * As many copies of a round of messages as fit a block of 256 KiB, at least one. Only whole rounds are to be
+ * taken of it, so that every round follows the one before.
+ *
+ * @throws RangeError when the messages are not of one size.
+ */
+export function repeatMessages(round: readonly Buffer[]): MessageBlock {
+  const messageSizeBytes = round[0]?.length ?? 0;
+  if (round.some((message) => message.length !== messageSizeBytes)) {
+    throw new RangeError('messages of a block are of one size');
+  }
+  const roundBytes = Buffer.concat(round);
+  const rounds = Math.max(1, Math.floor(BLOCK_SIZE_BYTES / roundBytes.length));
+  const bytes = Buffer.allocUnsafeSlow(rounds * roundBytes.length);
+  for (let i = 0; i < rounds; i++) roundBytes.copy(bytes, i * roundBytes.length);
+  return { bytes, messageSizeBytes, count: rounds * round.length };
 }
 
 /** The bytes of the first `count` messages. Borrowed from the block. */

@@ -32,8 +32,8 @@ export interface TrafficSink {
   onMethod(methodId: number, buf: Buffer, start: number, end: number, limit: number): number;
   /** The header of a content whose method frame came before. */
   onContentHeader(bodySizeBytes: number): void;
-  /** A further `sizeBytes` of the body; `isFrameEnd` is true when they end a frame. */
-  onBody(sizeBytes: number, isFrameEnd: boolean): void;
+  /** A further `sizeBytes` of the body, at `buf[start]`; `isFrameEnd` is true when they end a frame. */
+  onBody(sizeBytes: number, isFrameEnd: boolean, buf: Buffer, start: number): void;
   /** All that one read brought has been handed over. */
   onReadEnd(): void;
 }
@@ -98,13 +98,13 @@ export class TrafficScanner implements FrameSink {
       if (type === FRAME_HEADER) {
         traffic?.onContentHeader(readU64(buf, start + BODY_SIZE_OFFSET));
       } else {
-        traffic?.onBody(end - start, true);
+        traffic?.onBody(end - start, true, buf, start);
       }
     }
     return end + 1;
   }
 
-  onBodyPiece(_channel: number, _buf: Buffer, start: number, end: number, left: number): void {
-    this.traffic?.onBody(end - start, left === 0);
+  onBodyPiece(_channel: number, buf: Buffer, start: number, end: number, left: number): void {
+    this.traffic?.onBody(end - start, left === 0, buf, start);
   }
 }

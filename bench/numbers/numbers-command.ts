@@ -1,7 +1,5 @@
 /** `firnmqperf numbers`: this server beside others, each on one core, the generator on another. */
-import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
-import { cpus, release } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseCount, parsePositiveCount } from '../parse-numbers.ts';
 import { createFirnmqTarget } from '../targets/firnmq-target.ts';
@@ -9,6 +7,7 @@ import { createRabbitmqTarget, isRabbitmqInstalled } from '../targets/rabbitmq-t
 import { createRunningTarget } from '../targets/running-target.ts';
 import { createStandInTarget } from '../targets/stand-in-target.ts';
 import type { Target } from '../targets/target.ts';
+import { describeMachine } from './describe-machine.ts';
 import { measureTarget, type TargetSamples } from './measure-target.ts';
 import { formatReport } from './report.ts';
 import { ROWS, type Row } from './rows.ts';
@@ -83,21 +82,10 @@ function createTarget(name: TargetName, core: number): Target {
 
 function describeRun(flags: NumbersFlags, measured: readonly TargetSamples[]): string[] {
   return [
-    `${new Date().toISOString().slice(0, 10)}, commit ${commitName()}`,
-    `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Linux ${release()}, Node ${process.version}`,
+    ...describeMachine(),
     `brokers: ${measured.map(({ name, broker }) => `${name} = ${broker}`).join('; ')}`,
     `${flags.repeats} runs of ${flags.seconds} s each; broker on core ${flags.serverCore}, generator on core ${flags.generatorCore}`,
   ];
-}
-
-function commitName(): string {
-  try {
-    const command = ['describe', '--always', '--dirty'];
-    return execFileSync('git', command, { encoding: 'utf8', stdio: 'pipe' }).trim();
-  } catch {
-    // Not a checkout, or one without a commit.
-    return 'unknown';
-  }
 }
 
 function defaultTargets(): readonly TargetName[] {

@@ -1,11 +1,30 @@
 /** A child process that keeps, with all its threads and children, to one core (taskset of util-linux). */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { treeCpuSeconds, treePids } from './process-tree.ts';
 
 const TERMINATION_TIMEOUT_MS = 30_000;
 const LAST_WORDS_SIZE_MAX = 4096;
+
+/** Whether this machine can keep a process to `core`. */
+export function canPinTo(core: number): boolean {
+  return spawnSync('taskset', ['-c', String(core), 'true']).status === 0;
+}
+
+/**
+ * Keeps this process, with all its threads, to `core`.
+ *
+ * @throws Error when taskset cannot do it.
+ */
+export function pinThisProcess(core: number): void {
+  const { status, stderr } = spawnSync(
+    'taskset',
+    ['-a', '-p', '-c', String(core), String(process.pid)],
+    { encoding: 'utf8' },
+  );
+  if (status !== 0) throw new Error(`taskset cannot keep the generator to core ${core}: ${stderr}`);
+}
 
 /** A running child. Its standard output can be read line by line. */
 export class PinnedProcess {
@@ -28,22 +47,26 @@ export class PinnedProcess {
   /**
    * Starts a command on a core.
    *
+   * @param core null: on any
    * @param env in addition to this process's environment
-   * @throws Error when taskset cannot be run.
+   * @throws Error when taskset, or without a core the command, cannot be run.
    */
   static async spawn(
-    core: number,
+    core: number | null,
     command: readonly string[],
     env: Readonly<Record<string, string>> = {},
   ): Promise<PinnedProcess> {
-    const child = spawn('taskset', ['-c', String(core), ...command], {
+    const pinned = core === null ? command : ['taskset', '-c', String(core), ...command];
+    const child = spawn(pinned[0] ?? '', pinned.slice(1), {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     await once(child, 'spawn').catch((error: unknown) => {
-      throw new Error('taskset (util-linux) is needed to keep a process to one core', {
-        cause: error,
-      });
+      const reason =
+        core === null
+          ? `${command[0]} cannot be run`
+          : 'taskset (util-linux) is needed to keep a process to one core';
+      throw new Error(reason, { cause: error });
     });
     if (child.pid === undefined) throw new Error('a process without an id');
     return new PinnedProcess(child, child.pid, command.join(' '));
@@ -52,6 +75,11 @@ export class PinnedProcess {
   /** True until it has ended. */
   get isRunning(): boolean {
     return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** The code that it ended with; null while it runs and when a signal ended it. */
+  get exitCode(): number | null {
+    return this.child.exitCode;
   }
 
   /** All of its standard output; rejects when it ends with another code than 0. */
@@ -103,6 +131,14 @@ export class PinnedProcess {
     this.child.kill('SIGTERM');
     await ended;
     clearTimeout(timer);
+  }
+
+  /** Ends it with SIGKILL; resolves when it is gone. */
+  async kill(): Promise<void> {
+    if (!this.isRunning) return;
+    const ended = once(this.child, 'exit');
+    this.child.kill('SIGKILL');
+    await ended;
   }
 
   /** The error that says that, and with what last words, it ended. */

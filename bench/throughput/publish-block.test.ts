@@ -9,7 +9,8 @@ import {
   type FrameSink,
   readU32,
 } from '../../generated/index.ts';
-import { buildPublishBlock } from './publish-block.ts';
+import { repeatMessages } from '../amqp/message-block.ts';
+import { buildPublishBlock, encodePublish } from './publish-block.ts';
 
 class PublishRecorder implements FrameSink {
   readonly keys: string[] = [];
@@ -64,4 +65,23 @@ t.test('a body larger than the frame size is cut to frames of exactly that size'
 t.test('an empty body has no frame, and no frame limit means one frame', async (t) => {
   t.equal(scanBlock(0, 4096).recorder.bodyBytes, 0);
   t.equal(scanBlock(500_000, 0).recorder.bodyBytes, 500_000);
+});
+
+t.test('a block of several queues gives each its turn, round after round', async (t) => {
+  const publish = (routingKey: string): Buffer =>
+    encodePublish({
+      channel: 1,
+      exchange: '',
+      routingKey,
+      bodySizeBytes: 16,
+      persistent: true,
+      frameMax: 0,
+    });
+  const block = repeatMessages(['a', 'b', 'c'].map(publish));
+  const recorder = new PublishRecorder();
+  new FrameScanner(recorder, 1e9).scan(block.bytes, 0, block.bytes.length);
+  t.equal(recorder.keys.length, block.count);
+  t.equal(block.count % 3, 0);
+  t.ok(recorder.keys.every((key, i) => key === `/${'abc'[i % 3]}`));
+  t.throws(() => repeatMessages([publish('a'), publish('bb')]), RangeError);
 });

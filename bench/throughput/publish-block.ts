@@ -19,6 +19,11 @@ export interface PublishBlockOptions {
 
 /** Encodes as many publishes as fit a block. */
 export function buildPublishBlock(options: PublishBlockOptions): MessageBlock {
+  return repeatMessage(encodePublish(options));
+}
+
+/** All frames of one publish. Its body ends where the result does, but for the end octet of its last frame. */
+export function encodePublish(options: PublishBlockOptions): Buffer {
   const { channel, exchange, routingKey, bodySizeBytes, frameMax } = options;
   const publish = { exchange, routingKey, mandatory: false, immediate: false };
   const properties = options.persistent ? { deliveryMode: DELIVERY_MODE_PERSISTENT } : {};
@@ -28,5 +33,5 @@ export function buildPublishBlock(options: PublishBlockOptions): MessageBlock {
   );
   const at = encodeBasicPublish(message, 0, channel, publish);
   encodeContent(message, at, channel, properties, body, frameMax);
-  return repeatMessage(message);
+  return message;
 }

@@ -5,7 +5,7 @@ import type { Ledger } from './ledger.ts';
 import type { Random } from './random.ts';
 import type { PublisherPlan } from './topology.ts';
 
-const WINDOW = 200;
+const WINDOW = 60;
 
 /** Starts publishing; `onConfirm` is called for each confirm. */
 export async function startPublisher(

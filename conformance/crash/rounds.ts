@@ -6,8 +6,8 @@
  * cache survives a SIGKILL: that syncs are not left out is shown elsewhere, by a file system that forgets.
  */
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { LocalServer } from '../interop/local-server.ts';
 import { within } from '../support/deadline.ts';
+import { LocalServer } from '../support/local-server.ts';
 import { CrashClient } from './client.ts';
 import { CrashConsumer } from './consumer.ts';
 import { Ledger, type Violation } from './ledger.ts';
@@ -16,8 +16,11 @@ import { Random } from './random.ts';
 import { CONSUMED_QUEUES, declareTopology, PUBLISHERS, QUEUES } from './topology.ts';
 
 /** The kill comes after at most this many confirms. */
-const CONFIRMS_MAX = 4000;
-const ROUND_LIMIT_MS = 60_000;
+const CONFIRMS_MAX = 800;
+/** How long all confirms of a round may take on a busy machine, in milliseconds. */
+const MOMENT_LIMIT_MS = 60_000;
+/** ... and all messages of a queue that nobody has consumed from. */
+const DRAIN_LIMIT_MS = 60_000;
 
 /** How a run went. */
 export interface KillResult {
@@ -27,22 +30,25 @@ export interface KillResult {
   readonly redeliveredCount: number;
 }
 
-/** Plays the rounds, then drains all queues, stops the server in order and looks at it once more. */
+/**
+ * Plays the rounds on a server of its own, then drains all queues, stops the server in order and looks at it once
+ * more.
+ *
+ * @throws Error that says what was awaited in vain
+ */
 export async function playKillRounds(rounds: number, seed: number): Promise<KillResult> {
   const ledger = new Ledger();
   const random = new Random(seed);
   const server = await LocalServer.start();
   try {
     for (ledger.round = 1; ledger.round <= rounds; ledger.round++) {
-      await within(
-        playRound(server, ledger, random),
-        `end of round ${ledger.round}`,
-        ROUND_LIMIT_MS,
-      );
+      await playRound(server, ledger, random);
     }
     await drain(server.url, ledger);
     await server.restart('SIGTERM');
     await checkEmpty(server.url, ledger);
+  } catch (error) {
+    throw new Error(`round ${ledger.round} of seed ${seed} does not go on`, { cause: error });
   } finally {
     await server.stop();
   }
@@ -57,11 +63,13 @@ async function playRound(server: LocalServer, ledger: Ledger, random: Random): P
     clients.push(client);
     return client;
   };
-  await declareTopology(await (await connect()).connection.createChannel());
+  await within(declareTopology((await connect()).connection), 'declare-oks');
   for (const queue of CONSUMED_QUEUES) {
-    await CrashConsumer.start(await connect(), queue, ledger, random);
+    const consumer = CrashConsumer.start(await connect(), queue, ledger, random);
+    await within(consumer, `consume-ok of ${queue}`);
   }
-  let confirmsLeft = 1 + random.below(CONFIRMS_MAX);
+  const confirms = 1 + random.below(CONFIRMS_MAX);
+  let confirmsLeft = confirms;
   let momentComes = (): void => undefined;
   const moment = new Promise<void>((resolve) => {
     momentComes = resolve;
@@ -71,21 +79,25 @@ async function playRound(server: LocalServer, ledger: Ledger, random: Random): P
     if (confirmsLeft === 0) momentComes();
   };
   for (const plan of PUBLISHERS) {
-    await startPublisher(await connect(), plan, ledger, random, onConfirm);
+    const publisher = startPublisher(await connect(), plan, ledger, random, onConfirm);
+    await within(publisher, `channel of publisher ${plan.name}`);
   }
-  await moment;
+  await within(moment, `${confirms} confirms`, MOMENT_LIMIT_MS);
   for (const client of clients) client.endsNow = true;
   await server.restart('SIGKILL');
-  await Promise.all(clients.map(({ gone }) => gone));
+  await within(Promise.all(clients.map(({ gone }) => gone)), 'end of the sockets');
 }
 
 /** Takes everything that is left. */
 async function drain(url: string, ledger: Ledger): Promise<void> {
   const client = await CrashClient.connect(url, ledger);
-  const channel = await client.connection.createChannel();
-  for (const queue of QUEUES) await within(drainQueue(channel, queue, ledger), `end of ${queue}`);
+  const channel = await within(client.connection.createChannel(), 'channel to drain with');
+  for (const queue of QUEUES) {
+    await within(drainQueue(channel, queue, ledger), `end of ${queue}`, DRAIN_LIMIT_MS);
+  }
   ledger.close();
-  await channel.close(); // amqplib would let its connection.close overtake the last acks
+  // amqplib would let its connection.close overtake the last acks.
+  await within(channel.close(), 'channel.close-ok');
   await client.close();
 }
 
@@ -109,9 +121,9 @@ async function drainQueue(channel: Channel, queue: string, ledger: Ledger): Prom
 /** What was acked before a clean stop does not come back. */
 async function checkEmpty(url: string, ledger: Ledger): Promise<void> {
   const client = await CrashClient.connect(url, ledger);
-  const channel = await client.connection.createChannel();
+  const channel = await within(client.connection.createChannel(), 'channel to look with');
   for (const queue of QUEUES) {
-    const { messageCount } = await channel.checkQueue(queue);
+    const { messageCount } = await within(channel.checkQueue(queue), `count of ${queue}`);
     if (messageCount > 0)
       ledger.blame(`${queue} holds ${messageCount} messages acked before the stop`);
   }

@@ -1,5 +1,5 @@
 /** What the kill test publishes to, and who consumes from what. */
-import type { Channel } from 'amqplib';
+import type { ChannelModel } from 'amqplib';
 
 /** A fanout exchange into three durable queues, and three durable queues by name. */
 export const FANOUT = 'crash.fan';
@@ -36,7 +36,8 @@ export const PUBLISHERS: readonly PublisherPlan[] = [
 ];
 
 /** Declares everything, durable; what exists already stays as it is. */
-export async function declareTopology(channel: Channel): Promise<void> {
+export async function declareTopology(connection: ChannelModel): Promise<void> {
+  const channel = await connection.createChannel();
   await channel.assertExchange(FANOUT, 'fanout', { durable: true });
   for (const queue of QUEUES) await channel.assertQueue(queue, { durable: true });
   for (const queue of FAN_QUEUES) await channel.bindQueue(queue, FANOUT, '');

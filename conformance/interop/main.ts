@@ -10,8 +10,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { Command } from 'commander';
+import { LocalServer } from '../support/local-server.ts';
 import { INTEROP_CLIENTS, type InteropClientEntry } from './clients.ts';
-import { LocalServer } from './local-server.ts';
 import { runCommand } from './run-command.ts';
 
 interface Counts {

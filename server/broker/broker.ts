@@ -3,10 +3,12 @@
  * their checkpoints when they are due, and closes them in order.
  */
 import { Clock } from '../base/clock.ts';
+import { FileCache } from '../storage/file-cache.ts';
+import { refuseNewerFiles } from '../storage/format-version.ts';
 import type { FileSystem } from '../storage/fs.ts';
+import type { LogState } from '../storage/log-health.ts';
 import { BlockPool } from '../storage/memory-block.ts';
 import { MessageStore } from '../storage/message-store.ts';
-import type { StorageError } from '../storage/storage-error.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Alarms } from './alarms.ts';
 import { Reactor } from './reactor.ts';
@@ -14,8 +16,8 @@ import { Vhost } from './vhost.ts';
 import { restoreVhost } from './vhost-recovery.ts';
 import type { VhostStore } from './vhost-store.ts';
 
-/** How often the broker asks each log whether a checkpoint is due. */
-const CHECKPOINT_CHECK_MS = 250;
+/** How often the broker asks each store whether a checkpoint or a compaction is due. */
+const HOUSEKEEPING_MS = 250;
 
 /** All vhosts of a server. */
 export class Broker {
@@ -25,17 +27,21 @@ export class Broker {
   readonly vhosts: ReadonlyMap<string, Vhost>;
   private readonly logger: Logger;
   private readonly pool: BlockPool;
-  private readonly checkpointTimer: NodeJS.Timeout;
+  private readonly cache: FileCache;
+  private readonly housekeepingTimer: NodeJS.Timeout;
 
   /**
    * Recovers every vhost and opens it.
    *
    * @throws StorageError when a folder cannot be read or written at all
+   * @throws NewerFormatError when a later version wrote here; nothing was touched then
    */
   constructor(fs: FileSystem, vhostStore: VhostStore, logger: Logger) {
+    for (const name of vhostStore.names) refuseNewerFiles(fs, vhostStore.folderOf(name));
     this.logger = logger;
     this.clock = new Clock();
     this.pool = new BlockPool();
+    this.cache = new FileCache(fs);
     this.reactor = new Reactor(this.clock, (err) => {
       logger.error({ event: 'turn.fail', err }, 'a step of a turn failed');
     });
@@ -45,15 +51,16 @@ export class Broker {
       vhosts.set(name, this.openVhost(fs, name, vhostStore.folderOf(name)));
     }
     this.vhosts = vhosts;
-    this.checkpointTimer = setInterval(() => this.checkpointDue(), CHECKPOINT_CHECK_MS);
-    this.checkpointTimer.unref();
+    this.housekeepingTimer = setInterval(() => this.keepHouse(), HOUSEKEEPING_MS);
+    this.housekeepingTimer.unref();
   }
 
   /** Writes a clean checkpoint of every vhost and closes it. Nobody publishes any more. */
   async close(): Promise<void> {
-    clearInterval(this.checkpointTimer);
+    clearInterval(this.housekeepingTimer);
     for (const vhost of this.vhosts.values()) {
       try {
+        await vhost.store.stopCompaction();
         await vhost.store.checkpoint(vhost, true);
       } catch (err) {
         this.logger.error(
@@ -65,11 +72,11 @@ export class Broker {
     }
   }
 
-  /** Whether every vhost can still write its log. */
+  /** Whether every vhost can write its log now. */
   health(): { readonly ok: true } | { readonly ok: false; readonly reason: string } {
     for (const { name, store } of this.vhosts.values()) {
-      const { failure } = store.log;
-      if (failure !== null) return { ok: false, reason: `vhost ${name}: ${failure.message}` };
+      const { failing } = store.log.state;
+      if (failing !== null) return { ok: false, reason: `vhost ${name}: ${failing.message}` };
     }
     return { ok: true };
   }
@@ -99,9 +106,12 @@ export class Broker {
       events: {
         turnNeeded: () => this.reactor.schedule(),
         durable: () => this.reactor.schedule(),
-        failed: (err: StorageError) =>
-          log.fatal({ event: 'log.fail', err }, 'the log cannot be written: nothing is confirmed'),
+        stateChanged: (state) => {
+          reportState(log, state);
+          this.alarms.setLogState(name, state);
+        },
       },
+      cache: this.cache,
     });
     const vhost = new Vhost(name, store, this.reactor, this.alarms, recovered.nextQueueNumber);
     const problems = restoreVhost(vhost, recovered);
@@ -125,15 +135,35 @@ export class Broker {
     return vhost;
   }
 
-  private checkpointDue(): void {
+  private keepHouse(): void {
     for (const vhost of this.vhosts.values()) {
-      if (!vhost.store.checkpointDue) continue;
-      vhost.store.checkpoint(vhost, false).catch((err: unknown) => {
-        this.logger.error(
-          { event: 'checkpoint.fail', vhost: vhost.name, err },
-          'a checkpoint failed: the ones before still count',
-        );
-      });
+      if (vhost.store.checkpointDue) {
+        vhost.store.checkpoint(vhost, false).catch((err: unknown) => {
+          this.logger.error(
+            { event: 'checkpoint.fail', vhost: vhost.name, err },
+            'a checkpoint failed: the ones before still count',
+          );
+        });
+      }
+      if (vhost.store.compactionDue) this.compact(vhost);
     }
   }
+
+  private compact(vhost: Vhost): void {
+    vhost.store.compact(vhost).catch((err: unknown) => {
+      this.logger.error(
+        { event: 'segment.compact.fail', vhost: vhost.name, err },
+        'a segment could not be compacted: it stays as it is',
+      );
+    });
+  }
+}
+
+function reportState(log: Logger, state: LogState): void {
+  const { failing: err, behind, diskFull } = state;
+  if (err !== null) {
+    log.error({ event: 'log.fail', err }, 'the disk refuses: nothing is confirmed until it takes');
+  } else if (diskFull) log.warn({ event: 'log.full', behind }, 'the disk is full');
+  else if (behind) log.warn({ event: 'log.behind' }, 'the disk is far behind');
+  else log.info({ event: 'log.well' }, 'the log is written as it should be');
 }

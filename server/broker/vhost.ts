@@ -125,6 +125,10 @@ export class Vhost implements CheckpointSource {
     return indexes;
   }
 
+  allIndexes(): readonly QueueIndex[] {
+    return [...this.queues.values()].map((queue) => queue.index);
+  }
+
   definitions(): readonly Definition[] {
     const definitions: Definition[] = [];
     for (const exchange of this.exchanges.values()) {

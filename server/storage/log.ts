@@ -5,32 +5,39 @@
  *                 ^       ^       ^
  *       durableUpTo  writtenUpTo  end
  *
- * - A record is laid into the open batch; the batch is closed at the end of the turn, or at 64 KiB.
- * - Closed batches wait to be written until somebody waits for the disk, 1 MiB has come together or 5 ms have
- *   passed. A batch whose messages have all left their queues by then, and whose operations concern
+ * - A record is laid into the open batch (open-batch.ts); the batch is closed at the end of the turn, or at 64 KiB.
+ * - Closed batches wait to be written (batch-writer.ts) until somebody waits for the disk, 1 MiB has come together
+ *   or 5 ms have passed. A batch whose messages have all left their queues by then, and whose operations concern
  *   only such messages, is never written: a gap header holds its place.
- * - `durableUpTo` is the only source of "this is on stable storage". A sync counts from where it began.
- * - After a failed write or sync nothing is durable any more (`failure` is set): no confirm leaves.
+ * - `durableUpTo` is the only source of "this is on stable storage". A sync (log-sync.ts) counts from where it
+ *   began.
+ * - What must be atomic is appended between {@link MessageLog.beginAtomic} and {@link MessageLog.endAtomic}: it lies
+ *   in one batch, which is valid whole or not at all.
+ * - A failed write or sync never counts, and is survived: what is not stable is still in memory and goes elsewhere at
+ *   the same offsets, after a pause. No confirm leaves before. `state` says how it stands.
  *
  * It knows positions, route sets and the index's batch fields; not what a queue is. Benches: scenario
  * throughput, micro/log.
  */
+
+import { Alarm } from '../base/alarm.ts';
 import type { Clock } from '../base/clock.ts';
-import {
-  BATCH_HEADER_SIZE,
-  CHECKSUM_SIZE,
-  encodeGap,
-  FOOTER_ROW_SIZE,
-  SEGMENT_HEADER_SIZE,
-  sealBatch,
-} from './batch-format.ts';
+import { SEGMENT_HEADER_SIZE } from './batch-format.ts';
+import { BatchWriter } from './batch-writer.ts';
+import type { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
+import { LogHealth, type LogState, mayWriteAgain } from './log-health.ts';
+import { LOG_LIMITS, type LogLimits } from './log-limits.ts';
+import { LogSync, type SyncedFile, type SyncListener } from './log-sync.ts';
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
+import { BATCH_OVERHEAD, OpenBatch } from './open-batch.ts';
 import { offsetOf, positionAt, SEGMENT_SPAN, segmentOf } from './position.ts';
 import type { QueueIndex } from './queue-index.ts';
+import { RecentBlocks } from './recent-blocks.ts';
 import type { MessageParts } from './record-format.ts';
 import {
   DELIVERABLE_SIZE,
+  ENQUEUE_RECORD_SIZE,
   sizeOfDefinition,
   sizeOfMessage,
   sizeOfPurge,
@@ -38,31 +45,20 @@ import {
   sizeOfSettle,
   writeDefinition,
   writeDeliverable,
+  writeEnqueue,
   writeMessage,
   writePurge,
   writeRequeue,
   writeSettle,
 } from './record-format.ts';
 import type { RouteSet } from './route-set.ts';
-import { Segment } from './segment.ts';
+import { Segment, segmentFileName } from './segment.ts';
 import { StorageError } from './storage-error.ts';
 
-/** A batch is closed when its records reach this many bytes. */
-const BATCH_TARGET_BYTES = 64 * 1024;
-/** A new segment begins when a batch would end behind this offset. */
-const SEGMENT_TARGET_BYTES = 32 * 1024 * 1024;
-/** Closed batches are written when this many bytes have come together ... */
-const UNWRITTEN_BYTES_MAX = 1024 * 1024;
-/** ... or the oldest of them has waited this long. */
-const UNWRITTEN_MS_MAX = 5;
-/** Written batches stay readable in memory up to this many bytes. */
-const RETAINED_BYTES = 4 * 1024 * 1024;
-/** A sync begins when this many bytes are written and not synced, even where nobody waits. */
-const UNSYNCED_BYTES_MAX = 32 * 1024 * 1024;
 /** Ranges of one queue that may come together before they become a record. */
 const SETTLED_RANGES_MAX = 2048;
-/** Empty footer: the count of route sets. */
-const FOOTER_BASE_SIZE = 4;
+/** What may be appended atomically, in bytes. */
+export const ATOMIC_BYTES_MAX: number = 128 * 1024 * 1024;
 
 /** Told when more of the log became durable; it looks at {@link MessageLog.durableUpTo} itself. */
 export interface DurabilityWaiter {
@@ -76,8 +72,8 @@ export interface LogEvents {
   turnNeeded(): void;
   /** Waiters were served: output may wait to be flushed. */
   durable(): void;
-  /** A write or sync failed; the log accepts nothing more. */
-  failed(error: StorageError): void;
+  /** {@link MessageLog.state} has changed. */
+  stateChanged(state: LogState): void;
 }
 
 /** Where the log goes on after recovery. */
@@ -90,36 +86,31 @@ export interface LogResumption {
   readonly previousEnd: number;
 }
 
-/** A closed batch that was not written yet. */
-interface UnwrittenBatch {
-  readonly block: MemoryBlock;
-  readonly segment: Segment;
-  readonly start: number;
-  readonly end: number;
-  live: number;
-  /** It must go to the file. */
-  isNeeded: boolean;
-  /** The lowest position of a message that its settle records concern. */
-  readonly operationsFrom: number;
+/** What a log is made of. */
+export interface MessageLogOptions {
+  readonly fs: FileSystem;
+  readonly directory: string;
+  readonly pool: BlockPool;
+  readonly clock: Clock;
+  readonly events: LogEvents;
+  readonly resumption: LogResumption;
+  /** The files of the log are open here; the segments of `resumption` use the same. */
+  readonly cache: FileCache;
+  readonly limits?: Partial<LogLimits>;
 }
 
 /** The append-only log of one vhost. Positions are as in position.ts. */
-export class MessageLog {
+export class MessageLog implements SyncListener {
   /** Position behind the last closed batch. */
   end: number;
-  /** All before it is in the file, or a gap. */
-  writtenUpTo: number;
   /** All before it survives the loss of power, as far as anybody still needs it. */
   durableUpTo: number;
   /** Bytes appended since the owner last set it to 0. */
   appendedBytes: number;
-  /** The failure that stopped the log, or null. */
-  failure: StorageError | null;
-  /** The open batch; a route set with another id must be entered anew. 1 is the first. */
-  batchId: number;
   readonly segments: Map<number, Segment>;
 
-  private readonly fs: FileSystem;
+  private readonly cache: FileCache;
+  private readonly limits: LogLimits;
   private readonly directory: string;
   private readonly pool: BlockPool;
   private readonly clock: Clock;
@@ -128,103 +119,63 @@ export class MessageLog {
   private segment: Segment;
   /** The segment that {@link release} touched last. */
   private releaseSegment: Segment;
-  /** Holds the open batch. Null while the log is idle. */
-  private block: MemoryBlock | null;
-  /** Offset in the block at which the open batch starts; -1: no open batch. */
-  private batchAt: number;
-  /** Offset in the block behind the last record. */
-  private at: number;
-  /** A record that would end behind this offset needs another batch or block. */
-  private limit: number;
-  private batchLive: number;
-  private batchMustWrite: boolean;
-  private batchOperationsFrom: number;
-  private readonly rowNumbers: number[];
-  private readonly rowFirsts: number[];
-  private readonly setRows: number[];
-  private setCount: number;
-
-  private readonly unwritten: UnwrittenBatch[];
-  private unwrittenBytes: number;
-  private unwrittenSinceMs: number;
-  private readonly retained: MemoryBlock[];
-  private retainedBytes: number;
-  /** First position of the batches left unwritten whose gap header is still to be written; -1: none. */
-  private gapFrom: number;
-  private gapUpTo: number;
-  private gapSegment: Segment;
-  /** End of the last batch that really went to a file. */
-  private writtenForReal: number;
-  /** The files hold, synced, all before it: gaps too. */
-  private stableUpTo: number;
-  private unsyncedBytes: number;
-  private readonly unsynced: Set<Segment>;
-  private directoryUnsynced: boolean;
-
+  private readonly batch: OpenBatch;
+  private isAtomic: boolean;
+  private readonly sync: LogSync;
+  private readonly writer: BatchWriter;
+  private readonly recent: RecentBlocks;
   private readonly waiters: Set<DurabilityWaiter>;
   private waitUntil: number;
-  private syncing: boolean;
-  /** The sync under way, or the last one. */
-  private syncEnded: Promise<void>;
-  private flushTimer: NodeJS.Timeout | null;
+  private readonly health: LogHealth;
+  private readonly alarm: Alarm;
+  /** The last attempt to write failed. */
+  private writeIsFailing: boolean;
   private closed: boolean;
   private readonly settledIndexes: QueueIndex[];
   private settledFrom: number;
 
-  constructor(
-    fs: FileSystem,
-    directory: string,
-    pool: BlockPool,
-    clock: Clock,
-    events: LogEvents,
-    resumption: LogResumption,
-  ) {
-    this.fs = fs;
+  constructor(options: MessageLogOptions) {
+    const { fs, directory, pool, clock, events, resumption, cache } = options;
+    this.cache = cache;
     this.directory = directory;
     this.pool = pool;
     this.clock = clock;
     this.events = events;
+    this.limits = { ...LOG_LIMITS, ...options.limits };
     this.segments = new Map(resumption.segments.map((segment) => [segment.number, segment]));
     this.segment = this.newSegment(resumption.nextSegment, resumption.previousEnd);
     this.releaseSegment = this.segment;
     this.end = positionAt(this.segment.number, SEGMENT_HEADER_SIZE);
-    this.writtenUpTo = this.end;
     this.durableUpTo = this.end;
     this.appendedBytes = 0;
-    this.failure = null;
-    this.batchId = 1;
-    this.block = null;
-    this.batchAt = -1;
-    this.at = 0;
-    this.limit = 0;
-    this.batchLive = 0;
-    this.batchMustWrite = false;
-    this.batchOperationsFrom = Number.POSITIVE_INFINITY;
-    this.rowNumbers = [];
-    this.rowFirsts = [];
-    this.setRows = [];
-    this.setCount = 0;
-    this.unwritten = [];
-    this.unwrittenBytes = 0;
-    this.unwrittenSinceMs = 0;
-    this.retained = [];
-    this.retainedBytes = 0;
-    this.gapFrom = -1;
-    this.gapUpTo = -1;
-    this.gapSegment = this.segment;
-    this.writtenForReal = this.end;
-    this.stableUpTo = this.end;
-    this.unsyncedBytes = 0;
-    this.unsynced = new Set();
-    this.directoryUnsynced = false;
+    this.batch = new OpenBatch();
+    this.isAtomic = false;
+    this.health = new LogHealth(this.limits, (state) => events.stateChanged(state));
+    this.sync = new LogSync(fs, cache, directory, clock, this, this.end);
+    this.writer = new BatchWriter(this.sync, clock, this.end);
+    this.recent = new RecentBlocks(pool);
     this.waiters = new Set();
     this.waitUntil = 0;
-    this.syncing = false;
-    this.syncEnded = Promise.resolve();
-    this.flushTimer = null;
+    this.alarm = new Alarm(clock, () => this.wake());
+    this.writeIsFailing = false;
     this.closed = false;
     this.settledIndexes = [];
     this.settledFrom = Number.POSITIVE_INFINITY;
+  }
+
+  /** What publishers and operators have to know. */
+  get state(): LogState {
+    return this.health.state;
+  }
+
+  /** All before it is in the file, or a gap. */
+  get writtenUpTo(): number {
+    return this.writer.writtenUpTo;
+  }
+
+  /** The open batch; a route set with another id must be entered anew. 1 is the first. */
+  get batchId(): number {
+    return this.batch.id;
   }
 
   // --- appending -------------------------------------------------------------------------------
@@ -232,20 +183,34 @@ export class MessageLog {
   /**
    * HOT per publish. Appends a message for the queues of `set`; returns its position. The copy into the
    * block is the only one the message sees before a delivery.
-   *
-   * @throws StorageError when the log has failed.
    */
   append(message: MessageParts, set: RouteSet): number {
     const size = sizeOfMessage(message);
-    if (set.batchId !== this.batchId || this.at + size > this.limit) this.prepare(size, set);
-    const block = this.block!;
-    const at = this.at;
+    const batch = this.batch;
+    if (set.batchId !== batch.id || batch.at + size > batch.limit) this.prepare(size, set);
+    const block = batch.block!;
+    const at = batch.at;
     const end = writeMessage(block.area, at, message, set.indexInBatch, this.ageMs());
-    this.at = end;
+    batch.at = end;
     block.used = end;
-    this.batchLive += set.references;
+    batch.live += set.references;
     this.segment.live += set.references;
     return block.start + at;
+  }
+
+  /**
+   * Enters the message at `position` into the queues of `set` by reference, under their next numbers. Somebody
+   * still holds a reference to it; it has one more for each of the queues then.
+   */
+  enqueue(position: number, bodySize: number, set: RouteSet): void {
+    const { batch } = this;
+    const size = ENQUEUE_RECORD_SIZE;
+    if (set.batchId !== batch.id || batch.at + size > batch.limit) this.prepare(size, set);
+    const { area } = batch.block!;
+    batch.advance(writeEnqueue(area, batch.at, set.indexInBatch, bodySize, position));
+    batch.mustWrite = true;
+    batch.operationsFrom = Math.min(batch.operationsFrom, position);
+    this.refer(position, set.references);
   }
 
   /** HOT per ack. The message at `position` left the queue of `index` for good. */
@@ -274,17 +239,16 @@ export class MessageLog {
 
   /** Messages came back to their queue: `entries` holds sequence number and delivery count in turn. */
   requeue(index: QueueIndex, entries: readonly number[]): void {
-    // Nobody is promised anything: after a failure messages still come back, unremembered.
-    if (this.failure !== null) return;
     const at = this.reserve(sizeOfRequeue(entries.length / 2));
-    this.advance(writeRequeue(this.block!.area, at, index.number, entries));
+    this.batch.advance(writeRequeue(this.batch.block!.area, at, index.number, entries));
   }
 
   /** Messages up to `sequence` may be delivered once this is durable; returns the record's position. */
   reserveDeliveries(index: QueueIndex, sequence: number): number {
     const at = this.reserve(DELIVERABLE_SIZE);
-    this.advance(writeDeliverable(this.block!.area, at, index.number, sequence));
-    return this.block!.start + at;
+    const block = this.batch.block!;
+    this.batch.advance(writeDeliverable(block.area, at, index.number, sequence));
+    return block.start + at;
   }
 
   /**
@@ -295,20 +259,58 @@ export class MessageLog {
     // What was settled before must not be read as settled after.
     if (index.settledRanges.length > 0) this.writeSettled(index);
     const at = this.reserve(sizeOfPurge(kept.length / 2));
-    this.advance(writePurge(this.block!.area, at, index.number, upTo, keptBytes, kept));
-    return this.block!.start + at;
+    const block = this.batch.block!;
+    this.batch.advance(writePurge(block.area, at, index.number, upTo, keptBytes, kept));
+    return block.start + at;
   }
 
   /** Appends a declare, bind, unbind or delete as its AMQP frame; returns the record's position. */
   define(action: number, queue: number, frame: Buffer): number {
     const at = this.reserve(sizeOfDefinition(frame.length));
-    this.advance(writeDefinition(this.block!.area, at, action, queue, frame));
-    return this.block!.start + at;
+    const block = this.batch.block!;
+    this.batch.advance(writeDefinition(block.area, at, action, queue, frame));
+    return block.start + at;
+  }
+
+  /**
+   * What is appended from here to {@link endAtomic}, all in one turn, lies in one batch: after a crash it is there
+   * whole or not at all. Messages that were settled before are written before, those settled in between into
+   * the batch.
+   *
+   * @param recordBytes at least the sizes of all records to come (record-format.ts); for what is settled, a
+   *   `sizeOfSettle(1)` for each message is always enough
+   * @param footerBytes at least the sum of `footerSizeMax` of the route sets to come, at most 65,536 of them
+   * @throws RangeError for more than {@link ATOMIC_BYTES_MAX}, or when
+   *   there is no memory for it. Nothing has begun then.
+   */
+  beginAtomic(recordBytes: number, footerBytes: number): void {
+    if (this.isAtomic) throw new Error('an atomic batch is open');
+    if (recordBytes + footerBytes > ATOMIC_BYTES_MAX) {
+      throw new RangeError(`${recordBytes + footerBytes} bytes are too many for one batch`);
+    }
+    this.writeAllSettled();
+    this.closeBatch();
+    this.openBatch(BATCH_OVERHEAD + recordBytes + footerBytes);
+    this.batch.isWhole = true;
+    this.batch.setLimit(0);
+    this.isAtomic = true;
+  }
+
+  /** Ends what {@link beginAtomic} began; it is durable once all before {@link end} is. */
+  endAtomic(): void {
+    this.writeAllSettled();
+    this.isAtomic = false;
+    this.closeBatch();
+  }
+
+  /** The next sync of the log first syncs `file`, and counts only if that succeeds. */
+  syncWith(file: SyncedFile): void {
+    this.sync.add(file);
   }
 
   /** HOT per message and queue. Gives up one reference to the record at `position`. */
   release(position: number): void {
-    if (position >= this.writtenUpTo) this.releaseUnwritten(position);
+    if (position >= this.writer.writtenUpTo) this.referUnwritten(position, -1);
     let segment = this.releaseSegment;
     const number = segmentOf(position);
     if (segment.number !== number) {
@@ -318,31 +320,43 @@ export class MessageLog {
     segment.live--;
   }
 
+  /** Takes `count` references more to the record at `position`, which somebody refers to already. */
+  refer(position: number, count: number): void {
+    if (position >= this.writer.writtenUpTo) this.referUnwritten(position, count);
+    const segment = this.segments.get(segmentOf(position))!;
+    segment.live += count;
+    segment.referencesAdded++;
+  }
+
   // --- reading ---------------------------------------------------------------------------------
 
   /** The block that holds the record at `position`, or null when it must be read from its segment. */
   locate(position: number): MemoryBlock | null {
-    const current = this.block;
+    const current = this.batch.block;
     if (current?.holds(position)) return current;
-    const retained = this.retained;
-    for (let i = retained.length - 1; i >= 0; i--) {
-      if (retained[i]!.holds(position)) return retained[i]!;
-    }
-    return null;
+    return this.recent.locate(position);
   }
 
-  /** Reads up to `length` bytes at `position` into `block`, in the pool. */
+  /**
+   * Reads up to `length` bytes at `position` into `block`, in the pool.
+   *
+   * @throws StorageError when the disk refuses, or has nothing there
+   */
   async read(block: MemoryBlock, position: number, length: number): Promise<void> {
-    const segment = this.segments.get(segmentOf(position));
-    if (segment === undefined) throw new Error(`position ${position} lies in no segment`);
-    block.used = await segment.read(block.area.buf, length, offsetOf(position));
+    const number = segmentOf(position);
+    const segment = this.segments.get(number);
+    const path = segment?.path ?? `${this.directory}/${segmentFileName(number)}`;
+    if (segment === undefined) throw new StorageError(path, 'the segment is not there');
+    const offset = offsetOf(position);
+    block.used = await segment.read(block.area.buf, length, offset);
+    if (block.used === 0) throw new StorageError(path, `ends before byte ${offset}`);
   }
 
   // --- turns, writing, syncing -----------------------------------------------------------------
 
   /** True when {@link endTurn} has something to do. */
   get hasWork(): boolean {
-    return this.batchAt >= 0 || this.settledIndexes.length > 0 || this.unwritten.length > 0;
+    return this.batch.isOpen || this.settledIndexes.length > 0 || !this.writer.isEmpty;
   }
 
   /** Calls `waiter` back when all before the current end of the open batch is durable. */
@@ -354,87 +368,81 @@ export class MessageLog {
 
   /** Closes the turn's batch; writes and syncs what is due. */
   endTurn(): void {
-    if (this.failure !== null) return;
     this.writeAllSettled();
     this.closeBatch();
     if (this.waitUntil === Number.POSITIVE_INFINITY) this.waitUntil = this.end;
-    const waiting = this.waiters.size > 0 && this.waitUntil > this.durableUpTo;
-    if (this.unwritten.length > 0) {
-      const due =
-        (waiting && !this.syncing) ||
-        this.unwrittenBytes >= UNWRITTEN_BYTES_MAX ||
-        this.clock.monotonicMs - this.unwrittenSinceMs >= UNWRITTEN_MS_MAX;
-      if (due) this.flush();
-      else this.flushTimer ??= setTimeout(() => this.flushLate(), UNWRITTEN_MS_MAX);
-    }
-    if (!this.syncing && (waiting || this.unsyncedBytes >= UNSYNCED_BYTES_MAX)) this.sync();
+    if (this.clock.monotonicMs >= this.health.retryAtMs) this.writeAndSync();
+    this.health.measure(this.sync.unsyncedBytes + this.writer.bytes);
+    this.setAlarm();
   }
 
   /** Closes the open batch, so that what follows lies behind `end`. */
   closeBatch(): void {
-    if (this.batchAt < 0) return;
-    const block = this.block!;
-    const start = this.batchAt;
-    const footerAt = this.at;
-    const footerEnd = this.writeFooter(block);
-    const position = block.start + start;
-    sealBatch(block.area, start, footerEnd, this.segment.salt, {
-      position,
-      timeMs: this.clock.wallMs,
-      syncedUpTo: this.stableUpTo,
-      footerAt: footerAt - start,
-      rowCount: this.rowNumbers.length,
-    });
-    this.at = footerEnd + CHECKSUM_SIZE;
-    block.used = this.at;
-    const length = this.at - start;
-    if (this.unwritten.length === 0) this.unwrittenSinceMs = this.clock.monotonicMs;
-    this.unwritten.push({
+    const { batch, segment } = this;
+    if (!batch.isOpen) return;
+    const block = batch.block!;
+    const start = block.start + batch.start;
+    const length = batch.seal(segment.salt, this.clock.wallMs, this.sync.stableUpTo);
+    this.writer.add({
       block,
-      segment: this.segment,
-      start: position,
-      end: position + length,
-      live: this.batchLive,
-      isNeeded: this.batchMustWrite,
-      operationsFrom: this.batchOperationsFrom,
+      segment,
+      start,
+      end: start + length,
+      live: batch.live,
+      isNeeded: batch.mustWrite,
+      operationsFrom: batch.operationsFrom,
     });
-    this.unwrittenBytes += length;
     this.appendedBytes += length;
-    this.end = position + length;
-    this.batchAt = -1;
-    this.limit = 0;
-    this.batchId++;
+    this.end = start + length;
   }
 
-  /** Ends the turn, and leaves no batch unwritten that somebody needs. */
+  /**
+   * Ends the turn, and leaves no batch unwritten that somebody needs.
+   *
+   * @throws StorageError when the disk refuses; it is tried again
+   */
   writeAll(): void {
     this.endTurn();
-    this.flush();
+    if (this.sync.needsReplacement || !this.flush()) throw this.health.lastFailure!;
   }
 
-  /** Writes everything, gaps too, and makes it stable; resolves when that has happened. */
+  /**
+   * Writes everything, gaps too, and makes it stable; resolves when that has happened.
+   *
+   * @throws StorageError when the disk refuses an attempt; it is tried again, but nobody waits for that here
+   */
   async syncAll(): Promise<void> {
-    this.writeAll();
-    this.attempt(() => this.writeGap());
+    this.endTurn();
     const target = this.end;
-    for (;;) {
-      if (this.failure !== null) throw this.failure;
-      if (this.stableUpTo >= target) return;
-      if (!this.syncing) this.sync();
-      await this.syncEnded;
+    while (this.sync.stableUpTo < target) {
+      if (this.closed) throw new StorageError(this.segment.path, 'the log is closed');
+      if (!this.sync.isRunning) {
+        if (!this.sync.needsReplacement && !(this.flush() && this.writeGap())) {
+          throw this.health.lastFailure!;
+        }
+        this.beginSync();
+      }
+      const { failureCount } = this.health;
+      await this.sync.ended;
+      if (this.health.failureCount > failureCount) throw this.health.lastFailure!;
     }
   }
 
   /** Ends the log: the caller has made everything durable before. Frees memory, closes files. */
   close(): void {
     this.closed = true;
-    if (this.flushTimer !== null) clearTimeout(this.flushTimer);
-    this.flushTimer = null;
+    this.alarm.cancel();
     for (const segment of this.segments.values()) segment.close();
-    for (const block of this.retained) this.pool.release(block);
-    if (this.block !== null) this.pool.release(this.block);
-    this.retained.length = 0;
-    this.block = null;
+    // A sync may be writing the blocks anew: they are not to be used for anything else meanwhile.
+    if (this.sync.isRunning) void this.sync.ended.then(() => this.freeBlocks());
+    else this.freeBlocks();
+  }
+
+  /** The segments that end before `position`. */
+  segmentsBefore(position: number): Segment[] {
+    return [...this.segments.values()].filter(
+      (segment) => segment !== this.segment && positionAt(segment.number, segment.size) <= position,
+    );
   }
 
   /** Deletes segments that hold nothing live and end before `position`; returns their numbers. */
@@ -442,15 +450,35 @@ export class MessageLog {
     const deleted: number[] = [];
     for (const segment of this.segments.values()) {
       if (segment === this.segment || segment.live > 0) continue;
-      // Its gap header is still to be written.
-      if (segment === this.gapSegment && this.gapFrom >= 0) continue;
-      if (positionAt(segment.number, segment.size) > position || this.unsynced.has(segment))
-        continue;
+      if (positionAt(segment.number, segment.size) > position) continue;
+      if (this.writer.concerns(segment) || this.sync.isUnsynced(segment)) continue;
       segment.delete();
       this.segments.delete(segment.number);
       deleted.push(segment.number);
     }
     return deleted;
+  }
+
+  // --- for the sync ----------------------------------------------------------------------------
+
+  synced(target: number): void {
+    if (this.closed) return;
+    if (this.health.isTroubled && !this.writeIsFailing && !this.sync.needsReplacement) {
+      this.health.succeeded();
+      // What had to wait in memory is written now.
+      this.events.turnNeeded();
+    }
+    // What was left out needs no sync: with nothing unsynced before it, it is as good as durable.
+    this.advanceDurable(this.sync.isClean ? this.writer.writtenUpTo : target);
+    this.recent.evict(this.keepFrom);
+    this.health.measure(this.sync.unsyncedBytes + this.writer.bytes);
+    this.setAlarm();
+  }
+
+  syncFailed(error: unknown): void {
+    if (this.closed) return;
+    this.health.failed(StorageError.from(this.segment.path, 'sync', error), this.clock.monotonicMs);
+    this.setAlarm();
   }
 
   // --- inside ----------------------------------------------------------------------------------
@@ -461,155 +489,64 @@ export class MessageLog {
 
   private newSegment(number: number, previousEnd: number): Segment {
     const { wallMs } = this.clock;
-    const segment = Segment.create(this.fs, this.directory, number, wallMs, previousEnd);
+    const segment = Segment.create(this.cache, this.directory, number, wallMs, previousEnd);
     this.segments.set(number, segment);
     return segment;
   }
 
   private prepare(size: number, set: RouteSet): void {
     this.ensureRoom(size, set.footerSizeMax);
-    if (set.batchId !== this.batchId) this.enterRouteSet(set);
+    if (set.batchId !== this.batch.id) this.batch.enterRouteSet(set);
   }
 
   private reserve(size: number): number {
-    if (this.at + size > this.limit) this.ensureRoom(size, 0);
-    this.batchMustWrite = true;
-    return this.at;
-  }
-
-  private advance(at: number): void {
-    this.at = at;
-    this.block!.used = at;
+    const { batch } = this;
+    if (batch.at + size > batch.limit) this.ensureRoom(size, 0);
+    batch.mustWrite = true;
+    return batch.at;
   }
 
   /** Makes the open batch take a record of `size` bytes and `footerGrowth` more of footer. */
   private ensureRoom(size: number, footerGrowth: number): void {
-    if (this.failure !== null) throw this.failure;
-    if (this.batchAt >= 0) {
-      const fits =
-        this.at + size + this.footerSize() + footerGrowth <= this.block!.area.buf.length &&
-        this.at - this.batchAt < BATCH_TARGET_BYTES;
-      if (fits) {
-        this.setLimit(footerGrowth);
+    const { batch } = this;
+    if (batch.isOpen) {
+      if (batch.takes(size, footerGrowth)) {
+        batch.setLimit(footerGrowth);
         return;
       }
+      if (this.isAtomic) throw new Error('more was appended atomically than was announced');
       this.closeBatch();
     }
-    this.openBatch(BATCH_HEADER_SIZE + size + FOOTER_BASE_SIZE + CHECKSUM_SIZE + footerGrowth);
-    this.setLimit(footerGrowth);
-  }
-
-  /** Records may go on until the batch is full, or what is left of the block is needed for the footer. */
-  private setLimit(footerGrowth: number): void {
-    const capacity = this.block!.area.buf.length - this.footerSize() - footerGrowth;
-    this.limit = Math.min(capacity, this.batchAt + BATCH_HEADER_SIZE + BATCH_TARGET_BYTES);
-  }
-
-  private footerSize(): number {
-    return (
-      this.rowNumbers.length * FOOTER_ROW_SIZE +
-      FOOTER_BASE_SIZE +
-      4 * (this.setCount + this.setRows.length) +
-      CHECKSUM_SIZE
-    );
+    this.openBatch(BATCH_OVERHEAD + size + footerGrowth);
+    batch.setLimit(footerGrowth);
   }
 
   private openBatch(sizeMin: number): void {
-    if (
-      offsetOf(this.end) + sizeMin > SEGMENT_TARGET_BYTES &&
-      this.segment.size > SEGMENT_HEADER_SIZE
-    ) {
-      this.rollSegment();
-    }
+    const isStarted = this.segment.size > SEGMENT_HEADER_SIZE;
+    if (isStarted && offsetOf(this.end) + sizeMin > this.limits.segmentBytes) this.rollSegment();
     if (sizeMin > SEGMENT_SPAN - SEGMENT_HEADER_SIZE) {
       throw new Error(`a batch of ${sizeMin} bytes is larger than a segment can be`);
     }
-    const block = this.block;
-    if (
-      block === null ||
-      this.at + sizeMin > block.area.buf.length ||
-      this.positionInBlock() !== this.end
-    ) {
-      this.nextBlock(sizeMin);
-    }
+    const { batch } = this;
+    if (!batch.hasRoomAt(this.end, sizeMin)) this.nextBlock(sizeMin);
     this.events.turnNeeded();
-    this.batchAt = this.at;
-    this.at += BATCH_HEADER_SIZE;
-    this.segment.size = offsetOf(this.end) + BATCH_HEADER_SIZE;
-    this.batchLive = 0;
-    this.batchMustWrite = false;
-    this.batchOperationsFrom = Number.POSITIVE_INFINITY;
-    this.rowNumbers.length = 0;
-    this.rowFirsts.length = 0;
-    this.setRows.length = 0;
-    this.setCount = 0;
-  }
-
-  private positionInBlock(): number {
-    return this.block!.start + this.at;
+    batch.begin();
+    this.segment.size = offsetOf(batch.position);
   }
 
   private nextBlock(sizeMin: number): void {
-    if (this.block !== null) {
-      this.retained.push(this.block);
-      this.retainedBytes += this.block.area.buf.length;
-    }
-    this.block = this.pool.acquire(this.end, sizeMin);
-    this.at = 0;
-    this.evict();
-  }
-
-  /** Gives back the oldest blocks, as far as they are written. */
-  private evict(): void {
-    while (this.retainedBytes > RETAINED_BYTES) {
-      const oldest = this.retained[0];
-      if (oldest === undefined || oldest.start + oldest.used > this.writtenUpTo) return;
-      this.retained.shift();
-      this.retainedBytes -= oldest.area.buf.length;
-      this.pool.release(oldest);
-    }
+    const full = this.batch.block;
+    const next = this.pool.acquire(this.end, sizeMin);
+    if (full !== null) this.recent.add(full);
+    this.batch.useBlock(next);
+    this.recent.evict(this.keepFrom);
   }
 
   private rollSegment(): void {
     this.segment.size = offsetOf(this.end);
+    this.segment.fullLive = this.segment.live;
     this.segment = this.newSegment(this.segment.number + 1, this.end);
     this.end = positionAt(this.segment.number, SEGMENT_HEADER_SIZE);
-  }
-
-  private enterRouteSet(set: RouteSet): void {
-    if (this.setCount > 0xffff) throw new Error('more than 65,536 route sets in one batch');
-    set.batchId = this.batchId;
-    set.indexInBatch = this.setCount++;
-    const durable = set.durable;
-    this.setRows.push(durable.length);
-    for (let i = 0; i < durable.length; i++) {
-      const index = durable[i]!;
-      if (index.batchId !== this.batchId) {
-        index.batchId = this.batchId;
-        index.batchRow = this.rowNumbers.length;
-        this.rowNumbers.push(index.number);
-        this.rowFirsts.push(index.nextSequence);
-      }
-      this.setRows.push(index.batchRow);
-    }
-    this.setLimit(0);
-  }
-
-  private writeFooter(block: MemoryBlock): number {
-    const view = block.area.view;
-    let p = this.at;
-    for (let i = 0; i < this.rowNumbers.length; i++) {
-      view.setFloat64(p, this.rowNumbers[i]!);
-      view.setFloat64(p + 8, this.rowFirsts[i]!);
-      p += FOOTER_ROW_SIZE;
-    }
-    view.setUint32(p, this.setCount);
-    p += 4;
-    for (let i = 0; i < this.setRows.length; i++) {
-      view.setUint32(p, this.setRows[i]!);
-      p += 4;
-    }
-    return p;
   }
 
   private writeAllSettled(): void {
@@ -623,191 +560,112 @@ export class MessageLog {
   private writeSettled(index: QueueIndex): void {
     const ranges = index.settledRanges;
     if (ranges.length === 0) return;
-    if (this.failure !== null) {
-      // Consumers go on though nothing of it will be remembered.
-      ranges.length = 0;
-      index.settledBytes = 0;
-      return;
-    }
     const size = sizeOfSettle(ranges.length / 2);
-    if (this.at + size > this.limit) this.ensureRoom(size, 0);
+    const { batch } = this;
+    if (batch.at + size > batch.limit) this.ensureRoom(size, 0);
     const { settleReason, number, settledBytes } = index;
-    this.advance(
-      writeSettle(this.block!.area, this.at, settleReason, number, settledBytes, ranges),
-    );
-    this.batchOperationsFrom = Math.min(this.batchOperationsFrom, this.settledFrom);
+    const { area } = batch.block!;
+    batch.advance(writeSettle(area, batch.at, settleReason, number, settledBytes, ranges));
+    batch.operationsFrom = Math.min(batch.operationsFrom, this.settledFrom);
     ranges.length = 0;
     index.settledBytes = 0;
   }
 
-  private releaseUnwritten(position: number): void {
-    if (position >= this.end) {
-      this.batchLive--;
-      return;
+  private referUnwritten(position: number, count: number): void {
+    if (position >= this.end) this.batch.live += count;
+    else this.writer.refer(position, count);
+  }
+
+  private freeBlocks(): void {
+    this.recent.clear();
+    if (this.batch.block !== null) this.pool.release(this.batch.block);
+    this.batch.block = null;
+  }
+
+  /** What lies from here on must stay in memory. */
+  private get keepFrom(): number {
+    return Math.min(this.writer.writtenUpTo, this.sync.keepFrom);
+  }
+
+  private writeAndSync(): void {
+    const { sync, writer, health, limits } = this;
+    const now = this.clock.monotonicMs;
+    const { isTroubled } = health;
+    const waiting = this.waiters.size > 0 && this.waitUntil > this.durableUpTo;
+    if (!writer.isEmpty) {
+      const due =
+        isTroubled ||
+        (waiting && !sync.isRunning) ||
+        writer.bytes >= limits.unwrittenBytes ||
+        now - writer.sinceMs >= limits.unwrittenMs;
+      if (due && !sync.needsReplacement && !this.flush()) return;
     }
-    const unwritten = this.unwritten;
-    let low = 0;
-    let high = unwritten.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (unwritten[middle]!.start <= position) low = middle;
-      else high = middle - 1;
-    }
-    unwritten[low]!.live--;
+    if (sync.isRunning) return;
+    const syncDue =
+      sync.unsyncedBytes >= limits.unsyncedBytes ||
+      (sync.unsyncedBytes > 0 && now - sync.unsyncedSinceMs >= limits.unsyncedMs);
+    if (waiting || isTroubled || syncDue) this.beginSync();
   }
 
-  private flushLate(): void {
-    this.flushTimer = null;
-    this.clock.tick();
-    this.endTurn();
-  }
-
-  /** Writes the closed batches, or the gaps that stand for them. */
-  private flush(): void {
-    this.attempt(() => this.writeBatches());
-  }
-
-  private attempt(write: () => void): void {
-    if (this.failure !== null) return;
+  /** Writes the closed batches, or the gaps that stand for them. False when the disk refuses. */
+  private flush(): boolean {
     try {
-      write();
+      this.writer.write();
     } catch (error) {
-      this.fail(error);
+      this.writeFailed(error);
+      return false;
     }
+    this.writeIsFailing = false;
+    if (this.sync.isClean) this.advanceDurable(this.writer.writtenUpTo);
+    this.recent.evict(this.keepFrom);
+    return true;
   }
 
-  /**
-   * Decides which closed batches go to the file: those with a message that is still wanted, those that say
-   * something of their own, those that settle a message of the file; and, so that no record in the file
-   * concerns a message that is not there, all from the first message that such a batch settles on.
-   */
-  private markNeeded(): void {
-    const unwritten = this.unwritten;
-    let fileEnd = this.writtenForReal;
-    for (let i = 0; i < unwritten.length; i++) {
-      const batch = unwritten[i]!;
-      if (batch.live > 0 || batch.operationsFrom < fileEnd) batch.isNeeded = true;
-      if (!batch.isNeeded) continue;
-      fileEnd = batch.end;
-      let from = batch.operationsFrom;
-      for (let j = i - 1; j >= 0 && unwritten[j]!.end > from; j--) {
-        unwritten[j]!.isNeeded = true;
-        from = Math.min(from, unwritten[j]!.operationsFrom);
-      }
-    }
-  }
-
-  private writeBatches(): void {
-    const unwritten = this.unwritten;
-    this.markNeeded();
-    let runFrom = 0;
-    let runTo = 0;
-    for (let i = 0; i < unwritten.length; i++) {
-      const batch = unwritten[i]!;
-      const isDead = !batch.isNeeded;
-      if (isDead || unwritten[runFrom]!.block !== batch.block) {
-        this.writeRun(runFrom, runTo);
-        runFrom = i;
-        runTo = i;
-      }
-      if (isDead) {
-        this.extendGap(batch);
-        runFrom = i + 1;
-      } else {
-        this.writeGap();
-        this.writtenForReal = batch.end;
-      }
-      runTo = i + 1;
-    }
-    this.writeRun(runFrom, runTo);
-    if (unwritten.length > 0) this.writtenUpTo = unwritten[unwritten.length - 1]!.end;
-    unwritten.length = 0;
-    this.unwrittenBytes = 0;
-    // What was left out needs no sync: with nothing unsynced before it, it is as good as durable.
-    if (this.unsynced.size === 0 && !this.syncing) this.advanceDurable(this.writtenUpTo);
-    this.evict();
-  }
-
-  /** Writes the batches `from` up to but without `to`, which lie side by side in one block. */
-  private writeRun(from: number, to: number): void {
-    if (from >= to) return;
-    const first = this.unwritten[from]!;
-    const last = this.unwritten[to - 1]!;
-    const { block, segment } = first;
-    const at = first.start - block.start;
-    const end = last.end - block.start;
-    this.writeToSegment(segment, block.area.buf, at, end, offsetOf(first.start));
-  }
-
-  private writeToSegment(
-    segment: Segment,
-    buf: Buffer,
-    start: number,
-    end: number,
-    offset: number,
-  ): void {
-    if (segment.write(buf, start, end, offset)) this.directoryUnsynced = true;
-    this.unsynced.add(segment);
-    this.unsyncedBytes += end - start;
-  }
-
-  private extendGap(batch: UnwrittenBatch): void {
-    if (this.gapFrom >= 0 && this.gapSegment !== batch.segment) this.writeGap();
-    if (this.gapFrom < 0) this.gapFrom = batch.start;
-    this.gapSegment = batch.segment;
-    this.gapUpTo = batch.end;
-  }
-
-  private writeGap(): void {
-    if (this.gapFrom < 0) return;
-    const { wallMs } = this.clock;
-    const { salt } = this.gapSegment;
-    const length = this.gapUpTo - this.gapFrom;
-    const gap = encodeGap(this.gapFrom, length, wallMs, this.stableUpTo, salt);
-    this.writeToSegment(this.gapSegment, gap, 0, gap.length, offsetOf(this.gapFrom));
-    this.gapFrom = -1;
-  }
-
-  private sync(): void {
-    this.syncing = true;
-    this.syncEnded = this.runSync();
-  }
-
-  /** One group sync; never rejects. What was written before it began is durable when it ends. */
-  private async runSync(): Promise<void> {
-    const target = this.writtenUpTo;
-    const stable = this.gapFrom < 0 ? target : this.gapFrom;
-    const segments = [...this.unsynced];
-    const withDirectory = this.directoryUnsynced;
-    this.unsynced.clear();
-    this.unsyncedBytes = 0;
-    this.directoryUnsynced = false;
+  private writeGap(): boolean {
     try {
-      await Promise.all(segments.map((segment) => segment.datasync()));
-      if (withDirectory) await this.fs.syncDirectory(this.directory);
+      this.writer.writeGap();
+      return true;
     } catch (error) {
-      this.syncing = false;
-      this.fail(error);
-      return;
+      this.writeFailed(error);
+      return false;
     }
-    this.syncing = false;
-    this.stableUpTo = stable;
-    this.advanceDurable(this.unsynced.size === 0 ? this.writtenUpTo : target);
+  }
+
+  private writeFailed(cause: unknown): void {
+    const error = StorageError.from(this.segment.path, 'write', cause);
+    const { next } = this.writer;
+    this.writeIsFailing = true;
+    if (next !== null && !mayWriteAgain(error)) {
+      this.sync.replaceAfterFailedWrite(next.segment, offsetOf(next.position));
+    }
+    this.health.failed(error, this.clock.monotonicMs);
+  }
+
+  private beginSync(): void {
+    const { writtenUpTo, gapFrom } = this.writer;
+    this.sync.begin(writtenUpTo, gapFrom < 0 ? writtenUpTo : gapFrom);
   }
 
   private advanceDurable(position: number): void {
-    if (position <= this.durableUpTo || this.failure !== null) return;
+    if (position <= this.durableUpTo) return;
     this.durableUpTo = position;
     if (this.closed) return;
     for (const waiter of this.waiters) if (waiter.durableAdvanced()) this.waiters.delete(waiter);
     this.events.durable();
   }
 
-  private fail(cause: unknown): void {
-    if (this.failure !== null) return;
-    this.failure = StorageError.from(this.segment.path, 'write', cause);
-    // No room: the next append comes to where it is refused.
-    this.limit = 0;
-    this.events.failed(this.failure);
+  /** Sees to it that {@link endTurn} is called when something is due though no turn comes by itself. */
+  private setAlarm(): void {
+    if (this.closed) return;
+    const { health, writer, sync, limits } = this;
+    if (sync.isRunning && (health.isTroubled || writer.isEmpty)) return;
+    if (health.isTroubled) this.alarm.set(health.retryAtMs);
+    else if (!writer.isEmpty) this.alarm.set(writer.sinceMs + limits.unwrittenMs);
+    else if (sync.unsyncedBytes > 0) this.alarm.set(sync.unsyncedSinceMs + limits.unsyncedMs);
+  }
+
+  private wake(): void {
+    this.clock.tick();
+    this.endTurn();
   }
 }

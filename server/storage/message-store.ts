@@ -12,14 +12,17 @@ import {
   encodeCheckpoint,
   encodePart,
 } from './checkpoint-format.ts';
+import { Compactor, isCandidate } from './compactor.ts';
 import type { Definition } from './definitions-format.ts';
 import { DEFINITIONS_FILE, encodeDefinitions } from './definitions-format.ts';
+import { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
 import type { LogEvents } from './log.ts';
 import { MessageLog } from './log.ts';
+import type { LogLimits } from './log-limits.ts';
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
 import { BLOCK_SIZE } from './memory-block.ts';
-import { offsetOf, TRANSIENT_POSITION_FIRST } from './position.ts';
+import { offsetOf, segmentOf, TRANSIENT_POSITION_FIRST } from './position.ts';
 import type { QueueIndex } from './queue-index.ts';
 import type { ReadListener } from './read-cache.ts';
 import { ReadCache } from './read-cache.ts';
@@ -29,14 +32,21 @@ import type { Recovered } from './recovery.ts';
 import { recover } from './recovery.ts';
 import { replaceFile } from './replace-file.ts';
 import type { RouteSet } from './route-set.ts';
+import { segmentFileName } from './segment.ts';
+import { StorageError } from './storage-error.ts';
 import { TransientLane } from './transient-lane.ts';
 
 /** A checkpoint is due when the log has grown by this many bytes ... */
 const CHECKPOINT_LOG_BYTES = 64 * 1024 * 1024;
 /** ... and by this many times the size of the last checkpoint, so that writing them stays cheap. */
 const CHECKPOINT_SIZE_FACTOR = 4;
+/** ... or it would let segments of this many bytes go or shrink, but not more often than that. */
+const RECLAIM_BYTES = 64 * 1024 * 1024;
+const RECLAIM_CHECKPOINT_MS = 1000;
 /** Checkpoints kept: the newest, and one to fall back to. */
 const CHECKPOINTS_KEPT = 2;
+/** Memory that messages for transient queues take before they are spilled to files, in bytes. */
+const TRANSIENT_MEMORY_BYTES = 256 * 1024 * 1024;
 /** Queues encoded between two turns of the event loop. */
 const PARTS_PER_SLICE = 64;
 /** The first read of a queue, in bytes; doubled up to a block while the reads follow each other. */
@@ -48,6 +58,8 @@ const READ_AHEAD_OVERLAP = 64 * 1024;
 export interface CheckpointSource {
   /** The indexes of all durable queues. */
   durableIndexes(): readonly QueueIndex[];
+  /** The indexes of all queues, durable or not. */
+  allIndexes(): readonly QueueIndex[];
   /** All durable exchanges, queues and bindings. */
   definitions(): readonly Definition[];
   /** The number that the next durable queue gets. */
@@ -61,6 +73,12 @@ export interface MessageStoreOptions {
   readonly pool: BlockPool;
   readonly clock: Clock;
   readonly events: LogEvents;
+  /** Memory that messages for transient queues may take before they are spilled, in bytes. */
+  readonly transientMemoryBytes?: number;
+  /** Open files, where several stores share them. */
+  readonly cache?: FileCache;
+  /** Sizes and times of the log that differ from the usual ones. */
+  readonly limits?: Partial<LogLimits>;
 }
 
 /** The storage of one vhost. */
@@ -70,33 +88,44 @@ export class MessageStore {
   private readonly directory: string;
   private readonly lane: TransientLane;
   private readonly reads: ReadCache;
+  private readonly compactor: Compactor;
   private nextCheckpoint: number;
   private checkpointBytes: number;
+  private checkpointedAtMs: number;
+  private readonly clock: Clock;
   /** Replay start of each kept checkpoint, newest last. */
   private readonly replayStarts: number[];
   private definitionsChanged: boolean;
   private definitionsPosition: number;
   private checkpointing: Promise<void> | null;
 
-  private constructor(options: MessageStoreOptions, recovered: Recovered) {
+  private constructor(options: MessageStoreOptions, recovered: Recovered, cache: FileCache) {
     this.fs = options.fs;
     this.directory = options.directory;
-    this.log = new MessageLog(
-      options.fs,
-      options.directory,
-      options.pool,
-      options.clock,
-      options.events,
-      {
+    this.log = new MessageLog({
+      ...options,
+      cache,
+      resumption: {
         segments: recovered.segments,
         nextSegment: recovered.nextSegment,
         previousEnd: recovered.end,
       },
+    });
+    this.lane = new TransientLane(
+      options.pool,
+      options.fs,
+      options.directory,
+      options.transientMemoryBytes ?? TRANSIENT_MEMORY_BYTES,
+      (from, to) => this.reads.forget(from, to),
     );
-    this.lane = new TransientLane(options.pool);
-    this.reads = new ReadCache(this.log, options.pool);
+    const read = (block: MemoryBlock, position: number, length: number) =>
+      (position >= TRANSIENT_POSITION_FIRST ? this.lane : this.log).read(block, position, length);
+    this.reads = new ReadCache({ read }, options.pool);
+    this.compactor = new Compactor(options.fs, options.directory, recovered.tables);
     this.nextCheckpoint = recovered.nextCheckpoint;
     this.checkpointBytes = 0;
+    this.checkpointedAtMs = options.clock.monotonicMs;
+    this.clock = options.clock;
     this.replayStarts = recovered.replayFrom === null ? [] : [recovered.replayFrom];
     this.definitionsChanged = true;
     this.definitionsPosition = 0;
@@ -106,20 +135,33 @@ export class MessageStore {
   /** Recovers what the directory holds and opens the store behind it. */
   static open(options: MessageStoreOptions): { store: MessageStore; recovered: Recovered } {
     options.fs.makeDirectory(options.directory);
-    const recovered = recover(options.fs, options.directory);
-    return { store: new MessageStore(options, recovered), recovered };
+    const cache = options.cache ?? new FileCache(options.fs);
+    const recovered = recover(options.fs, options.directory, cache);
+    return { store: new MessageStore(options, recovered, cache), recovered };
   }
 
   /**
    * HOT per publish. Stores a message once for all queues of `set`; the caller then enters the position into
    * each index.
-   *
-   * @throws StorageError when the log has failed
    */
   publish(message: MessageParts, set: RouteSet): number {
     return set.durable.length > 0
       ? this.log.append(message, set)
       : this.lane.append(message, set.references);
+  }
+
+  /**
+   * Enters a stored message into the queues of `set` by reference; the caller then enters its position into each
+   * index. Somebody still holds a reference to it. One that no durable queue ever got stays out of theirs: its record
+   * is not in the log.
+   */
+  enqueue(position: number, bodySize: number, set: RouteSet): void {
+    const isTransient = position >= TRANSIENT_POSITION_FIRST;
+    if (set.durable.length > 0) {
+      if (isTransient) throw new Error(`a durable queue cannot refer to position ${position}`);
+      this.log.enqueue(position, bodySize, set);
+    } else if (isTransient) this.lane.refer(position, set.references);
+    else this.log.refer(position, set.references);
   }
 
   /** HOT per ack. A taken message has left its queue for good. */
@@ -147,11 +189,8 @@ export class MessageStore {
 
   /**
    * Drops all ready messages of a queue; returns their number.
-   *
-   * @throws StorageError when the log has failed; nothing is dropped then
    */
   purge(index: QueueIndex): number {
-    if (index.durable && this.log.failure !== null) throw this.log.failure;
     const upTo = index.nextSequence - 1;
     const count = index.purgeReady((position) => this.release(position));
     if (index.durable && count > 0) {
@@ -189,10 +228,22 @@ export class MessageStore {
   fetch(position: number, length: number, listener: ReadListener): void {
     const partial = this.reads.locate(position);
     const needed = partial === null ? 0 : sizeIfKnown(partial, position);
-    this.reads.read(
-      position,
-      Math.max(READ_BYTES_MIN, needed, Math.min(length, BLOCK_SIZE)),
-      listener,
+    const wanted = Math.max(READ_BYTES_MIN, needed, Math.min(length, BLOCK_SIZE));
+    this.reads.read(position, wanted, (error) => {
+      listener(error ?? this.cutShort(position, wanted));
+    });
+  }
+
+  /** What is wrong where `length` bytes were asked for at `position` and the file ends within its record. */
+  private cutShort(position: number, length: number): StorageError | null {
+    const block = this.reads.locate(position);
+    if (block === null || holdsWhole(block, position)) return null;
+    const end = block.start + block.used;
+    if (end - position >= length) return null;
+    const name = segmentFileName(segmentOf(position));
+    return new StorageError(
+      join(this.directory, name),
+      `ends within the record at ${offsetOf(position)}`,
     );
   }
 
@@ -212,10 +263,30 @@ export class MessageStore {
     return this.log.define(action, queue, frame);
   }
 
-  /** True when the log has grown enough for the next checkpoint. */
+  /** True when the log has grown enough for the next checkpoint, or one would give back much of the disk. */
   get checkpointDue(): boolean {
+    if (this.checkpointing !== null) return false;
     const due = Math.max(CHECKPOINT_LOG_BYTES, CHECKPOINT_SIZE_FACTOR * this.checkpointBytes);
-    return this.checkpointing === null && this.log.appendedBytes >= due;
+    if (this.log.appendedBytes >= due) return true;
+    const isLongAgo = this.clock.monotonicMs - this.checkpointedAtMs >= RECLAIM_CHECKPOINT_MS;
+    return isLongAgo && this.reclaimableBytes() >= RECLAIM_BYTES;
+  }
+
+  /** Bytes of segments that could go or shrink if the kept checkpoints did not begin before their end. */
+  private reclaimableBytes(): number {
+    const { log } = this;
+    const reachable = log.segmentsBefore(this.oldestReplayStart()).length;
+    return log
+      .segmentsBefore(log.end)
+      .slice(reachable)
+      .filter((segment) => segment.live === 0 || isCandidate(segment))
+      .reduce((sum, { fileSize }) => sum + fileSize, 0);
+  }
+
+  /** True when a segment is worth to be rewritten. */
+  get compactionDue(): boolean {
+    if (this.compactor.isBusy) return false;
+    return this.log.segmentsBefore(this.oldestReplayStart()).some(isCandidate);
   }
 
   /**
@@ -232,6 +303,31 @@ export class MessageStore {
     return this.checkpointing;
   }
 
+  /**
+   * Rewrites the segment of which the least is left, if that is worth it: see compactor.ts.
+   *
+   * @returns whether one is smaller now: there may be more to do
+   * @throws StorageError when that failed; nothing is lost by it
+   */
+  compact(source: CheckpointSource): Promise<boolean> {
+    const segments = this.log.segmentsBefore(this.oldestReplayStart());
+    return this.compactor.compactOne(segments, {
+      async forEachPositionIn(number, visit) {
+        for (const index of source.allIndexes()) {
+          index.forEachUnsettled((_sequence, position) => {
+            if (segmentOf(position) === number) visit(position);
+          });
+          await nextTurn();
+        }
+      },
+    });
+  }
+
+  /** Ends what goes on in the background; resolves when it has ended. */
+  stopCompaction(): Promise<void> {
+    return this.compactor.stop();
+  }
+
   /** Frees memory and closes files. Whoever wants a clean stop writes a checkpoint before. */
   close(): void {
     this.reads.close();
@@ -241,6 +337,7 @@ export class MessageStore {
 
   private async writeCheckpoint(source: CheckpointSource, clean: boolean): Promise<void> {
     this.log.appendedBytes = 0;
+    this.checkpointedAtMs = this.clock.monotonicMs;
     this.log.endTurn();
     // Without a change the file is as true at the end of the log as it was where it was written.
     if (this.definitionsChanged) await this.writeDefinitions(source);

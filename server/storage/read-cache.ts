@@ -5,7 +5,6 @@
  * to its positions while it is here, and goes when all take more than {@link BYTES_MAX} and it is the
  * longest unused.
  */
-import type { MessageLog } from './log.ts';
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
 import type { StorageError } from './storage-error.ts';
 
@@ -15,15 +14,23 @@ const BYTES_MAX = 16 * 1024 * 1024;
 /** Called when a read has ended; the bytes are in the cache unless `error` says why not. */
 export type ReadListener = (error: StorageError | null) => void;
 
+/** Where the blocks come from. */
+export interface BlockSource {
+  /** Reads up to `length` bytes at `position` into `block`, and sets how much of it is used. */
+  read(block: MemoryBlock, position: number, length: number): Promise<void>;
+}
+
 interface ReadUnderWay {
   readonly from: number;
   readonly to: number;
   readonly listeners: ReadListener[];
+  /** What it reads was freed meanwhile. */
+  isStale: boolean;
 }
 
 /** Reads log blocks from disk and keeps the newest used. */
 export class ReadCache {
-  private readonly log: MessageLog;
+  private readonly source: BlockSource;
   private readonly pool: BlockPool;
   /** Least recently used first. */
   private readonly blocks: MemoryBlock[];
@@ -31,8 +38,8 @@ export class ReadCache {
   private bytes: number;
   private closed: boolean;
 
-  constructor(log: MessageLog, pool: BlockPool) {
-    this.log = log;
+  constructor(source: BlockSource, pool: BlockPool) {
+    this.source = source;
     this.pool = pool;
     this.blocks = [];
     this.underWay = [];
@@ -58,19 +65,32 @@ export class ReadCache {
   /** Reads `length` bytes from `position` on; `listener` is called when they have come. */
   read(position: number, length: number, listener: ReadListener): void {
     const same = this.underWay.find(
-      (read) => read.from <= position && position + length <= read.to,
+      (read) => !read.isStale && read.from <= position && position + length <= read.to,
     );
     if (same !== undefined) {
       same.listeners.push(listener);
       return;
     }
-    const read: ReadUnderWay = { from: position, to: position + length, listeners: [listener] };
+    const to = position + length;
+    const read: ReadUnderWay = { from: position, to, listeners: [listener], isStale: false };
     this.underWay.push(read);
     const block = this.pool.acquire(position, length);
-    this.log.read(block, position, length).then(
+    this.source.read(block, position, length).then(
       () => this.ended(read, block, null),
       (error: StorageError) => this.ended(read, block, error),
     );
+  }
+
+  /** The positions from `from` up to `to` are free, and may come to mean something else. */
+  forget(from: number, to: number): void {
+    for (const read of this.underWay) if (read.from < to && from < read.to) read.isStale = true;
+    for (let i = this.blocks.length - 1; i >= 0; i--) {
+      const block = this.blocks[i]!;
+      if (block.start >= to || block.start + block.used <= from) continue;
+      this.blocks.splice(i, 1);
+      this.bytes -= block.area.buf.length;
+      this.pool.release(block);
+    }
   }
 
   close(): void {
@@ -89,7 +109,8 @@ export class ReadCache {
 
   private ended(read: ReadUnderWay, block: MemoryBlock, error: StorageError | null): void {
     this.underWay.splice(this.underWay.indexOf(read), 1);
-    if (this.closed || error !== null) this.pool.release(block);
+    const isUseless = error !== null || read.isStale || block.used === 0;
+    if (this.closed || isUseless) this.pool.release(block);
     else {
       this.blocks.push(block);
       this.bytes += block.area.buf.length;

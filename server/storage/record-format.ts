@@ -34,6 +34,8 @@ import type { ByteArea } from '../base/byte-area.ts';
 import { copyBytes } from '../base/byte-area.ts';
 
 export const RECORD_MESSAGE: number = 1;
+/** A message whose body lies in a file of its own. */
+export const RECORD_LARGE_MESSAGE: number = 2;
 export const RECORD_SETTLE: number = 3;
 export const RECORD_REQUEUE: number = 4;
 export const RECORD_DELIVERABLE: number = 5;
@@ -117,6 +119,40 @@ export function messageSizeAt(view: DataView, at: number): number {
   return (
     MESSAGE_HEAD_SIZE + envelopeSizeAt(view, at) + propertiesSizeAt(view, at) + bodySizeAt(view, at)
   );
+}
+
+/** The route set of the message or enqueue record at `at`: an index into its batch's footer. */
+export function routeSetAt(view: DataView, at: number): number {
+  return view.getUint16(at + 2);
+}
+
+/** The position that the enqueue record at `at` leads to. */
+export function enqueuedPositionAt(view: DataView, at: number): number {
+  return view.getFloat64(at + 8);
+}
+
+/** Size in bytes of the record at `at`, whatever its kind; 0 when the kind is unknown. */
+export function recordSizeAt(view: DataView, at: number): number {
+  const count = view.getUint32(at + 4);
+  switch (view.getUint8(at)) {
+    case RECORD_MESSAGE:
+    case RECORD_LARGE_MESSAGE:
+      return messageSizeAt(view, at);
+    case RECORD_SETTLE:
+      return sizeOfSettle(count);
+    case RECORD_REQUEUE:
+      return sizeOfRequeue(count);
+    case RECORD_DELIVERABLE:
+      return DELIVERABLE_SIZE;
+    case RECORD_PURGE:
+      return sizeOfPurge(count);
+    case RECORD_DEFINITION:
+      return sizeOfDefinition(count);
+    case RECORD_ENQUEUE:
+      return ENQUEUE_SIZE;
+    default:
+      return 0;
+  }
 }
 
 function writeOperationHead(

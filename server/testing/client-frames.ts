@@ -93,6 +93,11 @@ export function exchangeDeclare(channel: number, args: Partial<amqp.ExchangeDecl
   });
 }
 
+export function exchangeDelete(channel: number, exchange: string): Buffer {
+  const args = { exchange, ifUnused: false, noWait: false };
+  return frame(amqp.sizeOfExchangeDelete, amqp.encodeExchangeDelete, channel, args);
+}
+
 export function queueDeclare(channel: number, args: Partial<amqp.QueueDeclare> = {}): Buffer {
   return frame(amqp.sizeOfQueueDeclare, amqp.encodeQueueDeclare, channel, {
     queue: '',
@@ -112,6 +117,16 @@ export function queueBind(channel: number, args: Partial<amqp.QueueBind>): Buffe
     exchange: '',
     routingKey: '',
     noWait: false,
+    ...NO_ARGUMENTS,
+    ...args,
+  });
+}
+
+export function queueUnbind(channel: number, args: Partial<amqp.QueueUnbind>): Buffer {
+  return frame(amqp.sizeOfQueueUnbind, amqp.encodeQueueUnbind, channel, {
+    queue: '',
+    exchange: '',
+    routingKey: '',
     ...NO_ARGUMENTS,
     ...args,
   });
@@ -165,6 +180,11 @@ export function basicNack(channel: number, args: Partial<amqp.BasicNack>): Buffe
     requeue: true,
     ...args,
   });
+}
+
+export function basicReject(channel: number, deliveryTag: number, requeue: boolean): Buffer {
+  const args = { deliveryTag, requeue };
+  return frame(amqp.sizeOfBasicReject, amqp.encodeBasicReject, channel, args);
 }
 
 /** The method frame of basic.publish alone. */

@@ -2,6 +2,7 @@ import t from 'tap';
 import { StorageError } from '../storage/storage-error.ts';
 import { Random } from './random.ts';
 import { SimulatedFs, type SimulatedFsOptions } from './simulated-fs.ts';
+import { PAGE_SIZE } from './sparse-content.ts';
 
 const A = '/data/a';
 const B = '/data/b';
@@ -195,4 +196,129 @@ t.test('reads find what is there, in order of their call', async (t) => {
   t.equal(file.readNow(buf, 0, 2, 9), 0);
   t.throws(() => fs.openForReading(B), { code: 'STORAGE_ENOENT' });
   t.equal(fs.readFile(B), null);
+});
+
+t.test(
+  'what a failed sync was to save is never saved by a later one, but still read',
+  async (t) => {
+    const seen = new Set<string | undefined>();
+    for (let seed = 0; seed < 60; seed++) {
+      const fs = machineWith('....', { seed });
+      write(fs, A, 'x', 0);
+      fs.failNext('sync', 'EIO');
+      await t.rejects(fs.openForWriting(A).datasync(), { code: 'STORAGE_EIO' });
+      write(fs, A, 'y', 1);
+      await fs.openForWriting(A).datasync();
+      t.equal(fs.crash('kill', new Random(seed)).readFile(A)?.toString(), 'xy..');
+      seen.add(fs.copy().crash('power', new Random(seed)).readFile(A)?.toString());
+    }
+    t.same([...seen].sort(), ['.y..', 'xy..']);
+  },
+);
+
+t.test('what was written again after a failed sync is saved by the next one', async (t) => {
+  for (let seed = 0; seed < 20; seed++) {
+    const fs = machineWith('....', { seed });
+    write(fs, A, 'x', 0);
+    fs.failNext('sync', 'EIO');
+    t.throws(() => fs.openForWriting(A).datasyncNow(), { code: 'STORAGE_EIO' });
+    write(fs, A, 'x', 0);
+    fs.openForWriting(A).datasyncNow();
+    t.equal(fs.crash('power', new Random(seed)).readFile(A)?.toString(), 'x...');
+  }
+});
+
+t.test('a full disk takes what fits, and takes more when files are deleted or cut', async (t) => {
+  const fs = new SimulatedFs({ capacityBytes: 3 * PAGE_SIZE });
+  const page = 'p'.repeat(PAGE_SIZE);
+  write(fs, A, page);
+  t.equal(fs.freeBytes('/data'), 2 * PAGE_SIZE);
+  t.throws(() => write(fs, B, page + page + page), { code: 'STORAGE_ENOSPC', path: B });
+  t.equal(fs.openForReading(B).size(), 2 * PAGE_SIZE, 'the part that fitted is there');
+  write(fs, A, 'over');
+  t.throws(() => write(fs, A, 'x', PAGE_SIZE), { code: 'STORAGE_ENOSPC' });
+  const kept = fs.openForReading(B);
+  fs.openForWriting(B).truncate(1);
+  t.equal(fs.freeBytes('/data'), PAGE_SIZE);
+  fs.delete(B);
+  t.equal(fs.freeBytes('/data'), PAGE_SIZE, 'a deleted file that is open keeps its space');
+  kept.close();
+});
+
+t.test('the space of a deleted file comes back with its last close', async (t) => {
+  const fs = new SimulatedFs({ capacityBytes: PAGE_SIZE });
+  const file = fs.openForWriting(A);
+  file.writeAt(Buffer.from('x'), 0, 1, 0);
+  fs.delete(A);
+  t.equal(fs.freeBytes('/data'), 0);
+  file.close();
+  file.close();
+  t.equal(fs.freeBytes('/data'), PAGE_SIZE);
+  t.throws(() => file.writeAt(Buffer.from('x'), 0, 1, 0), { code: 'STORAGE_EBADF' });
+});
+
+t.test('holes take no space and read as zeros', async (t) => {
+  const fs = new SimulatedFs({ capacityBytes: 2 * PAGE_SIZE });
+  write(fs, A, 'z', 1000 * PAGE_SIZE);
+  t.equal(fs.usedBytes, PAGE_SIZE);
+  const buf = Buffer.alloc(3, '-');
+  t.equal(fs.openForReading(A).readNow(buf, 0, 3, 1000 * PAGE_SIZE - 2), 3);
+  t.same(buf, Buffer.from('\0\0z'));
+});
+
+t.test('a process may open no more files than its limit', async (t) => {
+  const fs = new SimulatedFs({ openFilesMax: 2 });
+  const first = fs.openForWriting(A);
+  fs.openForWriting(B);
+  t.throws(() => fs.openForReading(A), { code: 'STORAGE_EMFILE', path: A });
+  first.close();
+  t.equal(fs.openForReading(A).size(), 0);
+});
+
+t.test(
+  'in a bad spell calls fail by chance, writes may arrive in part, and then it is over',
+  async (t) => {
+    const seen = new Set<string | undefined>();
+    for (let seed = 0; seed < 60; seed++) {
+      const fs = machineWith('....', { seed });
+      fs.failFor({ calls: ['write'], errno: 'EIO', length: 1 });
+      t.throws(() => write(fs, A, 'abcd'), { code: 'STORAGE_EIO' });
+      seen.add(fs.readFile(A)?.toString());
+      write(fs, A, 'abcd');
+      t.equal(fs.readFile(A)?.toString(), 'abcd');
+    }
+    t.same([...seen].sort(), ['....', 'a...', 'ab..', 'abc.']);
+
+    const fs = machineWith('abcd', { seed: 3 });
+    fs.failFor({ calls: ['read', 'open'], errno: 'EIO', length: 100, chance: 0.5, path: /\/a$/ });
+    let failures = 0;
+    for (let i = 0; i < 100; i++) {
+      try {
+        fs.readFile(A);
+      } catch {
+        failures++;
+      }
+      t.equal(fs.readFile(B), null, 'another path is well');
+    }
+    t.ok(failures > 20 && failures < 80);
+    fs.failFor({ calls: ['read'], errno: 'EIO', length: 100 });
+    fs.heal();
+    t.equal(fs.readFile(A)?.toString(), 'abcd');
+  },
+);
+
+t.test('who watches is told of each step before and after it', async (t) => {
+  const fs = machineWith('....');
+  const seen: string[] = [];
+  fs.onStep = ({ step, path, phase }) => {
+    seen.push(`${phase} ${step} ${path}: ${fs.readFile(A)?.toString()}`);
+  };
+  write(fs, A, 'x');
+  t.same(seen, [`before write ${A}: ....`, `after write ${A}: x...`]);
+  t.same(
+    fs.unsyncedWrites().map(({ path, offset, bytes }) => [path, offset, bytes.toString()]),
+    [[A, 0, 'x']],
+  );
+  fs.rename(A, B);
+  t.same(fs.unsyncedNames('/data'), [{ step: 'rename', paths: [A, B] }]);
 });

@@ -6,27 +6,29 @@
  *
  * - A change is visible at once and stable once a sync that *began after it* has ended.
  * - {@link SimulatedFs.crash} gives the disk that the next boot finds: all that is stable, and of the rest
- *   whatever the dice say: each write kept, lost or torn at a byte, each change of a name kept or not, in
+ *   whatever the dice say: each write kept, lost or torn, each change of a name kept or not, in
  *   any combination. A killed process, other than lost power, leaves the page cache as it was.
+ * - A sync that fails has lost what it was to make stable: no later one brings it to the disk, although
+ *   everybody still reads it, also after a kill.
+ * - The disk may be of limited size, the process limited in open files, and any call may be ordered to fail;
+ *   of a write that fails a part may be there.
  * - Every call that changes something is one step; {@link SimulatedFs.stopAfter} ends the machine between two
- *   of them, and from then on every call fails.
+ *   of them, and from then on every call fails. {@link SimulatedFs.onStep} watches them.
  *
- * Folders are always stable; permissions, times and the size of the disk are not modelled.
+ * Folders are always stable and take no space; permissions and times are not modelled.
  */
 import { basename, dirname } from 'node:path';
 import type { FileSystem, OpenFile } from '../storage/fs.ts';
 import { StorageError } from '../storage/storage-error.ts';
-import type { Random } from './random.ts';
-
-/** The kinds of steps, for {@link SimulatedFs.failNext}. */
-export type SimulatedStep =
-  | 'write'
-  | 'truncate'
-  | 'sync'
-  | 'syncDirectory'
-  | 'create'
-  | 'rename'
-  | 'delete';
+import { Random } from './random.ts';
+import {
+  type BadSpell,
+  FaultPlan,
+  type SimulatedCall,
+  type SimulatedStep,
+} from './simulated-faults.ts';
+import { CrashDice, Inode } from './simulated-inode.ts';
+import { PAGE_SIZE } from './sparse-content.ts';
 
 /** How a machine behaves. */
 export interface SimulatedFsOptions {
@@ -34,161 +36,88 @@ export interface SimulatedFsOptions {
   readonly completion?: 'later' | 'manual';
   /** False: a sync claims success and makes nothing stable. */
   readonly syncs?: boolean;
+  /** Size of the disk in bytes, in pages of 4 KiB. */
+  readonly capacityBytes?: number;
+  /** Files that may be open at a time. */
+  readonly openFilesMax?: number;
+  /** For what the machine itself leaves to chance: which calls of a bad spell fail, and how far. */
+  readonly seed?: number;
 }
 
 /** What ended the life of a machine. */
 export type CrashKind = 'power' | 'kill';
 
-type Change =
-  | { readonly id: number; readonly offset: number; readonly bytes: Buffer }
-  | { readonly id: number; readonly size: number };
-
-/** A file's content, apart from its names. */
-class Inode {
-  visible: Content;
-  stable: Content;
-  /** Changes not yet stable, oldest first. */
-  changes: Change[];
-
-  constructor() {
-    this.visible = new Content();
-    this.stable = new Content();
-    this.changes = [];
-  }
-
-  apply(change: Change): void {
-    this.visible.apply(change);
-    this.changes.push(change);
-  }
-
-  /** Makes the changes up to `id` stable. */
-  stabilise(id: number): void {
-    while (this.changes.length > 0 && this.changes[0]!.id <= id) {
-      this.stable.apply(this.changes.shift()!);
-    }
-  }
-
-  copy(): Inode {
-    const copy = new Inode();
-    copy.visible = this.visible.copy();
-    copy.stable = this.stable.copy();
-    copy.changes = [...this.changes];
-    return copy;
-  }
-
-  /** What the disk holds after the power came back. */
-  afterPowerLoss(dice: CrashDice): Inode {
-    const survivor = this.stable.copy();
-    for (const change of this.changes) {
-      if (!('bytes' in change)) {
-        if (dice.keeps()) survivor.apply(change);
-        continue;
-      }
-      const kept = dice.bytesKept(change.bytes.length);
-      if (kept > 0) survivor.apply({ ...change, bytes: change.bytes.subarray(0, kept) });
-    }
-    const inode = new Inode();
-    inode.visible = survivor;
-    inode.stable = survivor.copy();
-    return inode;
-  }
+/** A step as a watcher sees it. */
+export interface WatchedStep {
+  readonly step: SimulatedStep;
+  readonly path: string;
+  /** Before it took effect, or after. */
+  readonly phase: 'before' | 'after';
 }
 
-/** Bytes that grow at the end. */
-class Content {
-  private buf: Buffer;
-  size: number;
-
-  constructor() {
-    this.buf = Buffer.alloc(0);
-    this.size = 0;
-  }
-
-  get bytes(): Buffer {
-    return this.buf.subarray(0, this.size);
-  }
-
-  apply(change: Change): void {
-    if ('bytes' in change) {
-      this.resize(Math.max(this.size, change.offset + change.bytes.length));
-      change.bytes.copy(this.buf, change.offset);
-    } else {
-      this.resize(change.size);
-    }
-  }
-
-  copy(): Content {
-    const copy = new Content();
-    copy.buf = Buffer.from(this.bytes);
-    copy.size = this.size;
-    return copy;
-  }
-
-  private resize(size: number): void {
-    if (size < this.size) this.buf.fill(0, size, this.size);
-    if (size > this.buf.length) {
-      const grown = Buffer.alloc(Math.max(size, 2 * this.buf.length));
-      this.bytes.copy(grown);
-      this.buf = grown;
-    }
-    this.size = size;
-  }
+/** Bytes that were written and are not stable. */
+export interface UnsyncedWrite {
+  readonly path: string;
+  readonly offset: number;
+  readonly bytes: Buffer;
 }
 
 /** One change of names, which happens whole or not at all: each path gets the file, or none. */
 interface NameChange {
   readonly id: number;
   readonly directory: string;
+  readonly step: SimulatedStep;
   readonly bindings: readonly { readonly path: string; readonly inode: Inode | null }[];
 }
 
-/** Decides what of the unsynced changes survives; some crashes keep nothing, some all, most a mixture. */
-class CrashDice {
-  private readonly random: Random;
-  private readonly keepShare: number;
-  private readonly tearShare: number;
-
-  constructor(random: Random) {
-    this.random = random;
-    this.keepShare = random.pick([0, 0.2, 0.5, 0.8, 1]);
-    this.tearShare = random.pick([0, 0.2]);
-  }
-
-  keeps(): boolean {
-    return this.random.chance(this.keepShare);
-  }
-
-  bytesKept(length: number): number {
-    if (this.random.chance(this.tearShare)) return this.random.below(length);
-    return this.keeps() ? length : 0;
-  }
+/** A name in a folder that a crash may undo. */
+export interface UnsyncedName {
+  readonly step: SimulatedStep;
+  readonly paths: readonly string[];
 }
 
 /** The simulated machine's disk and page cache. */
 export class SimulatedFs implements FileSystem {
   /** Steps taken so far. */
   steps: number;
+  /** Called before and after each step that is taken; null: nobody watches. */
+  onStep: ((step: WatchedStep) => void) | null;
   private readonly options: Required<SimulatedFsOptions>;
+  private readonly random: Random;
+  private readonly faults: FaultPlan;
   private readonly directories: Set<string>;
   private readonly names: Map<string, Inode>;
   private stableNames: Map<string, Inode>;
   private nameChanges: NameChange[];
   private nextId: number;
   private stopAt: number;
-  private readonly failures: { step: SimulatedStep; errno: string }[];
   private readonly waiting: (() => void)[];
+  /** How often each file is open. */
+  private readonly open: Map<Inode, number>;
+  private openCount: number;
 
   constructor(options: SimulatedFsOptions = {}) {
     this.steps = 0;
-    this.options = { completion: 'later', syncs: true, ...options };
+    this.onStep = null;
+    this.options = {
+      completion: 'later',
+      syncs: true,
+      capacityBytes: Number.POSITIVE_INFINITY,
+      openFilesMax: Number.POSITIVE_INFINITY,
+      seed: 1,
+      ...options,
+    };
+    this.random = new Random(this.options.seed);
+    this.faults = new FaultPlan();
     this.directories = new Set();
     this.names = new Map();
     this.stableNames = new Map();
     this.nameChanges = [];
     this.nextId = 1;
     this.stopAt = Number.POSITIVE_INFINITY;
-    this.failures = [];
     this.waiting = [];
+    this.open = new Map();
+    this.openCount = 0;
   }
 
   // --- what the test decides -------------------------------------------------------------------
@@ -203,9 +132,26 @@ export class SimulatedFs implements FileSystem {
     return this.steps > this.stopAt;
   }
 
-  /** The next step of this kind fails with `errno` and does nothing. */
-  failNext(step: SimulatedStep, errno: string): void {
-    this.failures.push({ step, errno });
+  /** The machine is off: every call from now on fails, and what is under way never ends. */
+  stopNow(): void {
+    this.stopAt = -1;
+    this.onStep = null;
+    this.waiting.length = 0;
+  }
+
+  /** The next call of this kind fails with `errno` and does nothing; of a sync see above. */
+  failNext(call: SimulatedCall, errno: string): void {
+    this.faults.failNext(call, errno);
+  }
+
+  /** Calls fail for a while. */
+  failFor(spell: BadSpell): void {
+    this.faults.begin(spell);
+  }
+
+  /** Nothing that was ordered to fail fails any more. */
+  heal(): void {
+    this.faults.end();
   }
 
   /** Syncs and reads under way. */
@@ -221,11 +167,11 @@ export class SimulatedFs implements FileSystem {
   /** The machine as the next boot finds it; this one is of no use any more. */
   crash(kind: CrashKind, random: Random): SimulatedFs {
     const next = kind === 'kill' ? this.copy() : this.afterPowerLoss(new CrashDice(random));
-    this.stopAt = -1;
+    this.stopNow();
     return next;
   }
 
-  /** A machine like this one, page cache and all, for another course of events. */
+  /** A machine like this one, page cache and all, for another course of events; nothing is open on it. */
   copy(): SimulatedFs {
     const next = this.emptyMachine();
     const copyOf = memoised((inode: Inode) => inode.copy());
@@ -252,10 +198,48 @@ export class SimulatedFs implements FileSystem {
   }
 
   private emptyMachine(): SimulatedFs {
-    const next = new SimulatedFs(this.options);
+    const next = new SimulatedFs({ ...this.options, seed: this.random.below(2 ** 32) });
     for (const directory of this.directories) next.directories.add(directory);
     next.nextId = this.nextId;
     return next;
+  }
+
+  // --- what a test may look at -------------------------------------------------------------------
+
+  /** Bytes of disk in use: by every file that has a name or is open. */
+  get usedBytes(): number {
+    const inodes = new Set([...this.names.values(), ...this.open.keys()]);
+    let bytes = 0;
+    for (const inode of inodes) bytes += inode.visible.allocatedBytes;
+    return bytes;
+  }
+
+  /** Files open now. */
+  get openFileCount(): number {
+    return this.openCount;
+  }
+
+  /** All files that have a name. */
+  get paths(): readonly string[] {
+    return [...this.names.keys()];
+  }
+
+  /** What the files with a name were given and a power loss may take. */
+  unsyncedWrites(): UnsyncedWrite[] {
+    const writes: UnsyncedWrite[] = [];
+    for (const [path, { changes }] of this.names) {
+      for (const change of changes) {
+        if ('bytes' in change) writes.push({ path, offset: change.offset, bytes: change.bytes });
+      }
+    }
+    return writes;
+  }
+
+  /** Changes of names in a folder that a power loss may undo, oldest first. */
+  unsyncedNames(directory: string): UnsyncedName[] {
+    return this.nameChanges
+      .filter((change) => change.directory === directory)
+      .map(({ step, bindings }) => ({ step, paths: bindings.map(({ path }) => path) }));
   }
 
   // --- the file system -------------------------------------------------------------------------
@@ -275,89 +259,150 @@ export class SimulatedFs implements FileSystem {
   }
 
   openForReading(path: string): OpenFile {
+    this.beforeOpen(path);
     const inode = this.names.get(path);
     if (inode === undefined) throw new StorageError(path, 'open failed: no such file', 'ENOENT');
-    return new SimulatedFile(this, path, inode);
+    return this.opened(path, inode);
   }
 
   openForWriting(path: string): OpenFile {
+    this.beforeOpen(path);
     let inode = this.names.get(path);
     if (inode === undefined) {
-      this.step('create', path);
       inode = new Inode();
-      this.changeNames(dirname(path), [{ path, inode }]);
+      const created = inode;
+      this.take('create', path, () =>
+        this.changeNames('create', dirname(path), [{ path, inode: created }]),
+      );
     }
-    return new SimulatedFile(this, path, inode);
+    return this.opened(path, inode);
   }
 
+  /** Works on a machine that has stopped, too: tests look at its disk. */
   readFile(path: string): Buffer | null {
+    if (!this.hasStopped) this.call('read', path);
     const inode = this.names.get(path);
-    return inode === undefined ? null : Buffer.from(inode.visible.bytes);
+    return inode === undefined ? null : inode.visible.read(0, inode.visible.size);
   }
 
   rename(from: string, to: string): void {
-    this.step('rename', from);
-    const inode = this.names.get(from);
-    if (inode === undefined) throw new StorageError(from, 'rename failed: no such file', 'ENOENT');
-    this.changeNames(dirname(to), [
-      { path: from, inode: null },
-      { path: to, inode },
-    ]);
+    this.take('rename', from, () => {
+      const inode = this.names.get(from);
+      if (inode === undefined)
+        throw new StorageError(from, 'rename failed: no such file', 'ENOENT');
+      this.changeNames('rename', dirname(to), [
+        { path: from, inode: null },
+        { path: to, inode },
+      ]);
+    });
   }
 
   delete(path: string): void {
-    this.step('delete', path);
-    if (this.names.has(path)) this.changeNames(dirname(path), [{ path, inode: null }]);
+    this.take('delete', path, () => {
+      if (this.names.has(path)) this.changeNames('delete', dirname(path), [{ path, inode: null }]);
+    });
   }
 
   async syncDirectory(path: string): Promise<void> {
     const id = this.nextId - 1;
-    await this.later(path, 'syncDirectory', () => this.stabiliseNames(path, id));
+    await this.later(path, 'sync folder', () => this.syncNames(path, id));
   }
 
   syncDirectoryNow(path: string): void {
-    this.step('syncDirectory', path);
-    this.stabiliseNames(path, this.nextId - 1);
+    this.syncNames(path, this.nextId - 1);
   }
 
+  /** Bytes that may still be written. */
   freeBytes(_path: string): number {
-    return Number.MAX_SAFE_INTEGER;
+    return Math.max(0, this.options.capacityBytes - this.usedBytes);
   }
 
   // --- for the files ---------------------------------------------------------------------------
 
-  /** Takes one step, or fails as the test wished. */
-  step(step: SimulatedStep, path: string): void {
+  /**
+   * Takes one step, or fails as the test wished; `onFault` is told of that failure before it is thrown.
+   *
+   * @throws StorageError
+   */
+  take(
+    step: SimulatedStep,
+    path: string,
+    action: () => void,
+    onFault: (isPartial: boolean) => void = () => {},
+  ): void {
     this.steps++;
-    if (this.hasStopped) throw new StorageError(path, 'the machine has stopped', 'EIO');
-    const at = this.failures.findIndex((failure) => failure.step === step);
-    if (at < 0) return;
-    const [failure] = this.failures.splice(at, 1);
-    throw new StorageError(path, `${step} failed as the test wished`, failure!.errno);
+    this.requireRunning(path);
+    this.onStep?.({ step, path, phase: 'before' });
+    const fault = this.faults.judge(step, path, this.random);
+    if (fault !== null) {
+      onFault(fault.isPartial);
+      throw new StorageError(path, `${step} failed as the test wished`, fault.errno);
+    }
+    action();
+    this.onStep?.({ step, path, phase: 'after' });
   }
 
-  change(inode: Inode, what: { offset: number; bytes: Buffer } | { size: number }): void {
-    inode.apply({ id: this.nextId++, ...what });
+  /** A call that changes nothing: it may fail, too. */
+  call(call: SimulatedCall, path: string): void {
+    this.requireRunning(path);
+    const fault = this.faults.judge(call, path, this.random);
+    if (fault === null) return;
+    throw new StorageError(path, `${call} failed as the test wished`, fault.errno);
+  }
+
+  write(path: string, inode: Inode, offset: number, bytes: Buffer): void {
+    const store = (length: number): void => {
+      if (length > 0) this.change(inode, { offset, bytes: bytes.subarray(0, length) });
+    };
+    this.take(
+      'write',
+      path,
+      () => {
+        const fitting = this.fittingBytes(inode, offset, bytes.length);
+        store(fitting);
+        if (fitting === bytes.length) return;
+        throw new StorageError(path, 'write failed: no space left on the disk', 'ENOSPC');
+      },
+      (isPartial) => {
+        if (isPartial && this.random.chance(0.5)) store(this.random.below(bytes.length));
+      },
+    );
+  }
+
+  truncate(path: string, inode: Inode, size: number): void {
+    this.take('truncate', path, () => this.change(inode, { size }));
+  }
+
+  sync(path: string, inode: Inode, id: number): void {
+    this.take(
+      'sync',
+      path,
+      () => {
+        if (this.options.syncs) inode.stabilise(id);
+      },
+      () => inode.failSync(id, new CrashDice(this.random)),
+    );
   }
 
   lastChange(): number {
     return this.nextId - 1;
   }
 
-  stabilise(inode: Inode, id: number): void {
-    if (this.options.syncs) inode.stabilise(id);
+  closed(inode: Inode): void {
+    this.openCount--;
+    const left = this.open.get(inode)! - 1;
+    if (left === 0) this.open.delete(inode);
+    else this.open.set(inode, left);
   }
 
-  /** Does `action`, which is a step of this kind or a read (null), in a later turn. */
-  later<T>(path: string, step: SimulatedStep | null, action: () => T): Promise<T> {
+  /** Does `action` in a later turn. */
+  later<T>(path: string, name: string, action: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       const end = (): void => {
         try {
-          if (step !== null) this.step(step, path);
-          else if (this.hasStopped) throw new StorageError(path, 'the machine has stopped', 'EIO');
           resolve(action());
         } catch (error) {
-          reject(StorageError.from(path, step ?? 'read', error));
+          reject(StorageError.from(path, name, error));
         }
       };
       this.waiting.push(end);
@@ -365,18 +410,57 @@ export class SimulatedFs implements FileSystem {
     });
   }
 
-  private changeNames(directory: string, bindings: NameChange['bindings']): void {
-    const change = { id: this.nextId++, directory, bindings };
+  private requireRunning(path: string): void {
+    if (this.hasStopped) throw new StorageError(path, 'the machine has stopped', 'EIO');
+  }
+
+  private beforeOpen(path: string): void {
+    this.call('open', path);
+    if (this.openCount < this.options.openFilesMax) return;
+    throw new StorageError(path, 'open failed: too many open files', 'EMFILE');
+  }
+
+  private opened(path: string, inode: Inode): OpenFile {
+    this.openCount++;
+    this.open.set(inode, 1 + (this.open.get(inode) ?? 0));
+    return new SimulatedFile(this, path, inode);
+  }
+
+  /** How many bytes of a write the disk has room for. */
+  private fittingBytes(inode: Inode, offset: number, length: number): number {
+    const { capacityBytes } = this.options;
+    if (capacityBytes === Number.POSITIVE_INFINITY) return length;
+    const free = Math.max(0, capacityBytes - this.usedBytes);
+    let fitting = length;
+    while (fitting > 0 && inode.visible.growthOf(offset, fitting) > free) {
+      // Back to the beginning of the last page: bytes of a page need its space together.
+      fitting = Math.max(0, fitting - ((offset + fitting - 1) % PAGE_SIZE) - 1);
+    }
+    return fitting;
+  }
+
+  private change(inode: Inode, what: { offset: number; bytes: Buffer } | { size: number }): void {
+    inode.apply({ id: this.nextId++, ...what });
+  }
+
+  private changeNames(
+    step: SimulatedStep,
+    directory: string,
+    bindings: NameChange['bindings'],
+  ): void {
+    const change = { id: this.nextId++, directory, step, bindings };
     bind(this.names, change);
     this.nameChanges.push(change);
   }
 
-  private stabiliseNames(directory: string, id: number): void {
-    if (!this.options.syncs) return;
-    const isStable = (change: NameChange): boolean =>
-      change.directory === directory && change.id <= id;
-    for (const change of this.nameChanges) if (isStable(change)) bind(this.stableNames, change);
-    this.nameChanges = this.nameChanges.filter((change) => !isStable(change));
+  private syncNames(path: string, id: number): void {
+    this.take('syncDirectory', path, () => {
+      if (!this.options.syncs) return;
+      const isStable = (change: NameChange): boolean =>
+        change.directory === path && change.id <= id;
+      for (const change of this.nameChanges) if (isStable(change)) bind(this.stableNames, change);
+      this.nameChanges = this.nameChanges.filter((change) => !isStable(change));
+    });
   }
 }
 
@@ -384,11 +468,13 @@ class SimulatedFile implements OpenFile {
   readonly path: string;
   private readonly fs: SimulatedFs;
   private readonly inode: Inode;
+  private isOpen: boolean;
 
   constructor(fs: SimulatedFs, path: string, inode: Inode) {
     this.path = path;
     this.fs = fs;
     this.inode = inode;
+    this.isOpen = true;
   }
 
   size(): number {
@@ -396,35 +482,44 @@ class SimulatedFile implements OpenFile {
   }
 
   writeAt(buf: Buffer, start: number, end: number, position: number): void {
-    this.fs.step('write', this.path);
-    this.fs.change(this.inode, { offset: position, bytes: Buffer.from(buf.subarray(start, end)) });
+    this.requireOpen();
+    this.fs.write(this.path, this.inode, position, Buffer.from(buf.subarray(start, end)));
   }
 
   async datasync(): Promise<void> {
+    this.requireOpen();
     const id = this.fs.lastChange();
-    await this.fs.later(this.path, 'sync', () => this.fs.stabilise(this.inode, id));
+    await this.fs.later(this.path, 'sync', () => this.fs.sync(this.path, this.inode, id));
   }
 
   datasyncNow(): void {
-    this.fs.step('sync', this.path);
-    this.fs.stabilise(this.inode, this.fs.lastChange());
+    this.requireOpen();
+    this.fs.sync(this.path, this.inode, this.fs.lastChange());
   }
 
-  readAt(buf: Buffer, start: number, length: number, position: number): Promise<number> {
-    return this.fs.later(this.path, null, () => this.readNow(buf, start, length, position));
+  async readAt(buf: Buffer, start: number, length: number, position: number): Promise<number> {
+    this.requireOpen();
+    return this.fs.later(this.path, 'read', () => this.readNow(buf, start, length, position));
   }
 
   readNow(buf: Buffer, start: number, length: number, position: number): number {
-    const { bytes } = this.inode.visible;
-    return bytes.subarray(position, position + length).copy(buf, start);
+    this.fs.call('read', this.path);
+    return this.inode.visible.read(position, length).copy(buf, start);
   }
 
   truncate(size: number): void {
-    this.fs.step('truncate', this.path);
-    this.fs.change(this.inode, { size });
+    this.requireOpen();
+    this.fs.truncate(this.path, this.inode, size);
   }
 
-  close(): void {}
+  close(): void {
+    if (this.isOpen) this.fs.closed(this.inode);
+    this.isOpen = false;
+  }
+
+  private requireOpen(): void {
+    if (!this.isOpen) throw new StorageError(this.path, 'the file is closed', 'EBADF');
+  }
 }
 
 function bind(names: Map<string, Inode>, change: NameChange): void {

@@ -1,0 +1,23 @@
+// The rows in which a server lives once.
+import t from 'tap';
+import { expectRow } from '../../testing/expect-row.ts';
+import { confirmLatencyRow } from './confirm-latency.ts';
+import { largeBodyRow } from './large-body.ts';
+import { oneUnackedRow } from './one-unacked.ts';
+import { purgeDeleteRow } from './purge-delete.ts';
+import { requeueRow } from './requeue.ts';
+import { stragglersRow } from './stragglers.ts';
+
+const SCALE = 0.0005;
+/** A body of a megabyte, which takes several frames. */
+const LARGE_BODY_SCALE = 0.002;
+
+for (const row of [confirmLatencyRow, requeueRow, purgeDeleteRow, oneUnackedRow, stragglersRow]) {
+  t.test(`${row.id} runs in small`, async (t) => {
+    await expectRow(t, row, SCALE);
+  });
+}
+
+t.test('large-body runs in small', async (t) => {
+  await expectRow(t, largeBodyRow, LARGE_BODY_SCALE);
+});

@@ -1,0 +1,85 @@
+/** The server under measurement: a process on a data directory that outlives it. */
+import { performance } from 'node:perf_hooks';
+import type { AmqpUri } from '../amqp/amqp-uri.ts';
+import { BenchConnection } from '../amqp/bench-connection.ts';
+import { firnmqCommand, spawnFirnmq } from '../targets/firnmq-process.ts';
+import type { PinnedProcess } from '../targets/pinned-process.ts';
+import {
+  forgetPeakMemory,
+  type ProcessMemory,
+  peakMemoryBytes,
+  readProcessMemory,
+} from './process-memory.ts';
+
+/** A running server. */
+export class StorageServer {
+  readonly uri: AmqpUri;
+  /** From the start of its process to connection.open-ok. */
+  readonly startupMs: number;
+  private readonly process: PinnedProcess;
+
+  private constructor(process: PinnedProcess, uri: AmqpUri, startupMs: number) {
+    this.process = process;
+    this.uri = uri;
+    this.startupMs = startupMs;
+  }
+
+  /**
+   * Starts a server.
+   *
+   * @param core where it is kept, with all its threads; null: anywhere
+   * @param signal kills it, whatever it is doing
+   * @param command its default configuration where none is given
+   */
+  static async start(
+    dataDir: string,
+    core: number | null,
+    signal: AbortSignal,
+    command: readonly string[] = firnmqCommand(dataDir),
+  ): Promise<StorageServer> {
+    const startedMs = performance.now();
+    const { process, uri } = await spawnFirnmq(core, command, signal);
+    try {
+      const connection = await BenchConnection.open(uri, 'firnmqperf start-up');
+      const startupMs = performance.now() - startedMs;
+      await connection.close();
+      return new StorageServer(process, uri, startupMs);
+    } catch (error) {
+      await process.kill();
+      throw error;
+    }
+  }
+
+  /** CPU time so far, all threads, in steps of 10 ms. */
+  get cpuSeconds(): number {
+    return this.process.cpuSeconds();
+  }
+
+  get memory(): ProcessMemory {
+    return readProcessMemory(this.process.pid);
+  }
+
+  /** The most that was resident since {@link forgetPeak}, or since its start where that is not possible. */
+  get peakBytes(): number {
+    return peakMemoryBytes(this.process.pid);
+  }
+
+  forgetPeak(): void {
+    forgetPeakMemory(this.process.pid);
+  }
+
+  /**
+   * Stops it in order.
+   *
+   * @throws Error when it does not end by itself, and with code 0.
+   */
+  async stop(): Promise<void> {
+    await this.process.terminate();
+    if (this.process.exitCode !== 0) throw this.process.endedError();
+  }
+
+  /** Ends it with SIGKILL, if it runs. */
+  async kill(): Promise<void> {
+    await this.process.kill();
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * This repository's server as its users start it: a process on free ports with a directory, which can be ended and
+ * started again. Every wait has a deadline and says what it waited for; a process that does not end is killed.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { within } from './deadline.ts';
+
+const SERVER_MAIN = join(import.meta.dirname, '..', '..', 'server', 'main.js');
+/** Lines of the log that are told with a failure. */
+const LAST_LINES = 20;
+/** How long a start or an end may take on a busy machine, in milliseconds. */
+const START_LIMIT_MS = 60_000;
+const END_LIMIT_MS = 60_000;
+
+/** How a server is started. */
+export interface LocalServerOptions {
+  /** Where its directory is made; the system's place for such things unless it says otherwise. */
+  readonly parent?: string;
+  /** Puts files into the directory before the first start. */
+  readonly prepare?: (dataDirectory: string) => void;
+}
+
+/** One server over all its starts. */
+export class LocalServer {
+  readonly dataDirectory: string;
+  private process: ServerProcess;
+  private port: number;
+  private readonly abandon: () => void;
+
+  private constructor(dataDirectory: string) {
+    this.dataDirectory = dataDirectory;
+    this.process = new ServerProcess(dataDirectory);
+    this.port = 0;
+    this.abandon = () => {
+      this.process.kill();
+      rmSync(dataDirectory, { recursive: true, force: true });
+    };
+    // Also when the run is given up half-way.
+    process.once('exit', this.abandon);
+  }
+
+  /** @throws Error with the last lines of the server's log when it does not come up */
+  static async start({
+    parent = tmpdir(),
+    prepare,
+  }: LocalServerOptions = {}): Promise<LocalServer> {
+    const dataDirectory = mkdtempSync(join(parent, 'firnmq-local-'));
+    prepare?.(dataDirectory);
+    const server = new LocalServer(dataDirectory);
+    try {
+      server.port = await server.process.listening();
+    } catch (error) {
+      server.forget();
+      throw error;
+    }
+    return server;
+  }
+
+  /** Where it listens; another port after every start. */
+  get url(): string {
+    return `amqp://guest:guest@127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.process.pid;
+  }
+
+  /** Ends the process with a signal and starts another one on the same directory. */
+  async restart(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    await this.process.end(signal);
+    this.process = new ServerProcess(this.dataDirectory);
+    this.port = await this.process.listening();
+  }
+
+  /**
+   * Ends the process in order and deletes its directory.
+   *
+   * @throws Error when it was gone already, or does not end with 0
+   */
+  async stop(): Promise<void> {
+    try {
+      await this.process.end('SIGTERM');
+    } finally {
+      this.forget();
+    }
+  }
+
+  private forget(): void {
+    process.off('exit', this.abandon);
+    this.abandon();
+  }
+}
+
+class ServerProcess {
+  private readonly child: ChildProcess;
+  private readonly log: string[];
+  private readonly ended: Promise<void>;
+  private readonly port: Promise<number>;
+
+  constructor(dataDirectory: string) {
+    const args = [SERVER_MAIN, '-D', dataDirectory, '-p', '0', '--http-port', '0'];
+    this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.log = [];
+    this.ended = new Promise((resolve) => {
+      this.child.once('exit', () => resolve());
+      this.child.once('error', (error) => {
+        this.log.push(String(error));
+        resolve();
+      });
+    });
+    this.port = this.readPort();
+    this.port.catch(() => undefined); // told to whoever asks
+  }
+
+  get pid(): number {
+    return this.child.pid ?? -1;
+  }
+
+  /** The AMQP port, once it is told. */
+  async listening(): Promise<number> {
+    try {
+      return await within(
+        this.port,
+        `log line with the AMQP port (pid ${this.pid})`,
+        START_LIMIT_MS,
+      );
+    } catch (error) {
+      this.kill();
+      throw this.trouble(`the server did not start: ${String(error)}`);
+    }
+  }
+
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    if (this.hasEnded) throw this.trouble(`the server ended by itself (${this.endCode})`);
+    this.child.kill(signal);
+    try {
+      await within(this.ended, `end of the server after ${signal} (pid ${this.pid})`, END_LIMIT_MS);
+    } catch (error) {
+      this.kill();
+      throw this.trouble(String(error));
+    }
+    if (signal === 'SIGTERM' && this.child.exitCode !== 0) {
+      throw this.trouble(`the server ended with ${this.endCode}`);
+    }
+  }
+
+  kill(): void {
+    if (!this.hasEnded) this.child.kill('SIGKILL');
+  }
+
+  private get hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  private get endCode(): string {
+    return String(this.child.signalCode ?? this.child.exitCode);
+  }
+
+  private trouble(what: string): Error {
+    return new Error(`${what}\n${this.log.join('\n')}`);
+  }
+
+  /** Reads all output, so that no pipe fills up, and keeps the last lines. */
+  private readPort(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.ended.then(() => reject(new Error(`it ended with ${this.endCode}`)), reject);
+      for (const stream of [this.child.stdout, this.child.stderr]) {
+        if (stream === null) continue;
+        createInterface({ input: stream }).on('line', (line) => {
+          this.log.push(line);
+          if (this.log.length > LAST_LINES) this.log.shift();
+          const port = listeningPort(line);
+          if (port !== null) resolve(port);
+        });
+      }
+    });
+  }
+}
+
+/** The port of a `listening` line for amqp on 127.0.0.1; null for any other line. */
+function listeningPort(line: string): number | null {
+  if (!line.startsWith('{')) return null;
+  const entry = JSON.parse(line) as Record<string, unknown>; // written by our own server
+  const isAmqp = entry['event'] === 'listening' && entry['protocol'] === 'amqp';
+  const port = entry['port'];
+  return isAmqp && entry['address'] === '127.0.0.1' && typeof port === 'number' ? port : null;
+}

@@ -1,0 +1,168 @@
+/**
+ * The real broker and its real AMQP sessions over a simulated disk, in a time that stands still: everything from a
+ * client's frames to the bytes on the disk, but sockets, listeners and the thread pool.
+ */
+import { Connection } from '../../amqp/connection.ts';
+import { SlabPool } from '../../amqp/output.ts';
+import type { AmqpServices } from '../../amqp/services.ts';
+import { UserStore } from '../../auth/user-store.ts';
+import { Broker } from '../../broker/broker.ts';
+import type { Vhost } from '../../broker/vhost.ts';
+import { VhostStore } from '../../broker/vhost-store.ts';
+import { createConfig } from '../../config/config.ts';
+import type { FileSystem } from '../../storage/fs.ts';
+import type { LogFields, Logger } from '../../telemetry/logger.ts';
+import type { SimulatedFs } from '../simulated-fs.ts';
+import type { VirtualTime } from '../virtual-time.ts';
+import { MemoryClient, type MemoryClientListener } from './memory-client.ts';
+
+const DATA_DIRECTORY = '/data';
+/** Turns after which something that should have happened is given up. */
+const TURNS_MAX = 20_000;
+const FRAME_MAX = 131_072;
+
+/** A line of the broker's log, from level warn on. */
+export interface Complaint {
+  readonly event: string;
+  readonly text: string;
+}
+
+/** What a machine is built from. */
+export interface MachineParts {
+  readonly fs: SimulatedFs;
+  readonly time: VirtualTime;
+  /** What the broker is given as its disk; the simulated one itself unless something stands between. */
+  readonly disk?: FileSystem;
+}
+
+/** One life of a broker. */
+export class Machine {
+  readonly fs: SimulatedFs;
+  readonly complaints: Complaint[];
+  private readonly time: VirtualTime;
+  private readonly clients: MemoryClient[];
+  private services: AmqpServices | null;
+  private readonly disk: FileSystem;
+
+  private constructor({ fs, time, disk }: MachineParts) {
+    this.fs = fs;
+    this.disk = disk ?? fs;
+    this.time = time;
+    this.complaints = [];
+    this.clients = [];
+    this.services = null;
+  }
+
+  /** Starts a broker on what the disk holds. */
+  static async boot(parts: MachineParts): Promise<Machine> {
+    const machine = new Machine(parts);
+    await machine.finish('start', machine.start());
+    return machine;
+  }
+
+  private async start(): Promise<void> {
+    const { disk, log } = this;
+    const config = createConfig({ dataDir: DATA_DIRECTORY });
+    disk.makeDirectory(DATA_DIRECTORY);
+    const users = await UserStore.load(disk, DATA_DIRECTORY, config);
+    const vhosts = await VhostStore.load(disk, DATA_DIRECTORY);
+    const broker = new Broker(disk, vhosts, log);
+    this.services = { config, users, broker, slabs: new SlabPool(), version: '0.0.0' };
+  }
+
+  get vhost(): Vhost {
+    return this.running.broker.vhosts.get('/')!;
+  }
+
+  /** A new connection to the vhost `/`, its handshake sent. */
+  connect(listener: MemoryClientListener): MemoryClient {
+    const client = new MemoryClient(listener);
+    this.clients.push(client);
+    new Connection(client.socket.asSocket, this.running, { closed: () => {} }, this.log);
+    client.open(FRAME_MAX);
+    return client;
+  }
+
+  /** Lets the loop turn once, time pass, and the disk answer some of what it was asked. */
+  async turn(ms: number, answers: number): Promise<void> {
+    this.time.advance(ms);
+    this.fs.complete(answers);
+    await nextTurn();
+  }
+
+  /** Turns, with a disk that answers at once, until `isDone`. Rejects when that never comes. */
+  async until(what: string, isDone: () => boolean): Promise<void> {
+    for (let turns = 0; !isDone(); turns++) {
+      if (turns > TURNS_MAX) throw new Error(`no ${what} in ${TURNS_MAX} turns`);
+      await this.turn(turns % 10 === 9 ? 100 : 0, Number.POSITIVE_INFINITY);
+    }
+  }
+
+  /** The same for a promise. */
+  async finish<T>(what: string, promise: Promise<T>): Promise<T> {
+    let ended = false;
+    const end = (): void => {
+      ended = true;
+    };
+    promise.then(end, end);
+    await this.until(what, () => ended);
+    return promise;
+  }
+
+  /** Stops in order, once all clients have left: the last checkpoint is written. */
+  async stop(): Promise<void> {
+    await this.until('end of the connections', () => this.clients.every((c) => c.isClosed));
+    await this.finish('stop', this.running.broker.close());
+    this.time.clear();
+  }
+
+  /** The process is gone, and its memory with it. */
+  abandon(): void {
+    this.fs.stopNow();
+    this.time.clear();
+    for (const { store } of this.services?.broker.vhosts.values() ?? []) store.close();
+    this.services = null;
+  }
+
+  private get running(): AmqpServices {
+    if (this.services === null) throw new Error('the machine is off');
+    return this.services;
+  }
+
+  private readonly log: Logger = this.createLog();
+
+  private createLog(): Logger {
+    const ignore = (): void => {};
+    const note = (fields: LogFields, message: string): void => {
+      const { event, ...rest } = fields;
+      this.complaints.push({ event, text: `${event}: ${message} ${describe(rest)}` });
+    };
+    const log: Logger = {
+      fatal: note,
+      error: note,
+      warn: note,
+      info: ignore,
+      debug: ignore,
+      trace: ignore,
+      child: () => log,
+      isLevelEnabled: () => false,
+    };
+    return log;
+  }
+}
+
+function describe(fields: Readonly<Record<string, unknown>>): string {
+  return Object.entries(fields)
+    .map(
+      ([key, value]) => `${key}=${value instanceof Error ? describeError(value) : String(value)}`,
+    )
+    .join(' ');
+}
+
+function describeError(error: Error): string {
+  return `${error.stack} ${error.cause instanceof Error ? describeError(error.cause) : ''}`;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,76 @@
+/** A connection that publishes, with confirms or without. */
+import type { AnyMethod } from '../../../generated/index.ts';
+import * as frames from '../client-frames.ts';
+import { bodyOf } from './body.ts';
+import type { Machine } from './machine.ts';
+import type { MemoryClient } from './memory-client.ts';
+import type { Recorder } from './recorder.ts';
+
+const CHANNEL = 1;
+
+/** One publisher; it publishes through one channel. */
+export class CrashPublisher {
+  readonly name: string;
+  private readonly client: MemoryClient;
+  private readonly recorder: Recorder;
+  /** Ids not yet confirmed, by delivery tag. */
+  private readonly unconfirmed: Map<number, number>;
+  private published: number;
+  private isDropped: boolean;
+
+  /** Without confirms nobody waits for what it publishes, and the broker may never write it. */
+  constructor(machine: Machine, name: string, recorder: Recorder, withConfirms: boolean) {
+    this.name = name;
+    this.recorder = recorder;
+    this.unconfirmed = new Map();
+    this.published = 0;
+    this.isDropped = false;
+    this.client = machine.connect({
+      method: (_channel, method) => this.heard(method),
+      closed: () => {
+        if (!this.isDropped) recorder.blame(`the connection of publisher ${name} is closed`);
+      },
+    });
+    this.client.send(frames.channelOpen(CHANNEL));
+    if (withConfirms) this.client.send(frames.confirmSelect(CHANNEL));
+  }
+
+  /** Whether the broker has read all that it sent. */
+  get isHeard(): boolean {
+    return this.client.socket.isRead;
+  }
+
+  /** Publishes message `id`. */
+  publish(id: number, exchange: string, key: string, size: number): void {
+    const { name: publisher } = this;
+    this.unconfirmed.set(++this.published, id);
+    this.recorder.add({ type: 'publish', id, publisher, exchange, key, size, tx: null });
+    const isRead = this.client.send(
+      frames.publishTo(CHANNEL, { exchange, routingKey: key }, bodyOf(id, size)),
+    );
+    if (!isRead) this.recorder.add({ type: 'unread', id });
+  }
+
+  /** The socket is gone: what was not confirmed never will be. */
+  drop(): void {
+    this.isDropped = true;
+    this.client.drop();
+  }
+
+  private heard({ name, args }: AnyMethod): void {
+    if (name === 'basic.ack') this.confirmed(args.deliveryTag, args.multiple);
+    else if (name === 'channel.close' || name === 'connection.close') {
+      this.recorder.blame(`publisher ${this.name} is told ${name}: ${args.replyText}`);
+    } else if (name === 'basic.nack') this.recorder.blame('a publish is nacked');
+  }
+
+  private confirmed(tag: number, multiple: boolean): void {
+    const ids: number[] = [];
+    for (const [other, id] of this.unconfirmed) {
+      if (other !== tag && !(multiple && other < tag)) continue;
+      ids.push(id);
+      this.unconfirmed.delete(other);
+    }
+    this.recorder.add({ type: 'confirm', ids });
+  }
+}

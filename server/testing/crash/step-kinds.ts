@@ -1,0 +1,75 @@
+/**
+ * Names the steps of storage, as a report counts them: by what is done and to which kind of file. A step that is in
+ * none of them (users and vhosts, the aside folder) is no place for a crash.
+ */
+import { basename, dirname } from 'node:path';
+import type { SimulatedStep } from '../simulated-faults.ts';
+import type { SimulatedFs, WatchedStep } from '../simulated-fs.ts';
+
+/** A kind of file in a vhost's folder, and what its steps are called. */
+interface FileKind {
+  readonly pattern: RegExp;
+  readonly steps: Partial<Record<SimulatedStep, string>>;
+}
+
+const FILE_KINDS: readonly FileKind[] = [
+  {
+    pattern: /^msgs\.\d{10}$/,
+    steps: { write: 'batch write', sync: 'log sync', delete: 'segment deletion' },
+  },
+  {
+    pattern: /^definitions\.amqp(\.tmp)?$/,
+    steps: { write: 'definitions write', sync: 'definitions sync', rename: 'definitions rename' },
+  },
+  {
+    pattern: /^checkpoint\.\d{10}(\.tmp)?$/,
+    steps: {
+      write: 'checkpoint write',
+      sync: 'checkpoint sync',
+      rename: 'checkpoint rename',
+      delete: 'checkpoint deletion',
+    },
+  },
+];
+
+/** What a sync of the folder is called by the newest change in it that it saves. */
+const FOLDER_SYNCS: readonly (readonly [RegExp, string])[] = [
+  [/^msgs\.\d{10}$/, 'log folder sync'],
+  [/^definitions\.amqp$/, 'definitions folder sync'],
+  [/^checkpoint\.\d{10}$/, 'checkpoint folder sync'],
+];
+
+/** Steps of a boot; those of a run have names of their own. */
+const BOOT_KINDS: Partial<Record<SimulatedStep, string>> = {
+  truncate: 'recovery: cut of the log',
+  sync: 'recovery: log sync',
+  syncDirectory: 'recovery: folder sync',
+};
+
+/** Every kind of step of a run and of a boot that a crash is to be put on. */
+export const STEP_KINDS: readonly string[] = [
+  ...FILE_KINDS.flatMap(({ steps }) => Object.values(steps)),
+  ...FOLDER_SYNCS.map(([, kind]) => kind),
+  ...Object.values(BOOT_KINDS),
+];
+
+/** The kind of a step of a running broker; null: none. */
+export function stepKind(fs: SimulatedFs, { step, path }: WatchedStep): string | null {
+  if (step === 'syncDirectory') return folderSyncKind(fs, path);
+  const name = basename(path);
+  return FILE_KINDS.find(({ pattern }) => pattern.test(name))?.steps[step] ?? null;
+}
+
+/** The kind of a step of a broker that starts; null: none. */
+export function bootStepKind(_fs: SimulatedFs, { step, path }: WatchedStep): string | null {
+  const isLog = step === 'syncDirectory' || basename(path).startsWith('msgs.');
+  if (!isLog || dirname(path) === '/') return null;
+  return BOOT_KINDS[step] ?? null;
+}
+
+function folderSyncKind(fs: SimulatedFs, directory: string): string | null {
+  const newest = fs.unsyncedNames(directory).at(-1);
+  if (newest === undefined) return null;
+  const name = basename(newest.paths.at(-1)!);
+  return FOLDER_SYNCS.find(([pattern]) => pattern.test(name))?.[1] ?? null;
+}

@@ -1,0 +1,304 @@
+/**
+ * Seeded work on a broker: publishers, consumers and an admin who do what the dice say, as far as the model knows
+ * that it is allowed. Each kind of work is one entry of {@link WORK}.
+ */
+import type { Random } from '../random.ts';
+import type { BadSpell } from '../simulated-faults.ts';
+import { CrashAdmin } from './admin.ts';
+import { BODY_SIZE_MIN } from './body.ts';
+import { CrashConsumer } from './consumer.ts';
+import type { Machine } from './machine.ts';
+import type { Model, ModelQueue } from './model.ts';
+import { CrashPublisher } from './publisher.ts';
+import type { Recorder } from './recorder.ts';
+
+/** Names that queues are given again and again: durable ones, transient ones. */
+export const QUEUE_NAMES: readonly string[] = ['q0', 'q1', 'q2', 'q3', 'q4', 'q5', 't0', 't1'];
+const FANOUT = 'x.fan';
+const DIRECT = 'x.dir';
+/** Exchange and binding keys in use. */
+export const ROUTES: readonly (readonly [string, string])[] = [
+  [FANOUT, 'any'],
+  [DIRECT, 'a'],
+  [DIRECT, 'b'],
+];
+
+const PUBLISHERS = 2;
+const CONSUMERS = 2;
+/** More than this and nothing is learnt from another message. */
+const UNACKED_MAX = 400;
+
+/** How much happens in a life. */
+interface Temper {
+  readonly steps: number;
+  readonly bodySizeMax: number;
+  readonly bytesMax: number;
+  /** Messages of one burst. */
+  readonly burstMax: number;
+}
+
+/** Numbers messages over all lives of a run. */
+export interface MessageNumbers {
+  next: number;
+}
+
+/** The work of one life. */
+export class Workload {
+  readonly machine: Machine;
+  readonly recorder: Recorder;
+  readonly random: Random;
+  private readonly numbers: MessageNumbers;
+  /** Bad spells that the disk may have. */
+  private readonly faults: readonly BadSpell[];
+  private readonly temper: Temper;
+  private readonly admin: CrashAdmin;
+  private readonly publishers: CrashPublisher[];
+  private readonly consumers: CrashConsumer[];
+  private bytes: number;
+  private publisherCount: number;
+
+  constructor(
+    machine: Machine,
+    recorder: Recorder,
+    random: Random,
+    numbers: MessageNumbers,
+    faults: readonly BadSpell[],
+  ) {
+    this.machine = machine;
+    this.recorder = recorder;
+    this.random = random;
+    this.numbers = numbers;
+    this.faults = faults;
+    this.temper = {
+      steps: 20 + random.below(100),
+      bodySizeMax: random.pick([16, 16, 300, 300, 5000, 50_000]),
+      bytesMax: random.chance(0.1) ? 3_000_000 : 300_000,
+      burstMax: random.pick([1, 3, 8, 8, 30]),
+    };
+    this.bytes = 0;
+    this.publisherCount = 0;
+    this.admin = new CrashAdmin(machine, recorder);
+    this.publishers = Array.from({ length: PUBLISHERS }, () => this.newPublisher());
+    this.consumers = Array.from({ length: CONSUMERS }, () => this.newConsumer());
+  }
+
+  /** Does it all; what is under way at the end is left so. */
+  async run(): Promise<void> {
+    await this.turn();
+    this.declareSome();
+    for (let i = 0; i < this.temper.steps && this.recorder.troubles.length === 0; i++) {
+      await this.step();
+    }
+  }
+
+  /** All clients leave, without a word. */
+  end(): void {
+    for (const session of [this.admin, ...this.publishers, ...this.consumers]) session.drop();
+  }
+
+  private get model(): Model {
+    return this.recorder.model;
+  }
+
+  private async step(): Promise<void> {
+    let left = this.random.next() * WORK_WEIGHT;
+    for (const [weight, work] of WORK) {
+      left -= weight;
+      if (left < 0) return work(this);
+    }
+  }
+
+  /** A turn of the loop; now and then time has passed, or the disk has answered. */
+  async turn(): Promise<void> {
+    const { random } = this;
+    const ms = random.chance(0.3) ? 6 : random.chance(0.05) ? 300 : 0;
+    const answers = random.chance(0.6) ? 1 + random.below(3) : 0;
+    await this.machine.turn(ms, answers);
+    this.recorder.add({ type: 'turn' });
+  }
+
+  declareSome(): void {
+    const { random, admin } = this;
+    for (const [exchange, key] of ROUTES) {
+      const type = exchange === FANOUT ? 'fanout' : 'direct';
+      if (this.model.exchange(exchange) === null && random.chance(0.8)) {
+        admin.ask({ kind: 'declare-exchange', name: exchange, type });
+      }
+      for (const queue of random.chance(0.7) ? QUEUE_NAMES : []) {
+        if (random.chance(0.5)) this.declare(queue);
+        if (random.chance(0.5)) this.bind('bind', exchange, queue, key);
+      }
+    }
+  }
+
+  publishSome(): void {
+    const { random, temper } = this;
+    const publisher = random.pick(this.publishers);
+    if (!this.admin.isHeard) return;
+    for (let i = random.below(temper.burstMax); i >= 0; i--) {
+      if (this.bytes > temper.bytesMax) return;
+      const [exchange, key] = random.chance(0.4)
+        ? random.pick(ROUTES)
+        : ['', random.pick(QUEUE_NAMES)];
+      if (exchange !== '' && this.model.exchange(exchange) === null) continue;
+      const size = BODY_SIZE_MIN + random.below(temper.bodySizeMax);
+      this.bytes += size;
+      publisher.publish(this.numbers.next++, exchange, key, size);
+    }
+  }
+
+  consume(): void {
+    const { random } = this;
+    const queue = this.anyQueue();
+    const consumer = random.pick(this.consumers);
+    if (queue === null || consumer.unackedCount > UNACKED_MAX) return;
+    if (random.chance(0.5) || consumer.sourceCount > 3) {
+      for (let i = random.below(8); i >= 0; i--) {
+        consumer.get(queue.name, queue.key, random.chance(0.1));
+      }
+    } else {
+      consumer.consume(queue.name, queue.key, random.pick([1, 5, 50]), random.chance(0.1));
+    }
+  }
+
+  cancel(): void {
+    const consumer = this.random.pick(this.consumers);
+    if (consumer.sourceCount > 0) consumer.cancel();
+  }
+
+  settle(): void {
+    const { random } = this;
+    const consumer = random.pick(this.consumers);
+    for (let i = random.below(10); i >= 0 && consumer.unackedCount > 0; i--) {
+      consumer.settle(random.chance(0.2), random.chance(0.85));
+    }
+  }
+
+  requeue(): void {
+    const { random } = this;
+    const consumer = random.pick(this.consumers);
+    for (let i = random.below(4); i >= 0 && consumer.unackedCount > 0; i--) {
+      consumer.requeue(random.chance(0.3));
+    }
+  }
+
+  async dropConnection(): Promise<void> {
+    const { random } = this;
+    if (random.chance(0.5)) {
+      const at = random.below(PUBLISHERS);
+      this.publishers[at]!.drop();
+      this.publishers[at] = this.newPublisher();
+    } else {
+      const at = random.below(CONSUMERS);
+      this.consumers[at]!.drop();
+      this.consumers[at] = this.newConsumer();
+    }
+    // What a new connection sends is read from the next turn on.
+    await this.turn();
+  }
+
+  purge(): void {
+    const queue = this.anyQueue();
+    if (queue !== null && this.admin.isHeard) this.admin.ask({ kind: 'purge', name: queue.name });
+  }
+
+  declareAny(): void {
+    this.declare(this.random.pick(QUEUE_NAMES));
+  }
+
+  /** Deletes a queue, and half the time declares its name again in the same breath. */
+  deleteQueue(): void {
+    const queue = this.anyQueue();
+    if (queue === null || !this.admin.isHeard) return;
+    const { name, durable } = queue;
+    const changes = [
+      { kind: 'delete-queue', name },
+      { kind: 'declare-queue', name, durable },
+    ] as const;
+    this.admin.ask(...(this.random.chance(0.5) ? changes : changes.slice(0, 1)));
+  }
+
+  rebind(): void {
+    const { random } = this;
+    const [exchange, key] = random.pick(ROUTES);
+    this.bind(random.chance(0.6) ? 'bind' : 'unbind', exchange, random.pick(QUEUE_NAMES), key);
+  }
+
+  changeExchange(): void {
+    const { random, admin } = this;
+    const name = random.pick([FANOUT, DIRECT]);
+    // A publish that is read too late would find no exchange, and close its channel.
+    if (!admin.isHeard || this.publishers.some(({ isHeard }) => !isHeard)) return;
+    if (this.model.exchange(name) !== null) admin.ask({ kind: 'delete-exchange', name });
+    const type = name === FANOUT ? 'fanout' : 'direct';
+    if (random.chance(0.7)) admin.ask({ kind: 'declare-exchange', name, type });
+  }
+
+  /** Publishes to a queue with a consumer that does not ack: most of it need never be written. */
+  passThrough(): void {
+    const { random } = this;
+    const queue = this.anyQueue();
+    const publisher = random.pick(this.publishers);
+    if (queue === null || !queue.durable || !this.admin.isHeard) return;
+    random.pick(this.consumers).consume(queue.name, queue.key, 0, true);
+    for (let i = 1 + random.below(5); i > 0; i--) {
+      publisher.publish(this.numbers.next++, '', queue.name, BODY_SIZE_MIN + random.below(50));
+    }
+  }
+
+  /** The broker writes one by itself when the log has grown enough: here the dice say when. */
+  checkpoint(): void {
+    const { vhost } = this.machine;
+    vhost.store.checkpoint(vhost, false).catch(() => {});
+  }
+
+  /** The disk has one of its bad spells. */
+  failDisk(): void {
+    if (this.faults.length > 0) this.machine.fs.failFor(this.random.pick(this.faults));
+  }
+
+  private declare(name: string): void {
+    if (this.admin.isHeard) {
+      this.admin.ask({ kind: 'declare-queue', name, durable: name.startsWith('q') });
+    }
+  }
+
+  private bind(kind: 'bind' | 'unbind', exchange: string, queue: string, key: string): void {
+    if (this.model.exchange(exchange) === null || this.model.queue(queue) === null) return;
+    if (this.admin.isHeard) this.admin.ask({ kind, exchange, queue, key });
+  }
+
+  private anyQueue(): ModelQueue | null {
+    const name = this.random.pick(QUEUE_NAMES);
+    return this.model.queue(name);
+  }
+
+  private newPublisher(): CrashPublisher {
+    const name = `p${++this.publisherCount}-${this.numbers.next}`;
+    return new CrashPublisher(this.machine, name, this.recorder, this.random.chance(0.7));
+  }
+
+  private newConsumer(): CrashConsumer {
+    return new CrashConsumer(this.machine, this.recorder, this.random);
+  }
+}
+
+/** How often each kind of work is done, and what it is. */
+const WORK: readonly (readonly [number, (workload: Workload) => void | Promise<void>])[] = [
+  [30, (w) => w.publishSome()],
+  [40, (w) => w.turn()],
+  [10, (w) => w.consume()],
+  [2, (w) => w.cancel()],
+  [12, (w) => w.settle()],
+  [4, (w) => w.requeue()],
+  [1, (w) => w.dropConnection()],
+  [2, (w) => w.purge()],
+  [2, (w) => w.declareAny()],
+  [1.5, (w) => w.deleteQueue()],
+  [2, (w) => w.rebind()],
+  [0.5, (w) => w.changeExchange()],
+  [1.5, (w) => w.passThrough()],
+  [3, (w) => w.checkpoint()],
+  [1, (w) => w.failDisk()],
+];
+const WORK_WEIGHT: number = WORK.reduce((sum, [weight]) => sum + weight, 0);

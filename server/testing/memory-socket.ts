@@ -1,0 +1,57 @@
+/**
+ * The server's end of a connection that never leaves the process: what the client sends is handed to whoever
+ * reads within the call, what the server writes is handed to the client within the write.
+ */
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+
+/** Told what the server does with its socket. */
+export interface MemoryPeer {
+  /** Bytes from the server, borrowed: they are the server's own buffer. */
+  receive(bytes: Buffer): void;
+  /** The server has ended or dropped the connection. */
+  closed(): void;
+}
+
+/** A socket without a network. */
+export class MemorySocket extends Duplex {
+  readonly remoteAddress = '127.0.0.1';
+  readonly remotePort = 1;
+  readonly localAddress = '127.0.0.1';
+  readonly localPort = 2;
+  private readonly peer: MemoryPeer;
+
+  constructor(peer: MemoryPeer) {
+    super();
+    this.peer = peer;
+    this.once('close', () => peer.closed());
+  }
+
+  /** What the server's code takes: of a socket it uses a stream and the members above. */
+  get asSocket(): Socket {
+    return this as unknown as Socket;
+  }
+
+  setNoDelay(): this {
+    return this;
+  }
+
+  /** The client sends. True when the server has taken all of it. */
+  send(bytes: Buffer): boolean {
+    if (this.destroyed) return false;
+    this.push(bytes);
+    return this.isRead;
+  }
+
+  /** Whether the server has taken all that was sent, and takes more. */
+  get isRead(): boolean {
+    return this.readableLength === 0 && !this.isPaused();
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
+    this.peer.receive(chunk);
+    done();
+  }
+}
