@@ -12,7 +12,7 @@ const SERVER_ROWS = [
   ['auth'],
   ['broker'],
   ['features'],
-  ['amqp', 'http'],
+  ['amqp', 'http', 'tools'],
 ];
 // ... except that the AMQP sessions do not know the features: those reach them through broker/ports.ts.
 const BEYOND_THE_ROWS = [['amqp', 'features']];
@@ -100,9 +100,18 @@ module.exports = {
     ),
     wall(
       'main-is-thin',
-      'The process knows the command line, the log and the launcher.',
+      'The process knows the command line, the log, the launcher and the tools.',
       { path: '^server/main\\.ts$' },
-      { path: '^server/', pathNot: '^server/(launcher\\.ts$|(base|config|telemetry)/)' },
+      {
+        path: '^server/',
+        pathNot: '^server/((launcher|tools/run-tool)\\.ts$|(base|config|telemetry)/)',
+      },
+    ),
+    wall(
+      'tools-for-main',
+      'What an operator does offline is no part of the server: only the process knows it.',
+      { path: '^server/', pathNot: `^server/(main\\.ts$|tools/)|${TEST}` },
+      { path: '^server/tools/' },
     ),
     wall(
       'testing-in-tests',

@@ -4,6 +4,10 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
+import { EMPTY_TABLE } from '../generated/index.ts';
+import { declareQueue } from './broker/queues.ts';
+import { contentOf, filesIn } from './testing/directory-content.ts';
+import { openBroker, publishAll, testActor } from './testing/open-broker.ts';
 import { spawnNode } from './testing/spawn-node.ts';
 import {
   serverMain,
@@ -31,6 +35,16 @@ function onUserSignal(code: string): readonly string[] {
   return ['--import', `data:text/javascript,process.on('SIGUSR2', () => { ${code} })`];
 }
 
+const QUEUE = { durable: true, exclusive: false, autoDelete: false, args: EMPTY_TABLE };
+
+/** The file as a later version would begin it. */
+function ofLaterVersion(bytes: Buffer): Buffer {
+  if (bytes[0] === '['.charCodeAt(0)) return Buffer.from('{"format_version": 9}');
+  const newer = Buffer.from(bytes);
+  newer.writeUInt32BE(0x0009fff6, 8);
+  return newer;
+}
+
 t.test('help and version go to standard output and end with 0', async (t) => {
   t.match(await runToEnd('--version'), { code: 0, stdout: /^FirnMQ \d+\.\d+\.\d+\n$/, stderr: '' });
   t.match(await runToEnd('--help'), { code: 0, stdout: /--data-dir <dir>/, stderr: '' });
@@ -40,6 +54,34 @@ t.test('a wrong command line is one line on standard error and ends with 2', asy
   const expected = { code: 2, stdout: '', stderr: /^error: .+\n$/ };
   t.match(await runToEnd(), expected);
   t.match(await runToEnd('-D', '/nowhere', '--amqp-port', 'x'), expected);
+});
+
+t.test('a dump goes to standard output, its failure to standard error', async (t) => {
+  const path = join(temporaryDirectory(t), 'vhosts.json');
+  writeFileSync(path, '[{"name": "/"}]');
+  t.match(await runToEnd('dump', '--json', path), {
+    code: 0,
+    stdout: /^{"kind":"file",.*}\n{"kind":"vhost","name":"\/","folder":"[0-9a-f]{40}"}\n$/,
+    stderr: '',
+  });
+  writeFileSync(path, '[{}]');
+  t.match(await runToEnd('dump', path), { code: 1, stdout: /damage reason=.*has no name/ });
+  writeFileSync(path, '{"format_version": 1}');
+  t.match(await runToEnd('dump', path), { code: 1, stderr: /^error: .*newer FirnMQ.*\n$/ });
+  const nowhere = await runToEnd('dump', `${path}.not`);
+  t.match(nowhere, { code: 2, stderr: `error: ${path}.not does not exist\n` });
+});
+
+t.test('a dump that nobody reads to its end ends quietly', async (t) => {
+  const path = join(temporaryDirectory(t), 'vhosts.json');
+  const names = Array.from({ length: 20_000 }, (_, i) => ({ name: `vhost ${i}` }));
+  writeFileSync(path, JSON.stringify(names));
+  const child = spawnNode([serverMain, 'dump', path], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = once(child, 'close');
+  await once(child.stdout!, 'readable');
+  child.stdout!.destroy();
+  t.equal(await text(child.stderr!), '');
+  t.same(await ended, [1, null]);
 });
 
 t.test('the server answers where its log says, and a signal stops it with 0', async (t) => {
@@ -142,6 +184,33 @@ t.test('users that cannot be read end the start with 1, and the file stays as it
   });
   t.equal(readFileSync(path, 'utf8'), '[{"name": "bob", "tags": 1}]');
 });
+
+t.test(
+  'a directory of a later version ends the start with 1, and nothing is touched',
+  async (t) => {
+    const { vhost, dataDir, close } = await openBroker(t);
+    declareQueue(vhost, testActor(), { ...QUEUE, name: 'q' });
+    publishAll(vhost, 'q', ['body']);
+    await close();
+    writeFileSync(join(dataDir, 'users.json'), '[]');
+    const names = filesIn(dataDir);
+    t.match(names.join(' '), /checkpoint\..*definitions\.amqp .*msgs\..* users.json vhosts.json$/);
+    for (const name of names) {
+      const path = join(dataDir, name);
+      const bytes = readFileSync(path);
+      writeFileSync(path, ofLaterVersion(bytes));
+      const before = contentOf(dataDir);
+      const server = spawnServerProcess(t, { dataDir });
+      t.same(await server.stopped, failedEnd);
+      t.match(await server.waitForEvent('server.fail'), {
+        code: 'NEWER_FORMAT',
+        reason: `${path} was written by a newer FirnMQ (format 9, this one reads up to 0)`,
+      });
+      t.same(contentOf(dataDir), { ...before, '.lock/': '' });
+      writeFileSync(path, bytes);
+    }
+  },
+);
 
 t.test(
   'an error that nobody foresaw is logged with its stack and ends the server with 1',

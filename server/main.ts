@@ -1,14 +1,15 @@
 #!/usr/bin/env node
 /**
- * The process: command line -> Config -> launcher -> signals -> exit codes.
+ * The process: command line -> Config -> launcher -> signals -> exit codes; or -> one of the tools.
  *
  * Exit codes: 0 after help, version and a polite stop; 1 when the server cannot start, when it breaks, or
- * at a second signal; 2 when the command line is wrong. What is not needed to find out that much is
+ * at a second signal; 2 when the command line is wrong; those of a tool are in tools/run-tool.ts. What is not needed to find out that much is
  * imported afterwards.
  */
 import { isAppError } from './base/app-error.ts';
 import { parseCommandLine } from './config/command-line.ts';
 import type { Config } from './config/config.ts';
+import type { ToolCommand } from './config/tool-command.ts';
 import { openLogOutput } from './telemetry/log-output.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 
@@ -25,7 +26,15 @@ async function main(): Promise<void> {
     case 'run':
       await run(result.config);
       break;
+    case 'tool':
+      process.exitCode = await runCommand(result.command);
+      break;
   }
+}
+
+async function runCommand(command: ToolCommand): Promise<number> {
+  const { runTool } = await import('./tools/run-tool.ts');
+  return runTool(command, process.stdout, process.stderr);
 }
 
 async function run(config: Config): Promise<void> {

@@ -21,6 +21,9 @@ import { isPasswordHash, passwordHashingAlgorithm } from './password-hash.ts';
 import { type PermissionPatterns, Permissions } from './permissions.ts';
 import type { User } from './user.ts';
 
+/** The document's name in the data directory. */
+export const USERS_FILE: string = 'users.json';
+
 /** Users in the form of the file. */
 export function encodeUsers(users: Iterable<User>): unknown {
   return Array.from(users, (user) => ({

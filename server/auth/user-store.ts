@@ -11,7 +11,7 @@ import { readJsonDocument, writeJsonDocument } from '../storage/json-document.ts
 import { hashPassword, verifyPassword } from './password-hash.ts';
 import { Permissions } from './permissions.ts';
 import type { User } from './user.ts';
-import { decodeUsers, encodeUsers } from './user-document.ts';
+import { decodeUsers, encodeUsers, USERS_FILE } from './user-document.ts';
 
 /** Why a login was refused. For the log alone: a client is never told which it was. */
 export type LoginRefusal =
@@ -77,7 +77,7 @@ export class UserStore {
     dataDir: string,
     options: UserStoreOptions,
   ): Promise<UserStore> {
-    const path = join(dataDir, 'users.json');
+    const path = join(dataDir, USERS_FILE);
     const content = readJsonDocument(fs, path);
     if (content !== null) return new UserStore(fs, path, decodeUsers(path, content), options);
     const store = new UserStore(fs, path, [], options);

@@ -3,6 +3,7 @@
  * their checkpoints when they are due, and closes them in order.
  */
 import { Clock } from '../base/clock.ts';
+import { refuseNewerFiles } from '../storage/format-version.ts';
 import type { FileSystem } from '../storage/fs.ts';
 import { BlockPool } from '../storage/memory-block.ts';
 import { MessageStore } from '../storage/message-store.ts';
@@ -31,8 +32,10 @@ export class Broker {
    * Recovers every vhost and opens it.
    *
    * @throws StorageError when a folder cannot be read or written at all
+   * @throws NewerFormatError when a later version wrote here; nothing was touched then
    */
   constructor(fs: FileSystem, vhostStore: VhostStore, logger: Logger) {
+    for (const name of vhostStore.names) refuseNewerFiles(fs, vhostStore.folderOf(name));
     this.logger = logger;
     this.clock = new Clock();
     this.pool = new BlockPool();

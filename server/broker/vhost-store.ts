@@ -1,13 +1,8 @@
-/**
- * The names of the vhosts, kept in `vhosts.json` as `[{"name": "/"}]`, and the folder of each.
- *
- * A folder is named by the SHA-1 of its vhost's name in hex, since a name may hold any character.
- */
-import { createHash } from 'node:crypto';
+/** The vhosts of a data directory: their names, from `vhosts.json` (form: vhost-document.ts), and their folders. */
 import { join } from 'node:path';
-import { ConfigError } from '../config/config-error.ts';
 import type { FileSystem } from '../storage/fs.ts';
 import { readJsonDocument, writeJsonDocument } from '../storage/json-document.ts';
+import { decodeVhosts, encodeVhosts, folderNameOf, VHOSTS_FILE } from './vhost-document.ts';
 
 /** The vhosts of a data directory. */
 export class VhostStore {
@@ -26,31 +21,16 @@ export class VhostStore {
    * @throws ConfigError or StorageError when the file cannot be used; it is left as it is
    */
   static async load(fs: FileSystem, dataDir: string): Promise<VhostStore> {
-    const path = join(dataDir, 'vhosts.json');
+    const path = join(dataDir, VHOSTS_FILE);
     const content = readJsonDocument(fs, path);
-    if (content !== null) return new VhostStore(dataDir, decodeNames(path, content));
-    await writeJsonDocument(fs, path, [{ name: '/' }]);
-    return new VhostStore(dataDir, ['/']);
+    if (content !== null) return new VhostStore(dataDir, decodeVhosts(path, content));
+    const names = ['/'];
+    await writeJsonDocument(fs, path, encodeVhosts(names));
+    return new VhostStore(dataDir, names);
   }
 
   /** The folder that holds what a vhost keeps. */
   folderOf(name: string): string {
-    return join(this.dataDir, createHash('sha1').update(name).digest('hex'));
+    return join(this.dataDir, folderNameOf(name));
   }
-}
-
-function decodeNames(path: string, content: unknown): readonly string[] {
-  if (!Array.isArray(content)) throw new ConfigError(path, 'the file', 'must be a list of vhosts');
-  const entries: readonly unknown[] = content;
-  const names = entries.map((entry, index) => decodeName(path, entry, index));
-  const repeated = names.find((name, index) => names.indexOf(name) !== index);
-  if (repeated !== undefined) throw new ConfigError(path, `vhost '${repeated}'`, 'is there twice');
-  return names;
-}
-
-function decodeName(path: string, entry: unknown, index: number): string {
-  if (typeof entry === 'object' && entry !== null && 'name' in entry) {
-    if (typeof entry.name === 'string' && entry.name !== '') return entry.name;
-  }
-  throw new ConfigError(path, `vhost number ${index + 1}`, 'has no name');
 }

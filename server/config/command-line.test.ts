@@ -107,6 +107,39 @@ t.test('help and version are printed, wherever they stand', async (t) => {
   }
 });
 
+t.test('the tools are commands with arguments and options of their own', async (t) => {
+  const tool = (command: object) => ({ kind: 'tool', command });
+  t.same(
+    parse('dump', 'a', 'b'),
+    tool({ name: 'dump', files: ['a', 'b'], json: false, bodies: false }),
+  );
+  t.same(
+    parse('dump', '--json', 'a', '--bodies'),
+    tool({ name: 'dump', files: ['a'], json: true, bodies: true }),
+  );
+  t.same(parse('verify', 'dir'), tool({ name: 'verify', directory: 'dir' }));
+  t.same(
+    parse('recover', 'dir', '--export', '-'),
+    tool({ name: 'recover', directory: 'dir', exportPath: '-' }),
+  );
+  for (const name of ['dump', 'verify', 'recover']) {
+    t.match(parse(name, '-h'), { kind: 'print', text: new RegExp(`firnmq ${name}`) });
+    t.match(parse('-h'), { kind: 'print', text: new RegExp(`^  ${name} .*<`, 'm') });
+  }
+});
+
+t.test('a tool that is used wrongly is an error', async (t) => {
+  const cases: readonly [readonly string[], RegExp][] = [
+    [['dump'], /missing required argument 'files'/],
+    [['verify'], /missing required argument 'dir'/],
+    [['verify', 'a', 'b'], /too many arguments/],
+    [['verify', 'a', '--json'], /unknown option '--json'/],
+    [['recover', 'a'], /required option '--export <file>' not specified/],
+    [['-D', 'a', 'verify', 'a'], /options do not go with a command/],
+  ];
+  for (const [argv, text] of cases) t.match(parse(...argv), { kind: 'error', text });
+});
+
 t.test('the reference page and the code have the same flags with the same defaults', async (t) => {
   const page = readFileSync(new URL('../../../docs/reference/config.md', import.meta.url), 'utf8');
   const rows = [...page.matchAll(/^\| `(-[^`]+)` *\|(?: `([^`]*)`)? *\|/gm)];

@@ -15,11 +15,13 @@ import {
   createConfig,
   logLevels,
 } from './config.ts';
+import { addToolCommands, type ToolCommand } from './tool-command.ts';
 import { productName, productVersion } from './version.ts';
 
 /** What the command line asks for. */
 export type CommandLineResult =
   | { readonly kind: 'run'; readonly config: Config }
+  | { readonly kind: 'tool'; readonly command: ToolCommand }
   | { readonly kind: 'print'; readonly text: string }
   | { readonly kind: 'error'; readonly text: string };
 
@@ -139,10 +141,13 @@ interface GivenFlags {
   readonly diskFreeLimit?: number;
 }
 
-function createParser(print: (text: string) => void): Command {
+function createParser(
+  print: (text: string) => void,
+  choose: (command: ToolCommand) => void,
+): Command {
   const { dataDir, bind, amqpPort, httpPort, logLevel, help, version } = commandLineFlags;
   const { memoryHighWatermark, diskFreeLimit } = commandLineFlags;
-  return new Command('firnmq')
+  const parser = new Command('firnmq')
     .description(`${productName}, a message broker for AMQP 0-9-1.`)
     .version(`${productName} ${productVersion}`, version.flags, version.description)
     .helpOption(help.flags, help.description)
@@ -153,8 +158,14 @@ function createParser(print: (text: string) => void): Command {
     .addOption(option(logLevel).argParser(parseLogLevel))
     .addOption(option(memoryHighWatermark).argParser(parseWatermark))
     .addOption(option(diskFreeLimit).argParser(parseSize))
+    .usage('[options] | <command>')
+    .enablePositionalOptions()
     .exitOverride()
-    .configureOutput({ writeOut: print, writeErr: print });
+    .configureOutput({ writeOut: print, writeErr: print })
+    // Without a command it is the server that is asked for.
+    .action(() => undefined);
+  addToolCommands(parser, choose);
+  return parser;
 }
 
 /**
@@ -168,11 +179,20 @@ export function parseCommandLine(
   env: Readonly<Record<string, string | undefined>>,
 ): CommandLineResult {
   let printed = '';
-  const parser = createParser((text) => {
+  let command: ToolCommand | null = null;
+  const print = (text: string) => {
     printed += text;
+  };
+  const parser = createParser(print, (chosen) => {
+    command = chosen;
   });
   try {
     const given = parser.parse(argv, { from: 'user' }).opts<GivenFlags>();
+    if (command !== null) {
+      const [flag] = Object.keys(given);
+      if (flag !== undefined) parser.error("error: the server's options do not go with a command");
+      return { kind: 'tool', command };
+    }
     const dataDir = given.dataDir ?? env['STATE_DIRECTORY'] ?? '';
     if (dataDir === '') {
       parser.error(

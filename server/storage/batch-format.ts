@@ -6,7 +6,7 @@
  *     0           8         12        16     20        28         36      40
  *     +-----------+---------+---------+------+---------+----------+-------+---------------
  *     | FIRNSEGM  | version | segment | salt | created | previous | crc   | batch, gap, ...
- *     |           | u32     | u32     | u32  | f64 ms  | end f64  | u32   |
+ *     |           | 2 u16   | u32     | u32  | f64 ms  | end f64  | u32   |
  *     +-----------+---------+---------+------+---------+----------+-------+---------------
  *
  * "Previous end" is the position at which the log left the segment before: a shorter one lost its tail.
@@ -35,9 +35,7 @@
  */
 import { crc32 } from 'node:zlib';
 import type { ByteArea } from '../base/byte-area.ts';
-
-/** Raised whenever files of an older version can no longer be read as they are. */
-export const STORAGE_FORMAT_VERSION: number = 0;
+import { formatProblem, writeFormatHead } from './format-version.ts';
 
 export const SEGMENT_HEADER_SIZE: number = 40;
 export const BATCH_HEADER_SIZE: number = 40;
@@ -50,7 +48,8 @@ const BATCH_SIZE_MIN = BATCH_HEADER_SIZE + 4 + CHECKSUM_SIZE;
 
 const HEADER_CRC_AT = SEGMENT_HEADER_SIZE - CHECKSUM_SIZE;
 
-const SEGMENT_MAGIC = 'FIRNSEGM';
+/** What a segment file begins with. */
+export const SEGMENT_MAGIC: string = 'FIRNSEGM';
 const BATCH_MAGIC = 0x46424154; // 'FBAT'
 const GAP_MAGIC = 0x46474150; // 'FGAP'
 
@@ -68,8 +67,7 @@ export interface SegmentHeader {
 /** Encodes a segment's header. */
 export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   const buf = Buffer.alloc(SEGMENT_HEADER_SIZE);
-  buf.write(SEGMENT_MAGIC, 0, 'latin1');
-  buf.writeUInt32BE(STORAGE_FORMAT_VERSION, 8);
+  writeFormatHead(buf, SEGMENT_MAGIC);
   buf.writeUInt32BE(header.number, 12);
   buf.writeUInt32BE(header.salt, 16);
   buf.writeDoubleBE(header.createdMs, 20);
@@ -81,9 +79,8 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
 /** Decodes a segment's header; a sentence that says what is wrong where it is not one. */
 export function decodeSegmentHeader(buf: Buffer): SegmentHeader | string {
   if (buf.length < SEGMENT_HEADER_SIZE) return 'shorter than a segment header';
-  if (buf.toString('latin1', 0, 8) !== SEGMENT_MAGIC) return 'not a segment file';
-  const version = buf.readUInt32BE(8);
-  if (version !== STORAGE_FORMAT_VERSION) return `format version ${version} is not known here`;
+  const problem = formatProblem(buf, SEGMENT_MAGIC, 'a segment file');
+  if (problem !== null) return problem;
   if (crc32(buf.subarray(0, HEADER_CRC_AT)) !== buf.readUInt32BE(HEADER_CRC_AT)) {
     return 'segment header is damaged';
   }

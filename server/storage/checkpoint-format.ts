@@ -2,7 +2,7 @@
  * A checkpoint: what recovery would find out by reading the log up to some position. Big-endian; f64 is a
  * double.
  *
- *     FIRNCKPT, version u32, clean u32 (1: the server stopped in order behind it)
+ *     FIRNCKPT, version, clean u32 (1: the server stopped in order behind it)
  *     replay from f64, log end f64, next large file f64, part count u32
  *     part: queue f64, position f64, next sequence f64, redelivered up to f64, deliverable up to f64,
  *           bytes f64, run count u32, delivery count entries u32, large message count u32,
@@ -15,10 +15,11 @@
  * Every unsettled message is in a run: unacked is only "not settled".
  */
 import { crc32 } from 'node:zlib';
-import { STORAGE_FORMAT_VERSION } from './batch-format.ts';
+import { formatProblem, writeFormatHead } from './format-version.ts';
 import { QueueIndex } from './queue-index.ts';
 
-const MAGIC = 'FIRNCKPT';
+/** What a checkpoint begins with. */
+export const CHECKPOINT_MAGIC: string = 'FIRNCKPT';
 const HEADER_SIZE = 44;
 const PART_HEAD_SIZE = 60;
 const RUN_HEAD_SIZE = 12;
@@ -106,8 +107,7 @@ export function encodeCheckpoint(
   nextLargeFile: number,
 ): Buffer {
   const header = Buffer.alloc(HEADER_SIZE);
-  header.write(MAGIC, 0, 'latin1');
-  header.writeUInt32BE(STORAGE_FORMAT_VERSION, 8);
+  writeFormatHead(header, CHECKPOINT_MAGIC);
   header.writeUInt32BE(clean ? 1 : 0, 12);
   header.writeDoubleBE(replayFrom, 16);
   header.writeDoubleBE(logEnd, 24);
@@ -122,9 +122,8 @@ export function encodeCheckpoint(
 /** Reads a checkpoint file; a sentence that says what is wrong where it cannot be used. */
 export function decodeCheckpoint(buf: Buffer): Checkpoint | string {
   if (buf.length < HEADER_SIZE + 4) return 'shorter than a checkpoint';
-  if (buf.toString('latin1', 0, 8) !== MAGIC) return 'not a checkpoint';
-  const version = buf.readUInt32BE(8);
-  if (version !== STORAGE_FORMAT_VERSION) return `format version ${version} is not known here`;
+  const problem = formatProblem(buf, CHECKPOINT_MAGIC, 'a checkpoint');
+  if (problem !== null) return problem;
   if (crc32(buf.subarray(0, -4)) !== buf.readUInt32BE(buf.length - 4)) return 'checksum differs';
   const parts: CheckpointPart[] = [];
   let p = HEADER_SIZE;

@@ -2,7 +2,7 @@
  * A compacted segment, byte by byte: the few messages that are left of a segment, under its own number and
  * name. Big-endian; f64 is a double.
  *
- *     FIRNCOMP, version u32, segment u32, salt u32, created f64 ms, previous end f64,
+ *     FIRNCOMP, version, segment u32, salt u32, created f64 ms, previous end f64,
  *     end offset u32, message count u32, table at u32, 0 u32, crc u32                   56 bytes
  *     block: magic FCBL, length u32, entry count u32, entries, crc u32 (seeded with the salt)
  *       entry: original offset u32, placement count u32,
@@ -17,9 +17,10 @@
 import { crc32 } from 'node:zlib';
 import type { ByteArea } from '../base/byte-area.ts';
 import type { SegmentHeader } from './batch-format.ts';
-import { STORAGE_FORMAT_VERSION } from './batch-format.ts';
+import { formatProblem, magicOf, writeFormatHead } from './format-version.ts';
 
-const MAGIC = 'FIRNCOMP';
+/** What a compacted segment begins with. */
+export const COMPACTED_MAGIC: string = 'FIRNCOMP';
 const BLOCK_MAGIC = 0x4643424c; // 'FCBL'
 const HEADER_CRC_AT = 52;
 const BLOCK_HEAD_SIZE = 12;
@@ -42,13 +43,12 @@ export interface CompactedHeader extends SegmentHeader {
 
 /** True when the bytes begin as a compacted segment does. */
 export function isCompacted(head: Buffer): boolean {
-  return head.length >= 8 && head.toString('latin1', 0, 8) === MAGIC;
+  return magicOf(head) === COMPACTED_MAGIC;
 }
 
 export function encodeCompactedHeader(header: CompactedHeader): Buffer {
   const buf = Buffer.alloc(COMPACTED_HEADER_SIZE);
-  buf.write(MAGIC, 0, 'latin1');
-  buf.writeUInt32BE(STORAGE_FORMAT_VERSION, 8);
+  writeFormatHead(buf, COMPACTED_MAGIC);
   buf.writeUInt32BE(header.number, 12);
   buf.writeUInt32BE(header.salt, 16);
   buf.writeDoubleBE(header.createdMs, 20);
@@ -64,9 +64,8 @@ export function encodeCompactedHeader(header: CompactedHeader): Buffer {
 /** Decodes the header; a sentence that says what is wrong where it is not one. */
 export function decodeCompactedHeader(buf: Buffer): CompactedHeader | string {
   if (buf.length < COMPACTED_HEADER_SIZE) return 'shorter than the header of a compacted segment';
-  if (!isCompacted(buf)) return 'not a compacted segment';
-  const version = buf.readUInt32BE(8);
-  if (version !== STORAGE_FORMAT_VERSION) return `format version ${version} is not known here`;
+  const problem = formatProblem(buf, COMPACTED_MAGIC, 'a compacted segment');
+  if (problem !== null) return problem;
   if (crc32(buf.subarray(0, HEADER_CRC_AT)) !== buf.readUInt32BE(HEADER_CRC_AT)) {
     return 'header of the compacted segment is damaged';
   }

@@ -2,19 +2,19 @@
  * `definitions.amqp`: every durable exchange, queue and binding of a vhost as the AMQP frame it came in as.
  * Big-endian; f64 is a double.
  *
- *     FIRNDEFS, version u32, position f64, next queue number f64, crc u32 over all before it
+ *     FIRNDEFS, version, position f64, next queue number f64, crc u32 over all before it
  *     entry: frame size u32, queue number f64 (0: none), AMQP frame, crc u32 over all before it
  *
  * Definition records of the log before `position` are contained. A damaged entry costs that entry only.
  */
 import { crc32 } from 'node:zlib';
-import { STORAGE_FORMAT_VERSION } from './batch-format.ts';
+import { formatProblem, writeFormatHead } from './format-version.ts';
 
-const MAGIC = 'FIRNDEFS';
+/** What the file begins with. */
+export const DEFINITIONS_MAGIC: string = 'FIRNDEFS';
 const HEADER_SIZE = 32;
 const ENTRY_HEAD_SIZE = 12;
-/** No frame of a definition is larger: names and arguments fit one frame of the largest size. */
-const FRAME_SIZE_MAX = 16 * 1024 * 1024;
+const CHECKSUM_SIZE = 4;
 
 /** The file's name in the vhost's directory. */
 export const DEFINITIONS_FILE: string = 'definitions.amqp';
@@ -42,12 +42,11 @@ export function encodeDefinitions(
   nextQueueNumber: number,
 ): Buffer {
   const size = definitions.reduce(
-    (sum, d) => sum + ENTRY_HEAD_SIZE + d.frame.length + 4,
+    (sum, d) => sum + ENTRY_HEAD_SIZE + d.frame.length + CHECKSUM_SIZE,
     HEADER_SIZE,
   );
   const buf = Buffer.alloc(size);
-  buf.write(MAGIC, 0, 'latin1');
-  buf.writeUInt32BE(STORAGE_FORMAT_VERSION, 8);
+  writeFormatHead(buf, DEFINITIONS_MAGIC);
   buf.writeDoubleBE(position, 12);
   buf.writeDoubleBE(nextQueueNumber, 20);
   buf.writeUInt32BE(crc32(buf.subarray(0, 28)), 28);
@@ -65,27 +64,24 @@ export function encodeDefinitions(
 /** Reads the file; a sentence that says what is wrong where nothing of it can be used. */
 export function decodeDefinitions(buf: Buffer): DefinitionsFile | string {
   if (buf.length < HEADER_SIZE) return 'shorter than its header';
-  if (buf.toString('latin1', 0, 8) !== MAGIC) return 'not a definitions file';
-  const version = buf.readUInt32BE(8);
-  if (version !== STORAGE_FORMAT_VERSION) return `format version ${version} is not known here`;
+  const problem = formatProblem(buf, DEFINITIONS_MAGIC, 'a definitions file');
+  if (problem !== null) return problem;
   if (crc32(buf.subarray(0, 28)) !== buf.readUInt32BE(28)) return 'header is damaged';
   const definitions: Definition[] = [];
   const damage: string[] = [];
   let p = HEADER_SIZE;
   while (p < buf.length) {
-    const size = p + ENTRY_HEAD_SIZE <= buf.length ? buf.readUInt32BE(p) : FRAME_SIZE_MAX + 1;
-    const crcAt = p + ENTRY_HEAD_SIZE + size;
-    if (size > FRAME_SIZE_MAX || crcAt + 4 > buf.length) {
-      damage.push(`entry at offset ${p} runs past the end: it and the rest are skipped`);
-      break;
-    }
-    if (crc32(buf.subarray(p, crcAt)) === buf.readUInt32BE(crcAt)) {
-      const frame = Buffer.from(buf.subarray(p + ENTRY_HEAD_SIZE, crcAt));
+    const size = entrySizeAt(buf, p);
+    if (size > 0) {
+      const frame = Buffer.from(buf.subarray(p + ENTRY_HEAD_SIZE, p + size - CHECKSUM_SIZE));
       definitions.push({ queue: buf.readDoubleBE(p + 4), frame });
-    } else {
-      damage.push(`entry at offset ${p} is damaged: it is skipped`);
+      p += size;
+      continue;
     }
-    p = crcAt + 4;
+    const from = p;
+    do p++;
+    while (p < buf.length && entrySizeAt(buf, p) === 0);
+    damage.push(`bytes ${from} to ${p} are damaged: they are skipped`);
   }
   return {
     position: buf.readDoubleBE(12),
@@ -93,4 +89,13 @@ export function decodeDefinitions(buf: Buffer): DefinitionsFile | string {
     definitions,
     damage,
   };
+}
+
+/** Size of the entry at `at`, its checksum included; 0 when there is no whole and undamaged one. */
+function entrySizeAt(buf: Buffer, at: number): number {
+  if (buf.length - at < ENTRY_HEAD_SIZE + CHECKSUM_SIZE) return 0;
+  const crcAt = at + ENTRY_HEAD_SIZE + buf.readUInt32BE(at);
+  if (crcAt + CHECKSUM_SIZE > buf.length) return 0;
+  const isWhole = crc32(buf.subarray(at, crcAt)) === buf.readUInt32BE(crcAt);
+  return isWhole ? crcAt + CHECKSUM_SIZE - at : 0;
 }

@@ -57,3 +57,14 @@ t.test('what is not JSON is an error that names the file', async (t) => {
     message: `${path}: is not valid JSON: Unexpected end of JSON input`,
   });
 });
+
+t.test('a document of a later format is refused, and one of this one is not', async (t) => {
+  const path = join(temporaryDirectory(t), 'doc.json');
+  writeFileSync(path, '{"format_version": 0}');
+  t.same(readJsonDocument(realFileSystem, path), { format_version: 0 });
+  writeFileSync(path, '{"format_version": 3, "users": []}');
+  t.throws(() => readJsonDocument(realFileSystem, path), {
+    code: 'NEWER_FORMAT',
+    message: `${path} was written by a newer FirnMQ (format 3, this one reads up to 0)`,
+  });
+});

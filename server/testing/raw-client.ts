@@ -53,6 +53,7 @@ export interface RawClientOptions {
   readonly host?: string;
   /** What the client says it understands; `consumer_cancel_notify` alone where none are named. */
   readonly capabilities?: Readonly<Record<string, boolean>>;
+  readonly vhost?: string;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -115,9 +116,9 @@ export class RawClient implements FrameSink {
     });
   }
 
-  /** Opens a connection to the vhost `/`. */
+  /** Opens a connection, to the vhost `/` unless told otherwise. */
   static async open(t: Teardown, port: number, options: RawClientOptions = {}): Promise<RawClient> {
-    const { host, capabilities, ...tune } = options;
+    const { host, vhost, capabilities, ...tune } = options;
     const client = await RawClient.connect(t, port, host);
     client.write(PROTOCOL_HEADER);
     await client.expect(0, 'connection.start');
@@ -127,7 +128,7 @@ export class RawClient implements FrameSink {
       ),
     );
     await client.expect(0, 'connection.tune');
-    client.write(connectionTuneOk(tune), connectionOpen());
+    client.write(connectionTuneOk(tune), connectionOpen(vhost));
     await client.expect(0, 'connection.open-ok');
     return client;
   }
