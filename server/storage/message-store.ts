@@ -198,7 +198,7 @@ export class MessageStore {
       body,
       indexes.some((index) => index.durable),
     );
-    for (const index of indexes) this.largeFiles.enter(index, body);
+    for (const index of indexes) this.largeFiles.enter(index, body.file);
     this.largeFiles.release(body.file);
   }
 

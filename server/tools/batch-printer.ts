@@ -6,7 +6,6 @@ import {
   type BatchHeader,
   readFooter,
 } from '../storage/batch-format.ts';
-import { LARGE_FOLDER, largeFileName } from '../storage/large-file-format.ts';
 import { offsetOf } from '../storage/position.ts';
 import {
   DEFINITION_ACTIONS,
@@ -118,11 +117,16 @@ export class RecordPrinter implements RecordVisitor {
 
   message(at: number, routeSet: number, bodySize: number): void {
     const { buf, view } = this.area;
+    const { exchange, routingKey, properties } = readMessageView(this.area, at);
     const end = at + messageSizeAt(view, at);
     const body = buf.subarray(end - bodySize, end);
     const { bodies } = this.options;
     this.item('message', {
-      ...this.headOf(at, routeSet),
+      to: this.placementsOf(routeSet),
+      time: timeOf(this.createdMs + view.getUint32(at + 12)),
+      exchange,
+      routing_key: routingKey,
+      properties,
       payload_bytes: bodySize,
       ...(bodies ? payloadOf(body) : beginningOf(body, BODY_BEGINNING)),
       ...(!bodies && bodySize > BODY_BEGINNING && { payload_cut: true }),
@@ -130,30 +134,25 @@ export class RecordPrinter implements RecordVisitor {
   }
 
   largeMessage(at: number, routeSet: number, body: LargeReference): void {
-    this.item('large message', {
-      ...this.headOf(at, routeSet),
-      payload_bytes: body.size,
-      file: `${LARGE_FOLDER}/${largeFileName(body.file)}`,
-      crc32: body.crc32,
-    });
-  }
-
-  private headOf(at: number, routeSet: number): Readonly<Record<string, DumpValue>> {
     const { exchange, routingKey, properties } = readMessageView(this.area, at);
-    return {
+    this.item('large_message', {
       to: this.placementsOf(routeSet),
       time: timeOf(this.createdMs + this.area.view.getUint32(at + 12)),
       exchange,
       routing_key: routingKey,
       properties,
-    };
+      payload_bytes: body.size,
+      payload_file: body.file,
+      payload_crc32: body.crc32,
+    });
   }
 
-  enqueue(routeSet: number, bodySize: number, position: number): void {
+  enqueue(routeSet: number, bodySize: number, position: number, largeFile: number): void {
     this.item('enqueue', {
       to: this.placementsOf(routeSet),
       position: new LogPosition(position),
       payload_bytes: bodySize,
+      ...(largeFile > 0 && { payload_file: largeFile }),
     });
   }
 

@@ -184,6 +184,10 @@ export class ShadowFileSystem implements FileSystem {
     this.files.set(path, null);
   }
 
+  async deleteLater(path: string): Promise<void> {
+    this.delete(path);
+  }
+
   freeBytes(path: string): number {
     return this.below.freeBytes(path);
   }
