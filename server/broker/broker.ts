@@ -6,7 +6,7 @@ import { Clock } from '../base/clock.ts';
 import { refuseNewerFiles } from '../storage/format-version.ts';
 import type { FileSystem } from '../storage/fs.ts';
 import { BlockPool } from '../storage/memory-block.ts';
-import { MessageStore } from '../storage/message-store.ts';
+import { MessageStore, type StoreTuning } from '../storage/message-store.ts';
 import type { StorageError } from '../storage/storage-error.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Alarms } from './alarms.ts';
@@ -26,6 +26,7 @@ export class Broker {
   readonly vhosts: ReadonlyMap<string, Vhost>;
   private readonly logger: Logger;
   private readonly pool: BlockPool;
+  private readonly tuning: StoreTuning;
   private readonly housekeepingTimer: NodeJS.Timeout;
 
   /**
@@ -34,11 +35,12 @@ export class Broker {
    * @throws StorageError when a folder cannot be read or written at all
    * @throws NewerFormatError when a later version wrote here; nothing was touched then
    */
-  constructor(fs: FileSystem, vhostStore: VhostStore, logger: Logger) {
+  constructor(fs: FileSystem, vhostStore: VhostStore, logger: Logger, tuning: StoreTuning = {}) {
     for (const name of vhostStore.names) refuseNewerFiles(fs, vhostStore.folderOf(name));
     this.logger = logger;
     this.clock = new Clock();
     this.pool = new BlockPool();
+    this.tuning = tuning;
     this.reactor = new Reactor(this.clock, (err) => {
       logger.error({ event: 'turn.fail', err }, 'a step of a turn failed');
     });
@@ -96,6 +98,7 @@ export class Broker {
     const log = this.logger.child({ component: 'storage', vhost: name });
     const startedAt = performance.now();
     const { store, recovered } = MessageStore.open({
+      ...this.tuning,
       fs,
       directory,
       pool: this.pool,

@@ -118,8 +118,8 @@ class CrashRun {
     try {
       while (this.points < this.options.points) found = await this.live(found);
     } catch (error) {
-      if (!(error instanceof BrokenPromise)) throw error;
-      failure = { seed, place: error.place, wrongs: error.wrongs };
+      const { place, wrongs } = asBrokenPromise(error, `life ${this.life}`);
+      failure = { seed, place, wrongs };
     }
     const { points, stepKinds, recordKinds } = this;
     return { points, stepKinds, recordKinds, failure };
@@ -254,6 +254,12 @@ class CrashRun {
     countOne(this.stepKinds, stepKind);
     for (const kind of recordKinds) countOne(this.recordKinds, kind);
   }
+}
+
+/** An error that nobody foresaw is a broken promise, too. */
+function asBrokenPromise(error: unknown, place: string): BrokenPromise {
+  if (error instanceof BrokenPromise) return error;
+  return new BrokenPromise(place, [error instanceof Error ? String(error.stack) : String(error)]);
 }
 
 function countOne(counts: Map<string, number>, kind: string): void {
