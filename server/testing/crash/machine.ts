@@ -77,6 +77,12 @@ export class Machine {
     return this.running.broker.vhosts.get('/')!;
   }
 
+  /** Whether publishes wait in their connections, and whether durable declares and bindings do. */
+  get holds(): { readonly publishes: boolean; readonly definitions: boolean } {
+    const { holdsPublishes: publishes, holdsDefinitions: definitions } = this.running.broker.alarms;
+    return { publishes, definitions };
+  }
+
   /** A new connection to the vhost `/`, its handshake sent. */
   connect(listener: MemoryClientListener): MemoryClient {
     const client = new MemoryClient(listener);
