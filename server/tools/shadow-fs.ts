@@ -184,10 +184,6 @@ export class ShadowFileSystem implements FileSystem {
     this.files.set(path, null);
   }
 
-  async deleteLater(path: string): Promise<void> {
-    this.delete(path);
-  }
-
   freeBytes(path: string): number {
     return this.below.freeBytes(path);
   }
