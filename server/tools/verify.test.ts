@@ -5,8 +5,6 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
-  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -81,43 +79,6 @@ t.test(
     }
   },
 );
-
-t.test('any damaged byte of any file of a directory is found, with file and reason', async (t) => {
-  const directory = copyOf(t, small);
-  for (const name of readdirSync(folderIn(directory))) {
-    const path = join(folderIn(directory), name);
-    const bytes = readFileSync(path);
-    for (let at = 0; at < bytes.length; at++) {
-      const damaged = Buffer.from(bytes);
-      damaged[at]! ^= 1 << (at & 7);
-      writeFileSync(path, damaged);
-      const { count, findings } = await verified(directory);
-      if (count === 0) t.fail(`byte ${at} of ${name} is not found`);
-      if (!findings.some((line) => line.startsWith(`${path}: `))) t.fail(`${findings.join()}`);
-    }
-    writeFileSync(path, bytes);
-  }
-  t.equal((await verified(directory)).count, 0);
-});
-
-t.test('a file that is cut anywhere, or gone, is found', async (t) => {
-  const directory = copyOf(t, small);
-  for (const name of readdirSync(folderIn(directory))) {
-    const path = join(folderIn(directory), name);
-    const bytes = readFileSync(path);
-    for (let size = bytes.length - 1; size >= 0; size--) {
-      truncateSync(path, size);
-      const { count } = await verified(directory);
-      if (count === 0) t.fail(`${name} cut to ${size} is not found`);
-    }
-    writeFileSync(path, bytes);
-  }
-  rmSync(pathOf(directory, /^msgs/));
-  t.match(await verified(directory), {
-    count: 2,
-    findings: [/ends at position/, /messages lie in no segment/],
-  });
-});
 
 t.test('what a kill leaves behind the last sync is no damage', async (t) => {
   const directory = copyOf(t, killed);
