@@ -70,7 +70,14 @@ export class Publisher {
     if (count === 0) return PUBLISH_OUTCOMES.unrouted;
     const position = vhost.store.publish(message, set);
     this.lastPosition = position;
-    for (let i = 0; i < count; i++) queues[i]!.enqueue(position, message.bodySize);
+    const { large } = message;
+    const bodySize = large === null ? message.bodySize : large.size;
+    for (let i = 0; i < count; i++) queues[i]!.enqueue(position, bodySize);
+    if (large !== null)
+      vhost.store.keepLarge(
+        large,
+        queues.map(({ index }) => index),
+      );
     return set.durable.length > 0 ? PUBLISH_OUTCOMES.durable : PUBLISH_OUTCOMES.transient;
   }
 
