@@ -59,7 +59,7 @@ const FILES = [
   {
     name: checkpointFileName(7),
     magic: CHECKPOINT_MAGIC,
-    bytes: encodeCheckpoint([], true, 0, 0),
+    bytes: encodeCheckpoint([], true, 0, 0, 1),
     decode: decodeCheckpoint,
   },
   {

@@ -1,14 +1,15 @@
 /**
  * A file that holds one large body: `large/NNNNNNNNNNNNNNNN` in the folder of its vhost. Big-endian.
  *
- *     FIRNBODY, version u32, file number f64, crc u32 over the 20 bytes before it; then the body
+ *     FIRNBODY, version, file number f64, crc u32 over the 20 bytes before it; then the body
  *
  * The number is never used again. What the body's size and checksum must be, stands in the message's record.
  */
 import { crc32 } from 'node:zlib';
-import { STORAGE_FORMAT_VERSION } from './batch-format.ts';
+import { formatProblem, writeFormatHead } from './format-version.ts';
 
-const MAGIC = 'FIRNBODY';
+/** What the file of a body begins with. */
+export const LARGE_MAGIC: string = 'FIRNBODY';
 const CRC_AT = 20;
 const NAME_DIGITS = 16;
 const NAME = /^\d{16}$/;
@@ -31,8 +32,7 @@ export function largeFileNumberOf(name: string): number {
 
 export function encodeLargeHeader(number: number): Buffer {
   const buf = Buffer.alloc(LARGE_HEADER_SIZE);
-  buf.write(MAGIC, 0, 'latin1');
-  buf.writeUInt32BE(STORAGE_FORMAT_VERSION, 8);
+  writeFormatHead(buf, LARGE_MAGIC);
   buf.writeDoubleBE(number, 12);
   buf.writeUInt32BE(crc32(buf.subarray(0, CRC_AT)), CRC_AT);
   return buf;
@@ -41,9 +41,8 @@ export function encodeLargeHeader(number: number): Buffer {
 /** The file number that a header names; a sentence that says what is wrong where it is none. */
 export function decodeLargeHeader(buf: Buffer): number | string {
   if (buf.length < LARGE_HEADER_SIZE) return 'shorter than the header of a body';
-  if (buf.toString('latin1', 0, 8) !== MAGIC) return 'not the file of a body';
-  const version = buf.readUInt32BE(8);
-  if (version !== STORAGE_FORMAT_VERSION) return `format version ${version} is not known here`;
+  const problem = formatProblem(buf, LARGE_MAGIC, 'the file of a body');
+  if (problem !== null) return problem;
   if (crc32(buf.subarray(0, CRC_AT)) !== buf.readUInt32BE(CRC_AT)) return 'header is damaged';
   return buf.readDoubleBE(12);
 }

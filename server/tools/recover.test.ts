@@ -167,6 +167,21 @@ t.test('a segment that goes on behind a missing one is exported', async (t) => {
   t.ok(damaged > 0);
 });
 
+t.test('a large body that is not as it was costs its own message', async (t) => {
+  const directory = copyOf(t, stopped);
+  const path = join(folderIn(directory), 'large', '0000000000000001');
+  const bytes = readFileSync(path);
+  bytes[1_000_000]! ^= 1;
+  writeFileSync(path, bytes);
+  const { lines, damaged, report } = await recovered(directory);
+  t.equal(damaged, 1);
+  t.same(
+    lines.filter(({ queue }) => queue === 'large').map(({ payload }) => payload),
+    ['behind the large one'],
+  );
+  t.match(report, /queue "large": 1 messages exported, 1 cannot be read/);
+});
+
 t.test('vhosts that no document names are exported under the name of their folder', async (t) => {
   const directory = copyOf(t, killed);
   writeFileSync(join(directory, 'vhosts.json'), 'damaged');

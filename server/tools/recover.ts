@@ -57,8 +57,9 @@ async function recoverVhost(
     findings.push(...offline.problems.map((reason) => ({ path: directory, offset: null, reason })));
     for (const finding of findings) report.write(`${textOfFinding(finding)}\n`);
     let lost = 0;
+    const context = { vhost: name, fs, directory, map, sink: messages };
     for (const queue of offline.queues) {
-      const { exported, unreadable } = await exportQueue(name, queue, map, messages);
+      const { exported, unreadable } = await exportQueue(queue, context);
       lost += unreadable;
       const rest = unreadable === 0 ? '' : `, ${unreadable} cannot be read`;
       const place = `vhost ${JSON.stringify(name)}, queue ${JSON.stringify(queue.name)}`;

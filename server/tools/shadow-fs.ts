@@ -176,6 +176,10 @@ export class ShadowFileSystem implements FileSystem {
     this.files.set(from, null);
   }
 
+  async deleteLater(path: string): Promise<void> {
+    this.delete(path);
+  }
+
   delete(path: string): void {
     this.files.set(path, null);
   }

@@ -5,6 +5,8 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -135,6 +137,29 @@ t.test(
     t.match((await verified(directory)).findings, [/queue 'q': 1 messages cannot be read/]);
   },
 );
+
+t.test('a large body is compared with its record', async (t) => {
+  for (const [damage, reason] of [
+    [(path: string) => flip(path, 3), /: not the file of a body$/],
+    [(path: string) => flip(path, 500_000), /: the checksum of the body differs$/],
+    [
+      (path: string) => truncateSync(path, 1_000_000),
+      /: the last 48603 bytes of the body are missing$/,
+    ],
+  ] as const) {
+    const directory = copyOf(t, stopped);
+    const path = join(folderIn(directory), 'large', '0000000000000001');
+    damage(path);
+    const { findings } = await verified(directory);
+    t.match(findings, [reason]);
+    t.ok(findings[0]?.startsWith(path));
+  }
+  const directory = copyOf(t, stopped);
+  rmSync(join(folderIn(directory), 'large', '0000000000000001'));
+  const { count, lines } = await verified(directory);
+  t.equal(count, 1);
+  t.ok(lines.some((line) => /queue "large": 1 messages with 20 bytes$/.test(line)));
+});
 
 t.test('documents that cannot be used are told, and folders that no vhost owns', async (t) => {
   const directory = copyOf(t, killed);
