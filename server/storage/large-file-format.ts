@@ -1,15 +1,15 @@
 /**
  * A file that holds one large body: `large/NNNNNNNNNNNNNNNN` in the folder of its vhost. Big-endian.
  *
- *     FIRNBODY, format version (format-version.ts), file number f64, crc u32 over the 20 bytes before it; then the body
+ *     FIRNBODY, version, file number f64, crc u32 over the 20 bytes before it; then the body
  *
  * The number is never used again. What the body's size and checksum must be, stands in the message's record.
  */
 import { crc32 } from 'node:zlib';
 import { formatProblem, writeFormatHead } from './format-version.ts';
 
-/** The magic word of a large body's file. */
-export const LARGE_MAGIC = 'FIRNBODY';
+/** What the file of a body begins with. */
+export const LARGE_MAGIC: string = 'FIRNBODY';
 const CRC_AT = 20;
 const NAME_DIGITS = 16;
 const NAME = /^\d{16}$/;

@@ -6,6 +6,7 @@ import {
   type BatchHeader,
   readFooter,
 } from '../storage/batch-format.ts';
+import { LARGE_FOLDER, largeFileName } from '../storage/large-file-format.ts';
 import { offsetOf } from '../storage/position.ts';
 import {
   DEFINITION_ACTIONS,
@@ -117,16 +118,11 @@ export class RecordPrinter implements RecordVisitor {
 
   message(at: number, routeSet: number, bodySize: number): void {
     const { buf, view } = this.area;
-    const { exchange, routingKey, properties } = readMessageView(this.area, at);
     const end = at + messageSizeAt(view, at);
     const body = buf.subarray(end - bodySize, end);
     const { bodies } = this.options;
     this.item('message', {
-      to: this.placementsOf(routeSet),
-      time: timeOf(this.createdMs + view.getUint32(at + 12)),
-      exchange,
-      routing_key: routingKey,
-      properties,
+      ...this.headOf(at, routeSet),
       payload_bytes: bodySize,
       ...(bodies ? payloadOf(body) : beginningOf(body, BODY_BEGINNING)),
       ...(!bodies && bodySize > BODY_BEGINNING && { payload_cut: true }),
@@ -134,17 +130,23 @@ export class RecordPrinter implements RecordVisitor {
   }
 
   largeMessage(at: number, routeSet: number, body: LargeReference): void {
+    this.item('large message', {
+      ...this.headOf(at, routeSet),
+      payload_bytes: body.size,
+      file: `${LARGE_FOLDER}/${largeFileName(body.file)}`,
+      crc32: body.crc32,
+    });
+  }
+
+  private headOf(at: number, routeSet: number): Readonly<Record<string, DumpValue>> {
     const { exchange, routingKey, properties } = readMessageView(this.area, at);
-    this.item('large_message', {
+    return {
       to: this.placementsOf(routeSet),
       time: timeOf(this.createdMs + this.area.view.getUint32(at + 12)),
       exchange,
       routing_key: routingKey,
       properties,
-      payload_bytes: body.size,
-      payload_file: body.file,
-      payload_crc32: body.crc32,
-    });
+    };
   }
 
   enqueue(routeSet: number, bodySize: number, position: number, largeFile: number): void {
@@ -152,7 +154,7 @@ export class RecordPrinter implements RecordVisitor {
       to: this.placementsOf(routeSet),
       position: new LogPosition(position),
       payload_bytes: bodySize,
-      ...(largeFile > 0 && { payload_file: largeFile }),
+      ...(largeFile !== 0 && { file: `${LARGE_FOLDER}/${largeFileName(largeFile)}` }),
     });
   }
 

@@ -28,6 +28,7 @@ export interface SegmentReport {
   readonly number: number;
   /** Bytes in the file. */
   readonly size: number;
+  readonly isCompacted: boolean;
   /** Null where nothing can be read by it. */
   readonly header: SegmentHeader | null;
   /** What is wrong with the header, or null. */
@@ -82,6 +83,7 @@ function readReport(fs: FileSystem, path: string, name: string): SegmentReport {
 }
 
 const NOTHING_READABLE = {
+  isCompacted: false,
   header: null,
   invalid: [],
   end: 0,
@@ -102,7 +104,17 @@ function reportOf(name: string, bytes: Buffer): SegmentReport {
     else runs.push(from, from + length);
   }
   const end = Math.max(validEnd, ...invalid.map(({ to }) => to));
-  return { name, number, size, header, headerProblem, invalid, end, runs: Float64Array.from(runs) };
+  return {
+    name,
+    number,
+    size,
+    isCompacted: false,
+    header,
+    headerProblem,
+    invalid,
+    end,
+    runs: Float64Array.from(runs),
+  };
 }
 
 /** Of a compacted segment the offsets of the messages are known, and where the log left it. */
@@ -110,18 +122,17 @@ function reportOfCompacted(name: string, bytes: Buffer): SegmentReport {
   const number = segmentNumberOf(name);
   const size = bytes.length;
   const header = decodeCompactedHeader(bytes);
-  if (typeof header === 'string') {
-    return { name, number, size, headerProblem: header, ...NOTHING_READABLE };
-  }
+  const nothing = { ...NOTHING_READABLE, name, number, size, isCompacted: true };
+  if (typeof header === 'string') return { ...nothing, headerProblem: header };
   const headerProblem = header.number === number ? null : `it is segment ${header.number}`;
   const { runs, invalid } = readBlocks(bytes, header);
   const { tableAt, messageCount, salt, endOffset: end } = header;
   if (decodeTable(bytes.subarray(tableAt), messageCount, salt) === null) {
     // Nothing is found without it.
     const all = [...invalid, { from: tableAt, to: size }];
-    return { name, number, size, headerProblem, ...NOTHING_READABLE, header, end, invalid: all };
+    return { ...nothing, headerProblem, header, end, invalid: all };
   }
-  return { name, number, size, header, headerProblem, invalid, end, runs };
+  return { ...nothing, header, headerProblem, invalid, end, runs };
 }
 
 function readBlocks(

@@ -4,8 +4,11 @@ import { checkpointNumberOf, decodeCheckpoint } from '../storage/checkpoint-form
 import { DEFINITIONS_FILE, decodeDefinitions } from '../storage/definitions-format.ts';
 import type { FileSystem } from '../storage/fs.ts';
 import { positionAt, segmentOf } from '../storage/position.ts';
+import { largeReferenceAt } from '../storage/record-format.ts';
 import { readDefinitionView } from './definition-view.ts';
 import type { Finding } from './finding.ts';
+import { findBodyProblem, largePathOf } from './large-body-check.ts';
+import { readRecord } from './message-export.ts';
 import { type OfflineVhost, openOfflineVhost } from './offline-vhost.ts';
 import { SegmentMap, type SegmentReport } from './segment-map.ts';
 import { ShadowFileSystem } from './shadow-fs.ts';
@@ -74,6 +77,7 @@ class VhostCheck {
     this.checkChain(map.segments);
     for (const name of this.fs.list(this.directory)) this.checkFile(name);
     this.checkPositions(map);
+    await this.checkLargeBodies(map);
     this.addRecoveryDamage();
     for (const reason of problems) this.find('', null, reason);
     return {
@@ -177,6 +181,28 @@ class VhostCheck {
       });
       if (lost > 0) this.find('', null, `queue '${name}': ${lost} messages cannot be read`);
     }
+  }
+
+  /** Each large body must be as the record says that names it. */
+  private async checkLargeBodies(map: SegmentMap): Promise<void> {
+    const checked = new Set<number>();
+    for (const { index } of this.offline.queues) {
+      for (const [sequence, file] of index.large ?? []) {
+        const position = index.positionOf(sequence);
+        if (checked.has(file) || position < 0 || !map.holds(position)) continue;
+        checked.add(file);
+        await this.checkLargeBody(position);
+      }
+    }
+  }
+
+  private async checkLargeBody(position: number): Promise<void> {
+    const block = await readRecord(this.offline.store, position);
+    if (block === null) return;
+    const body = largeReferenceAt(block.area.view, position - block.start);
+    const problem = findBodyProblem(this.fs, this.directory, body);
+    const path = largePathOf(this.directory, body);
+    if (problem !== null) this.findings.push({ path, offset: null, reason: problem });
   }
 
   /** What recovery found and the checks above did not. */
