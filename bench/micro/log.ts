@@ -2,6 +2,7 @@
 
 import { newByteArea } from '../../server/base/byte-area.ts';
 import { Clock } from '../../server/base/clock.ts';
+import { FileCache } from '../../server/storage/file-cache.ts';
 import type { FileSystem, OpenFile } from '../../server/storage/fs.ts';
 import { MessageLog } from '../../server/storage/log.ts';
 import { BlockPool } from '../../server/storage/memory-block.ts';
@@ -33,6 +34,7 @@ const NOWHERE: FileSystem = {
   readFile: () => null,
   rename() {},
   delete() {},
+  deleteLater: async () => {},
   freeBytes: () => 0,
   syncDirectory: async () => {},
   syncDirectoryNow() {},
@@ -43,9 +45,17 @@ export const logBenchmark: MicroBenchmark = {
   name: 'log',
   operation: 'append',
   prepare: () => {
-    const events = { turnNeeded() {}, durable() {}, failed() {} };
+    const events = { turnNeeded() {}, durable() {}, stateChanged() {} };
     const resumption = { segments: [], nextSegment: 1, previousEnd: 0 };
-    const log = new MessageLog(NOWHERE, '', new BlockPool(), new Clock(), events, resumption);
+    const log = new MessageLog({
+      fs: NOWHERE,
+      cache: new FileCache(NOWHERE),
+      directory: '',
+      pool: new BlockPool(),
+      clock: new Clock(),
+      events,
+      resumption,
+    });
     const set = new RouteSet([new QueueIndex(1, true)]);
     const area = newByteArea(ENVELOPE_SIZE + 2 + BODY_SIZE);
     const parts = {
@@ -57,6 +67,7 @@ export const logBenchmark: MicroBenchmark = {
       body: area,
       bodyAt: ENVELOPE_SIZE + 2,
       bodySize: BODY_SIZE,
+      large: null,
     };
     return {
       operationsPerRound: MESSAGES,

@@ -15,6 +15,7 @@ const HEAD = {
   clean: true,
   replayFrom: 44,
   logEnd: 999,
+  nextLargeFile: 2 ** 40 + 1,
   base: 3,
   baseCrc: 0,
   rowEntries: 8192,
@@ -29,6 +30,8 @@ function usedIndex(number: number): QueueIndex {
   index.requeue(5, 5000, 5);
   index.reservedUpTo = 64;
   index.redeliveredUpTo = 3;
+  index.noteLarge(5, 2 ** 40);
+  index.noteLarge(9, 77);
   return index;
 }
 
@@ -62,6 +65,15 @@ t.test('a checkpoint gives back each queue as it was at its own position', async
   t.match(used!.index, { number: 7, nextSequence: 11, redeliveredUpTo: 3, reservedUpTo: 64 });
   t.equal(used!.index.readyCount, 7, 'what was with a consumer is ready again');
   t.equal(used!.index.deliveryCount(5), 1);
+  t.same(
+    [...used!.index.large!],
+    [
+      [5, 2 ** 40],
+      [9, 77],
+    ],
+    'and the files of large bodies are known',
+  );
+  t.equal(empty!.index.large, null);
   t.match(empty, { position: 556, bytes: 0, index: { number: 8, nextSequence: 1 } });
 });
 

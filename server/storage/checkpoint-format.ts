@@ -3,7 +3,8 @@
  * double.
  *
  *     FIRNCKPT, version, clean u32 (1: the server stopped in order behind it)
- *     replay from f64, log end f64, base f64, base's crc u32, entries of a full row u32
+ *     replay from f64, log end f64, next large file f64
+ *     base f64, base's crc u32, entries of a full row u32
  *     part count u32, gone count u32, gone queues f64 ..., parts (index-part.ts)
  *     crc u32 over all before it
  *
@@ -17,7 +18,7 @@ import type { QueueIndex } from './queue-index.ts';
 
 /** What a checkpoint begins with. */
 export const CHECKPOINT_MAGIC: string = 'FIRNCKPT';
-const HEADER_SIZE = 56;
+const HEADER_SIZE = 64;
 
 const NAME_PREFIX = 'checkpoint.';
 const NAME_DIGITS = 10;
@@ -46,6 +47,8 @@ export interface CheckpointHead {
   readonly clean: boolean;
   readonly replayFrom: number;
   readonly logEnd: number;
+  /** No file of a large body has had this number or a higher one. */
+  readonly nextLargeFile: number;
   /** Number of the checkpoint that it goes on from; its own for a base. */
   readonly base: number;
   /** Checksum at the end of that one; 0 for a base. */
@@ -74,11 +77,12 @@ export function encodeCheckpoint(
   header.writeUInt32BE(head.clean ? 1 : 0, 12);
   header.writeDoubleBE(head.replayFrom, 16);
   header.writeDoubleBE(head.logEnd, 24);
-  header.writeDoubleBE(head.base, 32);
-  header.writeUInt32BE(head.baseCrc, 40);
-  header.writeUInt32BE(head.rowEntries, 44);
-  header.writeUInt32BE(parts.length, 48);
-  header.writeUInt32BE(gone.length, 52);
+  header.writeDoubleBE(head.nextLargeFile, 32);
+  header.writeDoubleBE(head.base, 40);
+  header.writeUInt32BE(head.baseCrc, 48);
+  header.writeUInt32BE(head.rowEntries, 52);
+  header.writeUInt32BE(parts.length, 56);
+  header.writeUInt32BE(gone.length, 60);
   for (const [i, queue] of gone.entries()) header.writeDoubleBE(queue, HEADER_SIZE + 8 * i);
   const trailer = Buffer.alloc(4);
   const content = Buffer.concat([header, ...parts, trailer]);
@@ -100,10 +104,10 @@ export function decodeCheckpoint(buf: Buffer): Checkpoint | string {
   if (crc32(buf.subarray(0, -4)) !== crc) return 'checksum differs';
   const gone: number[] = [];
   let p = HEADER_SIZE;
-  for (let i = buf.readUInt32BE(52); i > 0; i--, p += 8) gone.push(buf.readDoubleBE(p));
-  const rowEntries = buf.readUInt32BE(44);
+  for (let i = buf.readUInt32BE(60); i > 0; i--, p += 8) gone.push(buf.readDoubleBE(p));
+  const rowEntries = buf.readUInt32BE(52);
   const parts: CheckpointPart[] = [];
-  for (let i = buf.readUInt32BE(48); i > 0; i--) {
+  for (let i = buf.readUInt32BE(56); i > 0; i--) {
     const part = decodePart(buf, p, rowEntries);
     parts.push(part.part);
     p = part.end;
@@ -112,8 +116,9 @@ export function decodeCheckpoint(buf: Buffer): Checkpoint | string {
     clean: buf.readUInt32BE(12) === 1,
     replayFrom: buf.readDoubleBE(16),
     logEnd: buf.readDoubleBE(24),
-    base: buf.readDoubleBE(32),
-    baseCrc: buf.readUInt32BE(40),
+    nextLargeFile: buf.readDoubleBE(32),
+    base: buf.readDoubleBE(40),
+    baseCrc: buf.readUInt32BE(48),
     rowEntries,
     parts,
     gone,

@@ -21,6 +21,7 @@ export interface UsableCheckpoint {
   readonly clean: boolean;
   readonly replayFrom: number;
   readonly logEnd: number;
+  readonly nextLargeFile: number;
   readonly parts: readonly CheckpointPart[];
 }
 
@@ -57,8 +58,8 @@ function withBase(
   checkpoint: Checkpoint,
   read: (number: number) => { checkpoint: Checkpoint | string },
 ): UsableCheckpoint | string {
-  const { base, baseCrc, clean, replayFrom, logEnd, rowEntries } = checkpoint;
-  const used = { number, base, clean, replayFrom, logEnd };
+  const { base, baseCrc, clean, replayFrom, logEnd, nextLargeFile, rowEntries } = checkpoint;
+  const used = { number, base, clean, replayFrom, logEnd, nextLargeFile };
   if (base === number) return { ...used, parts: checkpoint.parts };
   const under = read(base).checkpoint;
   if (typeof under === 'string')

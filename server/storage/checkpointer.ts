@@ -20,6 +20,7 @@ import type { ChunkStore } from './chunk-store.ts';
 import { DEFINITIONS_FILE, type Definition, encodeDefinitions } from './definitions-format.ts';
 import type { FileSystem } from './fs.ts';
 import { encodePart } from './index-part.ts';
+import type { LargeFiles } from './large-files.ts';
 import type { MessageLog } from './log.ts';
 import type { CheckpointedState, QueueIndex } from './queue-index.ts';
 import type { Recovered } from './recovery.ts';
@@ -47,6 +48,13 @@ export interface CheckpointSource {
   definitions(): readonly Definition[];
   /** The number that the next durable queue gets. */
   nextQueueNumber(): number;
+}
+
+/** What a checkpoint is taken of. */
+export interface CheckpointSubjects {
+  readonly log: MessageLog;
+  readonly chunks: ChunkStore;
+  readonly largeFiles: LargeFiles;
 }
 
 /** A checkpoint that a boot may begin with. */
@@ -81,6 +89,7 @@ export class Checkpointer {
   private readonly directory: string;
   private readonly log: MessageLog;
   private readonly chunks: ChunkStore;
+  private readonly largeFiles: LargeFiles;
   /** False after damage: whatever lies about may still be of use. */
   private readonly deletes: boolean;
   private readonly firstNumber: number;
@@ -100,14 +109,14 @@ export class Checkpointer {
   constructor(
     fs: FileSystem,
     directory: string,
-    log: MessageLog,
-    chunks: ChunkStore,
+    { log, chunks, largeFiles }: CheckpointSubjects,
     recovered: Recovered,
   ) {
     this.fs = fs;
     this.directory = directory;
     this.log = log;
     this.chunks = chunks;
+    this.largeFiles = largeFiles;
     this.deletes = recovered.damage.length === 0;
     if (!this.deletes) chunks.deleteNothing();
     this.firstNumber = recovered.nextCheckpoint;
@@ -188,6 +197,7 @@ export class Checkpointer {
       clean,
       replayFrom: parts.replayFrom,
       logEnd: log.end,
+      nextLargeFile: this.largeFiles.nextFile,
       base: isBase ? this.nextNumber : base.number,
       baseCrc: isBase ? 0 : base.crc,
       rowEntries: chunks.rowEntries,
@@ -294,6 +304,7 @@ export class Checkpointer {
     const attempts = this.kept.flatMap((kept) => [kept.attempt, kept.baseAttempt]);
     this.chunks.keep(isFull && this.deletes ? attempts : [0, ...attempts]);
     if (isFull) this.log.deleteSegmentsBefore(this.oldestReplayStart);
+    if (this.deletes) this.largeFiles.deleteLeftovers();
   }
 
   private deleteOldCheckpoints(): void {

@@ -2,7 +2,7 @@
  * One queue in a checkpoint. Big-endian; f64 is a double.
  *
  *     part: size u32 (of all of it), row count u32, queue f64, position f64, next sequence f64, redelivered up to f64,
- *           deliverable up to f64, bytes f64, rows
+ *           deliverable up to f64, bytes f64, large message count u32, zero u32, rows, large messages
  *     row:  first f64, count u32, settled prefix u32, slot i32 (-1: its positions follow), crc u32 of the slot's positions,
  *           settled kind u16 (0 none behind the prefix, 1 list, 2 bits), settled count u16,
  *           segment count u16, return count u16,
@@ -10,6 +10,7 @@
  *           settled: u16 entries ... or a bit for each entry of a full row
  *           returns: entry u16, count u16 ...
  *           without a slot: positions f64 little-endian from the settled prefix on
+ *     large message: sequence f64, file number f64
  *
  * A part holds the queue as it was at its own position; replay skips the queue's records before that. Every unsettled
  * message is in a row: unacked is only "not settled". A row of which nothing is left is not there.
@@ -19,7 +20,8 @@ import { IndexRow, TRIPLET } from './index-row.ts';
 import { QueueIndex } from './queue-index.ts';
 import { ReturnCounts } from './return-counts.ts';
 
-const PART_HEAD_SIZE = 56;
+const PART_HEAD_SIZE = 64;
+const LARGE_SIZE = 16;
 const ROW_HEAD_SIZE = 32;
 const SEGMENT_SIZE = 16;
 const RETURN_SIZE = 4;
@@ -35,6 +37,7 @@ export type RowStore = (index: QueueIndex, row: IndexRow) => boolean;
 export function encodePart(index: QueueIndex, position: number, store: RowStore): Buffer {
   const rows = index.rows.filter((row) => row.live > 0);
   const encoded = rows.map((row) => encodeRow(row, store(index, row)));
+  encoded.push(encodeLarge(index));
   const size = PART_HEAD_SIZE + encoded.reduce((sum, { length }) => sum + length, 0);
   const head = Buffer.allocUnsafe(PART_HEAD_SIZE);
   head.writeUInt32BE(size, 0);
@@ -45,6 +48,8 @@ export function encodePart(index: QueueIndex, position: number, store: RowStore)
   head.writeDoubleBE(index.redeliveredUpTo, 32);
   head.writeDoubleBE(index.reservedUpTo, 40);
   head.writeDoubleBE(index.readyBytes + index.unackedBytes, 48);
+  head.writeUInt32BE(index.large?.size ?? 0, 56);
+  head.writeUInt32BE(0, 60);
   return Buffer.concat([head, ...encoded], size);
 }
 
@@ -63,11 +68,24 @@ export function decodePart(
     index.readyCount += row.live;
     p = next;
   }
+  for (let i = buf.readUInt32BE(at + 56); i > 0; i--, p += LARGE_SIZE) {
+    index.noteLarge(buf.readDoubleBE(p), buf.readDoubleBE(p + 8));
+  }
   index.nextSequence = buf.readDoubleBE(at + 24);
   index.redeliveredUpTo = buf.readDoubleBE(at + 32);
   index.reservedUpTo = buf.readDoubleBE(at + 40);
   const bytes = buf.readDoubleBE(at + 48);
   return { part: { index, position: buf.readDoubleBE(at + 16), bytes }, end };
+}
+
+function encodeLarge({ large }: QueueIndex): Buffer {
+  const buf = Buffer.allocUnsafe(LARGE_SIZE * (large?.size ?? 0));
+  let p = 0;
+  for (const [sequence, file] of large ?? []) {
+    p = buf.writeDoubleBE(sequence, p);
+    p = buf.writeDoubleBE(file, p);
+  }
+  return buf;
 }
 
 function encodeRow(row: IndexRow, isStored: boolean): Buffer {

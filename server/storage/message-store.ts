@@ -4,27 +4,38 @@
  * The broker speaks to this class alone. It joins the three things that belong to each step in a message's
  * life: the index of its queue, the record in the log, and the live counter of the record's segment.
  */
+import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { Checkpointer, type CheckpointSource } from './checkpointer.ts';
 import { ChunkStore } from './chunk-store.ts';
-import { Compactor, isCandidate } from './compactor.ts';
+import { Compactor } from './compactor.ts';
+import { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
 import type { ReferenceSink } from './index-home.ts';
 import type { RowListener } from './index-row.ts';
 import { forEachMessageIn } from './index-walk.ts';
+import { LargeFiles } from './large-files.ts';
 import type { LogEvents } from './log.ts';
 import { MessageLog } from './log.ts';
+import type { LogLimits } from './log-limits.ts';
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
 import { BLOCK_SIZE } from './memory-block.ts';
-import { offsetOf, TRANSIENT_POSITION_FIRST, TRANSIENT_SEGMENT_FIRST } from './position.ts';
+import {
+  offsetOf,
+  segmentOf,
+  TRANSIENT_POSITION_FIRST,
+  TRANSIENT_SEGMENT_FIRST,
+} from './position.ts';
 import type { QueueIndex } from './queue-index.ts';
 import type { ReadListener } from './read-cache.ts';
 import { ReadCache } from './read-cache.ts';
-import type { MessageParts } from './record-format.ts';
-import { MESSAGE_HEAD_SIZE, messageSizeAt } from './record-format.ts';
+import type { LargeBody, MessageParts } from './record-format.ts';
+import { MESSAGE_HEAD_SIZE, messageSizeAt, SETTLE_REASONS } from './record-format.ts';
 import type { Recovered } from './recovery.ts';
 import { recover } from './recovery.ts';
 import type { RouteSet } from './route-set.ts';
+import { segmentFileName } from './segment.ts';
+import { StorageError } from './storage-error.ts';
 import { TransientLane } from './transient-lane.ts';
 
 /**
@@ -42,24 +53,37 @@ const READ_AHEAD_OVERLAP = 64 * 1024;
 
 export type { CheckpointSource } from './checkpointer.ts';
 
+/** Sizes that tests make small, so that what is rare happens often. */
+export interface StoreTuning {
+  /** Memory that messages for transient queues may take before they are spilled, in bytes. */
+  readonly transientMemoryBytes?: number;
+  /** Segments with smaller files are not compacted, in bytes. */
+  readonly compactedFileSizeMin?: number;
+  /** Entries of a full row of an index, a multiple of eight. */
+  readonly indexRowEntries?: number;
+  /** Sizes and times of the log that differ from the usual ones. */
+  readonly limits?: Partial<LogLimits>;
+}
+
 /** Where a store is made of. */
-export interface MessageStoreOptions {
+export interface MessageStoreOptions extends StoreTuning {
   readonly fs: FileSystem;
   readonly directory: string;
   readonly pool: BlockPool;
   readonly clock: Clock;
   readonly events: LogEvents;
-  /** Memory that messages for transient queues may take before they are spilled, in bytes. */
-  readonly transientMemoryBytes?: number;
-  /** Entries of a full row of an index, a multiple of eight; other than 8,192 only in tests. */
-  readonly indexRowEntries?: number;
+  /** Open files, where several stores share them. */
+  readonly cache?: FileCache;
 }
 
 /** The storage of one vhost. */
 export class MessageStore {
   readonly log: MessageLog;
+  /** The bodies that are too large for records. */
+  readonly largeFiles: LargeFiles;
   /** Where the rows of all indexes are kept. */
   readonly chunks: ChunkStore;
+  private readonly directory: string;
   private readonly lane: TransientLane;
   private readonly reads: ReadCache;
   private readonly compactor: Compactor;
@@ -68,20 +92,27 @@ export class MessageStore {
   private readonly clock: Clock;
   private readonly sink: ReferenceSink;
 
-  private constructor(options: MessageStoreOptions, chunks: ChunkStore, recovered: Recovered) {
+  private constructor(
+    options: MessageStoreOptions,
+    recovered: Recovered,
+    cache: FileCache,
+    chunks: ChunkStore,
+  ) {
+    this.directory = options.directory;
     this.chunks = chunks;
-    this.log = new MessageLog(
-      options.fs,
-      options.directory,
-      options.pool,
-      options.clock,
-      options.events,
-      {
+    this.log = new MessageLog({
+      ...options,
+      cache,
+      resumption: {
         segments: recovered.segments,
         nextSegment: recovered.nextSegment,
         previousEnd: recovered.end,
       },
-    );
+    });
+    this.largeFiles = new LargeFiles(options.fs, options.directory, this.log, recovered.large);
+    for (const { index, sequence, position, bodySize } of recovered.dropped) {
+      this.log.settle(index, sequence, position, bodySize, SETTLE_REASONS.dropped);
+    }
     this.lane = new TransientLane(
       options.pool,
       options.fs,
@@ -92,13 +123,18 @@ export class MessageStore {
     const read = (block: MemoryBlock, position: number, length: number) =>
       (position >= TRANSIENT_POSITION_FIRST ? this.lane : this.log).read(block, position, length);
     this.reads = new ReadCache({ read }, options.pool);
-    this.compactor = new Compactor(options.fs, options.directory, recovered.tables);
+    this.compactor = new Compactor(
+      options.fs,
+      options.directory,
+      recovered.tables,
+      options.compactedFileSizeMin,
+    );
     this.clock = options.clock;
     this.checkpointedAtMs = options.clock.monotonicMs;
     const { fs, directory } = options;
-    const { log } = this;
+    const { log, largeFiles } = this;
     chunks.writtenUpTo = () => log.writtenUpTo;
-    this.checkpointer = new Checkpointer(fs, directory, log, chunks, recovered);
+    this.checkpointer = new Checkpointer(fs, directory, { log, chunks, largeFiles }, recovered);
     this.sink = {
       get unwrittenFrom() {
         return log.writtenUpTo;
@@ -114,14 +150,15 @@ export class MessageStore {
   /** Recovers what the directory holds and opens the store behind it. */
   static open(options: MessageStoreOptions): { store: MessageStore; recovered: Recovered } {
     options.fs.makeDirectory(options.directory);
+    const cache = options.cache ?? new FileCache(options.fs);
     const chunks = new ChunkStore({
       fs: options.fs,
       directory: options.directory,
       rowEntries: options.indexRowEntries,
       nowMs: () => options.clock.monotonicMs,
     });
-    const recovered = recover(options.fs, options.directory, chunks);
-    return { store: new MessageStore(options, chunks, recovered), recovered };
+    const recovered = recover(options.fs, options.directory, chunks, cache);
+    return { store: new MessageStore(options, recovered, cache, chunks), recovered };
   }
 
   /** Gives the index of a queue its home here, unless it has it. */
@@ -132,8 +169,6 @@ export class MessageStore {
   /**
    * HOT per publish. Stores a message once for all queues of `set`; the caller then enters the position into
    * each index.
-   *
-   * @throws StorageError when the log has failed
    */
   publish(message: MessageParts, set: RouteSet): number {
     return set.durable.length > 0
@@ -144,15 +179,14 @@ export class MessageStore {
   /**
    * Enters a stored message into the queues of `set` by reference; the caller then enters its position into each
    * index. Somebody still holds a reference to it. One that no durable queue ever got stays out of theirs: its record
-   * is not in the log.
-   *
-   * @throws StorageError when the log has failed
+   * is not in the log. `largeFile` holds its body, or is 0; the caller then enters that as well
+   * ({@link LargeFiles.enter}).
    */
-  enqueue(position: number, bodySize: number, set: RouteSet): void {
+  enqueue(position: number, bodySize: number, set: RouteSet, largeFile: number = 0): void {
     const isTransient = position >= TRANSIENT_POSITION_FIRST;
     if (set.durable.length > 0) {
       if (isTransient) throw new Error(`a durable queue cannot refer to position ${position}`);
-      this.log.enqueue(position, bodySize, set);
+      this.log.enqueue(position, bodySize, set, largeFile);
     } else if (isTransient) this.lane.refer(position, set.references);
     else this.log.refer(position, bodySize, set.references);
   }
@@ -168,6 +202,20 @@ export class MessageStore {
     index.settle(sequence, position, bodySize);
     if (index.durable) this.log.settle(index, sequence, position, bodySize, reason);
     this.release(position, bodySize);
+    if (index.large !== null) this.largeFiles.settle(index, sequence);
+  }
+
+  /**
+   * A message with a large body was stored by {@link publish}, and its position entered into `indexes`: from now on
+   * they keep the body's file.
+   */
+  keepLarge(body: LargeBody, indexes: readonly QueueIndex[]): void {
+    this.largeFiles.keep(
+      body,
+      indexes.some((index) => index.durable),
+    );
+    for (const index of indexes) this.largeFiles.enter(index, body.file);
+    this.largeFiles.release(body.file);
   }
 
   /** Taken messages come back; `entries` holds sequence number, position and body size in turn. */
@@ -182,16 +230,14 @@ export class MessageStore {
 
   /**
    * Drops all ready messages of a queue; returns their number.
-   *
-   * @throws StorageError when the log has failed; nothing is dropped then
    */
   purge(index: QueueIndex): number {
-    if (index.durable && this.log.failure !== null) throw this.log.failure;
     const upTo = index.nextSequence - 1;
     const count = index.purgeReady(this.sink);
     if (index.durable && count > 0) {
       this.log.purge(index, upTo, index.unackedBytes, index.unsettledRanges());
     }
+    if (index.large !== null) this.largeFiles.settleMany(index);
     return count;
   }
 
@@ -201,6 +247,7 @@ export class MessageStore {
     index.drop(this.sink);
     this.chunks.dropped(index);
     this.checkpointer.noteDropped(index);
+    if (index.large !== null) this.largeFiles.settleMany(index);
   }
 
   /** HOT per message and queue. Gives up one reference to a record, whose body has `bytes` octets. */
@@ -230,10 +277,22 @@ export class MessageStore {
   fetch(position: number, length: number, listener: ReadListener): void {
     const partial = this.reads.locate(position);
     const needed = partial === null ? 0 : sizeIfKnown(partial, position);
-    this.reads.read(
-      position,
-      Math.max(READ_BYTES_MIN, needed, Math.min(length, BLOCK_SIZE)),
-      listener,
+    const wanted = Math.max(READ_BYTES_MIN, needed, Math.min(length, BLOCK_SIZE));
+    this.reads.read(position, wanted, (error) => {
+      listener(error ?? this.cutShort(position, wanted));
+    });
+  }
+
+  /** What is wrong where `length` bytes were asked for at `position` and the file ends within its record. */
+  private cutShort(position: number, length: number): StorageError | null {
+    const block = this.reads.locate(position);
+    if (block === null || holdsWhole(block, position)) return null;
+    const end = block.start + block.used;
+    if (end - position >= length) return null;
+    const name = segmentFileName(segmentOf(position));
+    return new StorageError(
+      join(this.directory, name),
+      `ends within the record at ${offsetOf(position)}`,
     );
   }
 
@@ -268,14 +327,16 @@ export class MessageStore {
     return log
       .segmentsBefore(log.end)
       .slice(reachable)
-      .filter((segment) => segment.live === 0 || isCandidate(segment))
+      .filter((segment) => segment.live === 0 || this.compactor.isCandidate(segment))
       .reduce((sum, { fileSize }) => sum + fileSize, 0);
   }
 
   /** True when a segment is worth to be rewritten. */
   get compactionDue(): boolean {
     if (this.compactor.isBusy) return false;
-    return this.log.segmentsBefore(this.checkpointer.oldestReplayStart).some(isCandidate);
+    return this.log
+      .segmentsBefore(this.checkpointer.oldestReplayStart)
+      .some((segment) => this.compactor.isCandidate(segment));
   }
 
   /**
@@ -318,6 +379,7 @@ export class MessageStore {
   /** Frees memory and closes files. Whoever wants a clean stop writes a checkpoint before. */
   close(): void {
     this.reads.close();
+    this.largeFiles.close();
     this.log.close();
     this.lane.close();
     this.chunks.close();

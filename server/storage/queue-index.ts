@@ -84,6 +84,12 @@ export class QueueIndex {
   settledBytes: number;
   settleReason: number;
 
+  /**
+   * Unsettled messages whose bodies lie in files of their own: sequence number -> file number. Null while there are
+   * none. Kept by message-store.ts, large-files.ts and recovery alone.
+   */
+  large: Map<number, number> | null;
+
   // For the rest of the storage alone.
   /** Where rows go that are not needed in memory; null: all stay. */
   home: ChunkHome | null;
@@ -132,6 +138,7 @@ export class QueueIndex {
     this.settledRanges = [];
     this.settledBytes = 0;
     this.settleReason = 0;
+    this.large = null;
     this.home = null;
     this.rows = [];
     this.checkpointed = null;
@@ -343,6 +350,27 @@ export class QueueIndex {
     if (!this.isUnsettled(sequence)) return -1;
     const row = this.rowOf(sequence);
     return this.positionsOf(row)[sequence - row.first]!;
+  }
+
+  /** The body of message `sequence` lies in file `file`. */
+  noteLarge(sequence: number, file: number): void {
+    this.large ??= new Map();
+    this.large.set(sequence, file);
+  }
+
+  /** The file of message `sequence`, which is then forgotten, or -1. */
+  takeLarge(sequence: number): number {
+    const file = this.large?.get(sequence) ?? -1;
+    if (file >= 0) this.large?.delete(sequence);
+    if (this.large?.size === 0) this.large = null;
+    return file;
+  }
+
+  /** Forgets the files of messages that are settled; recovery only. */
+  forgetSettledLarge(): void {
+    for (const sequence of [...(this.large?.keys() ?? [])]) {
+      if (!this.isUnsettled(sequence)) this.takeLarge(sequence);
+    }
   }
 
   /** How often the message was delivered and came back. */

@@ -1,33 +1,24 @@
 /**
  * What a vhost's directory says: newest readable checkpoint, definitions, and the log behind them.
  *
- * - The first invalid stretch behind the highest "synced up to" seen ends the log: the rest is cut off and
- *   kept aside. An invalid one before it is damage: reported, skipped, kept aside.
+ * - Where the log ends, and what of it is damaged, is decided in segment-recovery.ts.
  * - Recovery never refuses to start: what cannot be read is reported in `damage` and left out.
  * - It knows queues by number only; the broker gives them their names from the definition frames.
  */
 import { join } from 'node:path';
 import { ByteArea } from '../base/byte-area.ts';
+import { keepAside } from './aside.ts';
 import type { BatchHeader } from './batch-format.ts';
-import {
-  BATCH_HEADER_SIZE,
-  decodeSegmentHeader,
-  FOOTER_ROW_SIZE,
-  SEGMENT_HEADER_SIZE,
-} from './batch-format.ts';
+import { BATCH_HEADER_SIZE, FOOTER_ROW_SIZE, SEGMENT_HEADER_SIZE } from './batch-format.ts';
 import { checkpointNumberOf } from './checkpoint-format.ts';
 import { readNewestCheckpoint, type UsableCheckpoint } from './checkpoint-reader.ts';
 import type { ChunkStore } from './chunk-store.ts';
-import {
-  COMPACTED_HEADER_SIZE,
-  decodeCompactedHeader,
-  isCompacted,
-  readBlock,
-} from './compacted-format.ts';
+import { readBlock } from './compacted-format.ts';
 import { TableCache } from './compacted-reader.ts';
 import { deleteUnfinished } from './compactor.ts';
 import type { Definition } from './definitions-format.ts';
 import { DEFINITIONS_FILE, decodeDefinitions } from './definitions-format.ts';
+import { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
 import {
   discardAllBut,
@@ -38,8 +29,9 @@ import {
   restoreMessage,
 } from './index-replay.ts';
 import { TRIPLET } from './index-row.ts';
-import type { SegmentContent } from './log-reader.ts';
-import { readSegment } from './log-reader.ts';
+import { LARGE_FOLDER, largeFileName } from './large-file-format.ts';
+import type { DroppedMessage, RecoveredLargeFiles } from './large-recovery.ts';
+import { recoverLargeFiles } from './large-recovery.ts';
 import { offsetOf, positionAt, segmentOf } from './position.ts';
 import { QueueIndex } from './queue-index.ts';
 import type { RecordVisitor } from './record-format.ts';
@@ -47,14 +39,14 @@ import {
   bodySizeAt,
   DEFINITION_ACTIONS,
   enqueuedPositionAt,
+  type LargeReference,
+  largeFileAt,
   RECORD_ENQUEUE,
   recordSizeAt,
   visitRecord,
 } from './record-format.ts';
-import { Segment, segmentFileName, segmentNumberOf } from './segment.ts';
-
-/** Folder for what was cut off or found damaged. */
-const ASIDE_FOLDER = 'aside';
+import { type Segment, segmentFileName, segmentNumberOf } from './segment.ts';
+import { type SegmentOnDisk, SegmentRecovery } from './segment-recovery.ts';
 
 /** Something that was not as it must be, and what was done. */
 export interface Damage {
@@ -78,6 +70,9 @@ export interface Recovered {
   readonly nextCheckpoint: number;
   /** The checkpoint used; null without one. */
   readonly checkpoint: UsableCheckpoint | null;
+  readonly large: RecoveredLargeFiles;
+  /** Messages that have left their queues for want of a body; the log does not know yet. */
+  readonly dropped: readonly DroppedMessage[];
   readonly damage: readonly Damage[];
   /** Where the compacted segments keep their offset tables. */
   readonly tables: TableCache;
@@ -85,24 +80,16 @@ export interface Recovered {
 
 /**
  * Reads the directory of a vhost; it is left as it is, but for a torn tail of the log. All that is read back is
- * stable afterwards: after a kill it may have been in the page cache alone.
+ * stable afterwards: after a kill it may have been in the page cache alone. The files of the segments found are open
+ * in `cache`.
  */
-export function recover(fs: FileSystem, directory: string, chunks: ChunkStore): Recovered {
-  return new Recovery(fs, directory, chunks).run();
-}
-
-interface SegmentOnDisk {
-  readonly segment: Segment;
-  readonly content: SegmentContent;
-  /** Offset from which on it was read. */
-  readonly from: number;
-}
-
-/** A segment file whose header says nothing. */
-interface HeadlessFile {
-  readonly name: string;
-  readonly number: number;
-  readonly reason: string;
+export function recover(
+  fs: FileSystem,
+  directory: string,
+  chunks: ChunkStore,
+  cache: FileCache = new FileCache(fs),
+): Recovered {
+  return new Recovery(fs, directory, chunks, cache).run();
 }
 
 class Recovery implements RecordVisitor {
@@ -118,7 +105,13 @@ class Recovery implements RecordVisitor {
   private readonly bytes: Map<number, number>;
   private readonly partPositions: Map<number, number>;
   private readonly deletedQueues: Set<number>;
-  private readonly headless: HeadlessFile[];
+  /** All before it is known to be synced. */
+  private syncedUpTo: number;
+  /** Large bodies that replayed records name, by file number. */
+  private readonly largeBodies: Map<number, LargeReference>;
+  /** Those of them that may not be whole. */
+  private readonly unsyncedLarge: Set<number>;
+  private readonly segments: SegmentRecovery;
   private readonly tables: TableCache;
 
   // The batch being visited.
@@ -127,7 +120,7 @@ class Recovery implements RecordVisitor {
   private rowNext: number[];
   private routeSets: number[][];
 
-  constructor(fs: FileSystem, directory: string, chunks: ChunkStore) {
+  constructor(fs: FileSystem, directory: string, chunks: ChunkStore, cache: FileCache) {
     this.fs = fs;
     this.directory = directory;
     this.chunks = chunks;
@@ -139,8 +132,13 @@ class Recovery implements RecordVisitor {
     this.bytes = new Map();
     this.partPositions = new Map();
     this.deletedQueues = new Set();
-    this.headless = [];
+    this.syncedUpTo = 0;
+    this.largeBodies = new Map();
+    this.unsyncedLarge = new Set();
     this.tables = new TableCache();
+    this.segments = new SegmentRecovery(fs, cache, directory, this.tables, (name, reason) =>
+      this.report(name, reason),
+    );
     this.batchPosition = 0;
     this.rowNumbers = [];
     this.rowNext = [];
@@ -155,17 +153,17 @@ class Recovery implements RecordVisitor {
     this.takeParts(checkpoint);
     const replayFrom = checkpoint?.replayFrom ?? 0;
     const known = [checkpoint?.logEnd ?? 0, this.definitionsPosition];
-    const onDisk = this.openSegments(names, replayFrom);
+    const onDisk = this.segments.open(names, replayFrom);
     const told = [...onDisk.values()].map(({ content }) => content.syncedUpTo);
     // The start of a segment says nothing: it was the end of the log before there was a file.
     const positions = [...known, ...told].filter((p) => offsetOf(p) > SEGMENT_HEADER_SIZE);
     const syncedUpTo = Math.max(0, ...positions);
-    this.judgeHeadless(syncedUpTo);
-    const end = this.findEnd(onDisk, replayFrom, syncedUpTo);
-    this.makeStable(onDisk, syncedUpTo);
+    this.syncedUpTo = syncedUpTo;
+    const end = this.segments.settle(onDisk, replayFrom, syncedUpTo);
     for (const segment of onDisk.values()) this.replay(segment, end);
     const clean = checkpoint?.clean === true && end <= checkpoint.logEnd;
     const segments = [...onDisk.values()].map(({ segment }) => segment);
+    const { files: large, dropped } = this.recoverLarge(checkpoint);
     this.finishQueues(segments);
     return {
       clean,
@@ -178,6 +176,8 @@ class Recovery implements RecordVisitor {
       queues: this.queues,
       nextCheckpoint: Math.max(-1, ...names.map(checkpointNumberOf)) + 1,
       checkpoint,
+      large,
+      dropped,
       damage: this.damage,
       tables: this.tables,
     };
@@ -227,174 +227,9 @@ class Recovery implements RecordVisitor {
     }
   }
 
-  /** Opens all segments; those that end before `replayFrom` are not read. */
-  private openSegments(names: readonly string[], replayFrom: number): Map<number, SegmentOnDisk> {
-    const onDisk = new Map<number, SegmentOnDisk>();
-    for (const name of names) {
-      const number = segmentNumberOf(name);
-      if (number < 0) continue;
-      const segment = this.openSegment(name, number, replayFrom);
-      if (segment !== null) onDisk.set(number, segment);
-    }
-    return onDisk;
-  }
-
-  private openSegment(name: string, number: number, replayFrom: number): SegmentOnDisk | null {
-    const path = join(this.directory, name);
-    const { head, size } = this.readHead(path);
-    const withContent = number >= segmentOf(replayFrom);
-    if (isCompacted(head)) return this.openCompacted(name, number, head, size, withContent);
-    const header = decodeSegmentHeader(head);
-    if (typeof header === 'string' || header.number !== number) {
-      const reason = typeof header === 'string' ? header : `it is segment ${header.number}`;
-      this.headless.push({ name, number, reason });
-      return null;
-    }
-    const segment = new Segment(this.fs, this.directory, header, true);
-    const from = Math.max(SEGMENT_HEADER_SIZE, replayFrom - positionAt(number, 0));
-    const bytes = withContent ? this.readFrom(path, from) : Buffer.alloc(0);
-    const content = readSegment(bytes, header, from);
-    segment.size = withContent ? content.validEnd : size;
-    return { segment, content, from };
-  }
-
-  private openCompacted(
-    name: string,
-    number: number,
-    head: Buffer,
-    fileSize: number,
-    withContent: boolean,
-  ): SegmentOnDisk | null {
-    const header = decodeCompactedHeader(head);
-    if (typeof header === 'string' || header.number !== number) {
-      const reason = typeof header === 'string' ? header : `it is segment ${header.number}`;
-      this.headless.push({ name, number, reason });
-      return null;
-    }
-    const segment = Segment.compacted(this.fs, this.directory, header, fileSize, this.tables);
-    const length = withContent ? fileSize : 0;
-    const end = header.endOffset;
-    return {
-      segment,
-      content: { length, batches: [], invalid: [], validEnd: end, syncedUpTo: 0 },
-      from: 0,
-    };
-  }
-
-  private readHead(path: string): { head: Buffer; size: number } {
-    const file = this.fs.openForReading(path);
-    try {
-      const head = Buffer.alloc(COMPACTED_HEADER_SIZE);
-      const length = file.readNow(head, 0, head.length, 0);
-      return { head: head.subarray(0, length), size: file.size() };
-    } finally {
-      file.close();
-    }
-  }
-
-  /** A file without a header was never synced, and goes; or it is damaged, and stays where it is. */
-  private judgeHeadless(syncedUpTo: number): void {
-    for (const { name, number, reason } of this.headless) {
-      const path = join(this.directory, name);
-      if (positionAt(number, 0) < syncedUpTo) {
-        this.report(name, `${reason}: the segment is skipped`);
-        continue;
-      }
-      const bytes = this.fs.readFile(path) ?? Buffer.alloc(0);
-      if (bytes.length > 0) this.keepAside(name, bytes);
-      this.fs.delete(path);
-    }
-  }
-
-  /** Decides where the log ends; cuts off what lies behind, and reports damage before it. */
-  private findEnd(
-    onDisk: Map<number, SegmentOnDisk>,
-    replayFrom: number,
-    syncedUpTo: number,
-  ): number {
-    let previousEnd = replayFrom;
-    for (const { segment, content } of onDisk.values()) {
-      if (content.length === 0) continue;
-      const start = positionAt(segment.number, 0);
-      const name = segmentFileName(segment.number);
-      if (previousEnd > 0 && segment.previousEnd > previousEnd) {
-        // The segment before lost its tail, and this one goes on behind what was lost.
-        if (previousEnd >= syncedUpTo) return this.cut(onDisk, previousEnd);
-        this.report(name, `what comes before it ends early, at position ${previousEnd}`);
-      }
-      for (const { from, to } of content.invalid) {
-        if (start + from >= syncedUpTo) return this.cut(onDisk, start + from);
-        this.report(name, `bytes ${from} to ${to} are damaged: they are skipped`);
-        this.keepAside(`${name}.${from}`, this.read(segment).subarray(from, to));
-      }
-      const end = content.invalid.reduce((most, { to }) => Math.max(most, to), content.validEnd);
-      previousEnd = start + end;
-    }
-    const last = [...onDisk.values()].pop()?.segment;
-    const end = last === undefined ? 0 : positionAt(last.number, last.size);
-    if (end < syncedUpTo) {
-      this.report('', `the log ends at position ${end}, but it was synced up to ${syncedUpTo}`);
-    }
-    return end;
-  }
-
-  /** Syncs what was read behind the last position known to be synced, and the names. */
-  private makeStable(onDisk: Map<number, SegmentOnDisk>, syncedUpTo: number): void {
-    for (const { segment } of onDisk.values()) {
-      if (positionAt(segment.number, segment.size) > syncedUpTo) segment.datasyncNow();
-    }
-    this.fs.syncDirectoryNow(this.directory);
-  }
-
-  private cut(onDisk: Map<number, SegmentOnDisk>, end: number): number {
-    const endSegment = segmentOf(end);
-    for (const [number, { segment, content }] of onDisk) {
-      if (number < endSegment) continue;
-      const from = number === endSegment ? offsetOf(end) : 0;
-      const tail = content.length > 0 ? this.read(segment).subarray(from) : Buffer.alloc(0);
-      if (tail.length > 0) this.keepAside(`${segmentFileName(number)}.${from}`, tail);
-      if (number === endSegment) {
-        segment.truncate(from);
-        segment.size = from;
-      } else {
-        segment.delete();
-        onDisk.delete(number);
-      }
-    }
-    return end;
-  }
-
-  /** A file with nothing but zeros before `from`, which is not read: offsets are those of the file. */
-  private readFrom(path: string, from: number): Buffer {
-    const file = this.fs.openForReading(path);
-    try {
-      const bytes = Buffer.alloc(file.size());
-      for (let at = from; at < bytes.length; ) {
-        const length = file.readNow(bytes, at, bytes.length - at, at);
-        if (length === 0) break;
-        at += length;
-      }
-      return bytes;
-    } finally {
-      file.close();
-    }
-  }
-
-  private read(segment: Segment): Buffer {
-    return this.fs.readFile(segment.path) ?? Buffer.alloc(0);
-  }
-
   private keepAside(name: string, bytes: Buffer): void {
-    const folder = join(this.directory, ASIDE_FOLDER);
-    this.fs.makeDirectory(folder);
-    const file = this.fs.openForWriting(join(folder, name));
-    try {
-      file.truncate(0);
-      file.writeAt(bytes, 0, bytes.length, 0);
-      file.datasyncNow();
-    } finally {
-      file.close();
-    }
+    const problem = keepAside(this.fs, this.directory, name, bytes);
+    if (problem !== null) this.report(name, problem);
   }
 
   // --- replay ----------------------------------------------------------------------------------
@@ -403,7 +238,7 @@ class Recovery implements RecordVisitor {
   private replay({ segment, content, from }: SegmentOnDisk, end: number): void {
     if (segment.isCompacted && content.length > 0) this.replayCompacted(segment);
     if (content.batches.length === 0) return;
-    const area = new ByteArea(this.readFrom(segment.path, from));
+    const area = new ByteArea(this.segments.read(segment, from));
     for (const batch of content.batches) {
       if (batch.position < end && !batch.isGap) this.replayBatch(area, batch);
     }
@@ -411,7 +246,7 @@ class Recovery implements RecordVisitor {
 
   /** Without a checkpoint: what is left of a segment says which queues it belongs to. */
   private replayCompacted(segment: Segment): void {
-    const area = new ByteArea(this.read(segment));
+    const area = new ByteArea(this.segments.read(segment));
     const { number, salt, scanStart, scanEnd } = segment;
     const enter = (original: number, placements: readonly number[], at: number) => {
       this.batchPosition = positionAt(number, original);
@@ -429,6 +264,7 @@ class Recovery implements RecordVisitor {
   private enterPlacements(view: DataView, at: number, placements: readonly number[]): void {
     const isEnqueue = view.getUint8(at) === RECORD_ENQUEUE;
     const position = isEnqueue ? enqueuedPositionAt(view, at) : this.batchPosition;
+    const largeFile = largeFileAt(view, at);
     for (let i = 0; i < placements.length; i += 2) {
       const queue = placements[i]!;
       this.seeQueueNumber(queue);
@@ -436,6 +272,7 @@ class Recovery implements RecordVisitor {
       const sequence = placements[i + 1]!;
       if (index === null || sequence < index.nextSequence) continue;
       restoreMessage(index, sequence, position, bodySizeAt(view, at));
+      if (largeFile > 0) index.noteLarge(sequence, largeFile);
       this.addBytes(queue, bodySizeAt(view, at));
     }
   }
@@ -503,16 +340,28 @@ class Recovery implements RecordVisitor {
   }
 
   message(at: number, routeSet: number, bodySize: number): void {
-    this.enqueue(routeSet, bodySize, positionAt(segmentOf(this.batchPosition), at));
+    this.enter(routeSet, bodySize, positionAt(segmentOf(this.batchPosition), at), 0);
   }
 
-  enqueue(routeSet: number, bodySize: number, position: number): void {
+  largeMessage(at: number, routeSet: number, body: LargeReference): void {
+    const position = positionAt(segmentOf(this.batchPosition), at);
+    this.largeBodies.set(body.file, body);
+    if (this.batchPosition >= this.syncedUpTo) this.unsyncedLarge.add(body.file);
+    this.enter(routeSet, body.size, position, body.file);
+  }
+
+  enqueue(routeSet: number, bodySize: number, position: number, largeFile: number): void {
+    this.enter(routeSet, bodySize, position, largeFile);
+  }
+
+  private enter(routeSet: number, bodySize: number, position: number, largeFile: number): void {
     for (const row of this.routeSets[routeSet] ?? []) {
       const number = this.rowNumbers[row]!;
       const sequence = this.rowNext[row]!++;
       const index = this.queueFor(number);
       if (index === null || sequence < index.nextSequence) continue;
       restoreMessage(index, sequence, position, bodySize);
+      if (largeFile > 0) index.noteLarge(sequence, largeFile);
       this.addBytes(number, bodySize);
     }
   }
@@ -564,6 +413,29 @@ class Recovery implements RecordVisitor {
     this.queues.delete(number);
     index.clear();
     this.chunks.dropped(index);
+  }
+
+  /** Takes out the messages whose large bodies are not there. */
+  private recoverLarge(checkpoint: UsableCheckpoint | null): {
+    readonly files: RecoveredLargeFiles;
+    readonly dropped: readonly DroppedMessage[];
+  } {
+    const recovered = recoverLargeFiles(this.fs, this.directory, this.queues.values(), {
+      nextFile: (checkpoint?.nextLargeFile ?? 1) - 1,
+      bodies: this.largeBodies,
+      unsynced: this.unsyncedLarge,
+    });
+    for (const { index, sequence, bodySize, file, isDamage } of recovered.dropped) {
+      discardRange(index, sequence, sequence);
+      this.addBytes(index.number, -bodySize);
+      if (!isDamage) continue;
+      this.report(
+        join(LARGE_FOLDER, largeFileName(file)),
+        `the body is missing: message ${sequence} of queue number ${index.number} is dropped`,
+      );
+    }
+    for (const index of this.queues.values()) index.forgetSettledLarge();
+    return recovered;
   }
 
   /** Marks what may have been delivered, fills the live counters, and drops what lies in no segment. */

@@ -9,6 +9,7 @@ import { hashPassword } from '../auth/password-hash.ts';
 import { Permissions } from '../auth/permissions.ts';
 import { encodeUsers, USERS_FILE } from '../auth/user-document.ts';
 import { encodeVhosts, VHOSTS_FILE } from '../broker/vhost-document.ts';
+import { INLINE_BODY_SIZE_MAX } from '../storage/large-files.ts';
 import * as frames from './client-frames.ts';
 import { RawClient } from './raw-client.ts';
 import { startAmqp } from './start-amqp.ts';
@@ -63,6 +64,8 @@ const PROPERTIES: amqp.BasicProperties = {
 
 const NOT_TEXT = Buffer.from([0xff, 0x00, 0x80, 0x0a]);
 const LONG = Buffer.alloc(300, 'long ');
+/** Too large for its record: it lies in a file of its own. */
+export const SAMPLE_LARGE_BODY: Buffer = Buffer.alloc(INLINE_BODY_SIZE_MAX + 3, 'large body ');
 
 function message(
   exchange: string,
@@ -93,6 +96,10 @@ export const SAMPLE_CONTENT: SampleContent = {
     purged: [
       message('', 'purged', 'with a consumer', {}, true),
       message('', 'purged', 'after the purge'),
+    ],
+    large: [
+      message('', 'large', SAMPLE_LARGE_BODY, { messageId: 'large' }),
+      message('', 'large', 'behind the large one'),
     ],
     'no messages': [],
   },
@@ -239,7 +246,7 @@ class SampleClient {
   async publishFirst(): Promise<void> {
     const toQueue = (queue: string, ...bodies: readonly string[]) =>
       this.publish(...bodies.map((body) => message('', queue, body)));
-    await this.publish(TASK, BINARY, EMPTY, FANNED);
+    await this.publish(TASK, BINARY, EMPTY, FANNED, ...SAMPLE_CONTENT['/']!['large']!);
     await toQueue('held', 'm0 acked', 'm1 came back', 'm2 with a consumer', 'm3');
     await toQueue('purged', 'with a consumer', 'purged', 'purged as well');
     await toQueue('deleted', 'gone', 'gone as well');

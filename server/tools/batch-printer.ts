@@ -6,9 +6,11 @@ import {
   type BatchHeader,
   readFooter,
 } from '../storage/batch-format.ts';
+import { LARGE_FOLDER, largeFileName } from '../storage/large-file-format.ts';
 import { offsetOf } from '../storage/position.ts';
 import {
   DEFINITION_ACTIONS,
+  type LargeReference,
   messageSizeAt,
   type RecordVisitor,
   SETTLE_REASONS,
@@ -116,27 +118,43 @@ export class RecordPrinter implements RecordVisitor {
 
   message(at: number, routeSet: number, bodySize: number): void {
     const { buf, view } = this.area;
-    const { exchange, routingKey, properties } = readMessageView(this.area, at);
     const end = at + messageSizeAt(view, at);
     const body = buf.subarray(end - bodySize, end);
     const { bodies } = this.options;
     this.item('message', {
-      to: this.placementsOf(routeSet),
-      time: timeOf(this.createdMs + view.getUint32(at + 12)),
-      exchange,
-      routing_key: routingKey,
-      properties,
+      ...this.headOf(at, routeSet),
       payload_bytes: bodySize,
       ...(bodies ? payloadOf(body) : beginningOf(body, BODY_BEGINNING)),
       ...(!bodies && bodySize > BODY_BEGINNING && { payload_cut: true }),
     });
   }
 
-  enqueue(routeSet: number, bodySize: number, position: number): void {
+  largeMessage(at: number, routeSet: number, body: LargeReference): void {
+    this.item('large message', {
+      ...this.headOf(at, routeSet),
+      payload_bytes: body.size,
+      file: `${LARGE_FOLDER}/${largeFileName(body.file)}`,
+      crc32: body.crc32,
+    });
+  }
+
+  private headOf(at: number, routeSet: number): Readonly<Record<string, DumpValue>> {
+    const { exchange, routingKey, properties } = readMessageView(this.area, at);
+    return {
+      to: this.placementsOf(routeSet),
+      time: timeOf(this.createdMs + this.area.view.getUint32(at + 12)),
+      exchange,
+      routing_key: routingKey,
+      properties,
+    };
+  }
+
+  enqueue(routeSet: number, bodySize: number, position: number, largeFile: number): void {
     this.item('enqueue', {
       to: this.placementsOf(routeSet),
       position: new LogPosition(position),
       payload_bytes: bodySize,
+      ...(largeFile !== 0 && { file: `${LARGE_FOLDER}/${largeFileName(largeFile)}` }),
     });
   }
 

@@ -9,14 +9,16 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import t from 'tap';
 import { folderNameOf } from '../broker/vhost-document.ts';
 import { decodeSegmentHeader, encodeGap } from '../storage/batch-format.ts';
 import { realFileSystem } from '../storage/fs.ts';
+import { encodeLargeHeader, largeFileName } from '../storage/large-file-format.ts';
 import { positionAt } from '../storage/position.ts';
 import { writeCompactedCopy } from '../testing/compacted-copy.ts';
 import { contentOf, filesIn } from '../testing/directory-content.ts';
-import { sampleDirectory } from '../testing/sample-directory.ts';
+import { SAMPLE_LARGE_BODY, sampleDirectory } from '../testing/sample-directory.ts';
 import { type Teardown, temporaryDirectory } from '../testing/temporary-directory.ts';
 import { TextCollector } from '../testing/text-collector.ts';
 import { dump } from './dump.ts';
@@ -135,7 +137,7 @@ t.test(
 
 t.test('definitions are shown as methods', async (t) => {
   const { lines } = await dumpJson(join(folderIn(stopped), 'definitions.amqp'));
-  t.match(ofKind(lines, 'definitions'), [{ next_queue_number: 7 }]);
+  t.match(ofKind(lines, 'definitions'), [{ next_queue_number: 8 }]);
   const definitions = ofKind(lines, 'definition');
   t.match(definitions[0], {
     method: 'exchange.declare',
@@ -227,6 +229,24 @@ t.test('a compacted segment shows what is left, under its old offsets', async (t
   }
 });
 
+t.test('a large message names its file, which shows the beginning of the body', async (t) => {
+  const { lines } = await dumpJson(pathOf(killed, /^msgs\./));
+  const [message] = ofKind(lines, 'large message');
+  t.match(message, { routing_key: 'large', payload_bytes: SAMPLE_LARGE_BODY.length });
+  const path = join(folderIn(killed), String(message?.['file']));
+  const { text, problems } = await dumpText(path);
+  t.equal(problems, 0);
+  t.match(
+    text,
+    /body file=1 payload_bytes=1048579 crc32=\d+ payload="large body .*payload_cut=true/,
+  );
+  t.match(text, `crc32=${String(message?.['crc32'])}`);
+  const damaged = join(temporaryDirectory(t), '0000000000000001');
+  copyFileSync(path, damaged);
+  truncateSync(damaged, 23);
+  t.match(await countLines(damaged), { valid: 1, damaged: 1 });
+});
+
 /** Lines about what is valid, and about what is not. */
 async function countLines(path: string) {
   const sink = new TextCollector();
@@ -236,7 +256,7 @@ async function countLines(path: string) {
 }
 
 t.test('a file cut anywhere is printed as far as it goes, with what is missing', async (t) => {
-  for (const name of readdirSync(folderIn(killed))) {
+  for (const name of readdirSync(folderIn(killed)).filter((found) => found !== 'large')) {
     const path = join(temporaryDirectory(t), name);
     copyFileSync(join(folderIn(killed), name), path);
     let longer = (await countLines(path)).valid;
@@ -296,4 +316,19 @@ t.test('what is no data file is told, and a missing one is a wrong use', async (
   });
   t.match(await dumpJson(fileOf(t, 'msgs.0000000001', Buffer.alloc(0))), { problems: 1 });
   await t.rejects(dumpJson('/nowhere/file'), { code: 'USAGE', message: /does not exist/ });
+});
+
+t.test('a large body shows its number, size, checksum and beginning', async (t) => {
+  const body = Buffer.alloc(3_000_000, 'large ');
+  const path = fileOf(t, largeFileName(12), Buffer.concat([encodeLargeHeader(12), body]));
+  const { problems, text } = await dumpText(path);
+  t.equal(problems, 0);
+  t.match(text, /3000000/);
+  t.match(text, /large large/);
+  const { lines } = await dumpJson(path);
+  t.match(ofKind(lines, 'body'), [
+    { file: 12, payload_bytes: body.length, payload_crc32: crc32(body), payload: String(body) },
+  ]);
+  const damaged = fileOf(t, largeFileName(12), encodeLargeHeader(12).subarray(0, 20));
+  t.equal((await dumpJson(damaged)).problems, 1);
 });

@@ -6,8 +6,10 @@ import { CHECKPOINT_MAGIC } from '../storage/checkpoint-format.ts';
 import { COMPACTED_MAGIC } from '../storage/compacted-format.ts';
 import { DEFINITIONS_FILE, DEFINITIONS_MAGIC } from '../storage/definitions-format.ts';
 import { magicOf } from '../storage/format-version.ts';
+import { LARGE_MAGIC, largeFileNumberOf } from '../storage/large-file-format.ts';
 import { segmentNumberOf } from '../storage/segment.ts';
 import type { BodyOptions } from './batch-printer.ts';
+import { printBody } from './body-printer.ts';
 import { printCheckpoint } from './checkpoint-printer.ts';
 import { printCompacted } from './compacted-printer.ts';
 import { printDefinitions } from './definitions-printer.ts';
@@ -24,6 +26,7 @@ const BY_MAGIC: ReadonlyMap<string, PrintFile> = new Map<string, PrintFile>([
   [COMPACTED_MAGIC, printCompacted],
   [DEFINITIONS_MAGIC, printDefinitions],
   [CHECKPOINT_MAGIC, printCheckpoint],
+  [LARGE_MAGIC, printBody],
 ]);
 
 /** Documents, and what a file without its magic word must have been. */
@@ -33,6 +36,7 @@ const BY_NAME: readonly (readonly [(name: string) => boolean, PrintFile])[] = [
   [(name) => name === DEFINITIONS_FILE, printDefinitions],
   [(name) => name.startsWith('checkpoint.'), printCheckpoint],
   [(name) => segmentNumberOf(name) >= 0, printSegment],
+  [(name) => largeFileNumberOf(name) >= 0, printBody],
 ];
 
 /** The printer of a file by its first bytes and its name; null when it is of no known kind. */
