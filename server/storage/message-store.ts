@@ -15,10 +15,12 @@ import {
 import { Compactor, isCandidate } from './compactor.ts';
 import type { Definition } from './definitions-format.ts';
 import { DEFINITIONS_FILE, encodeDefinitions } from './definitions-format.ts';
+import type { DiskReserve } from './disk-reserve.ts';
 import { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
 import type { LogEvents } from './log.ts';
 import { MessageLog } from './log.ts';
+import { isDiskFull } from './log-health.ts';
 import type { LogLimits } from './log-limits.ts';
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
 import { BLOCK_SIZE } from './memory-block.ts';
@@ -79,6 +81,8 @@ export interface MessageStoreOptions {
   readonly cache?: FileCache;
   /** Sizes and times of the log that differ from the usual ones. */
   readonly limits?: Partial<LogLimits>;
+  /** Space that is given up when the disk is full. */
+  readonly reserve?: DiskReserve;
 }
 
 /** The storage of one vhost. */
@@ -268,6 +272,7 @@ export class MessageStore {
     if (this.checkpointing !== null) return false;
     const due = Math.max(CHECKPOINT_LOG_BYTES, CHECKPOINT_SIZE_FACTOR * this.checkpointBytes);
     if (this.log.appendedBytes >= due) return true;
+    if (this.log.state.diskFull) return this.log.isSegmentSpent || this.reclaimableBytes() > 0;
     const isLongAgo = this.clock.monotonicMs - this.checkpointedAtMs >= RECLAIM_CHECKPOINT_MS;
     return isLongAgo && this.reclaimableBytes() >= RECLAIM_BYTES;
   }
@@ -281,6 +286,15 @@ export class MessageStore {
       .slice(reachable)
       .filter((segment) => segment.live === 0 || isCandidate(segment))
       .reduce((sum, { fileSize }) => sum + fileSize, 0);
+  }
+
+  /**
+   * Deletes the segments that nobody needs any more, as far as the kept checkpoints allow.
+   *
+   * @throws StorageError when the disk refuses
+   */
+  deleteSpentSegments(): void {
+    this.log.deleteSegmentsBefore(this.oldestReplayStart());
   }
 
   /** True when a segment is worth to be rewritten. */
@@ -297,9 +311,14 @@ export class MessageStore {
    */
   async checkpoint(source: CheckpointSource, clean: boolean): Promise<void> {
     while (this.checkpointing !== null) await this.checkpointing.catch(() => {});
-    this.checkpointing = this.writeCheckpoint(source, clean).finally(() => {
-      this.checkpointing = null;
-    });
+    this.checkpointing = this.writeCheckpoint(source, clean)
+      .catch((error: unknown) => {
+        if (error instanceof StorageError && isDiskFull(error)) this.log.spaceRefused();
+        throw error;
+      })
+      .finally(() => {
+        this.checkpointing = null;
+      });
     return this.checkpointing;
   }
 
@@ -361,7 +380,7 @@ export class MessageStore {
     this.checkpointBytes = content.length;
     this.replayStarts.push(replayFrom);
     this.deleteOldCheckpoints();
-    this.log.deleteSegmentsBefore(this.oldestReplayStart());
+    this.deleteSpentSegments();
   }
 
   private async writeDefinitions(source: CheckpointSource): Promise<void> {
