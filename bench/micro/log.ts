@@ -34,6 +34,7 @@ const NOWHERE: FileSystem = {
   readFile: () => null,
   rename() {},
   delete() {},
+  deleteLater: async () => {},
   freeBytes: () => 0,
   syncDirectory: async () => {},
   syncDirectoryNow() {},
@@ -66,6 +67,7 @@ export const logBenchmark: MicroBenchmark = {
       body: area,
       bodyAt: ENVELOPE_SIZE + 2,
       bodySize: BODY_SIZE,
+      large: null,
     };
     return {
       operationsPerRound: MESSAGES,

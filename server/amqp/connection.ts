@@ -58,6 +58,7 @@ import { locatePublish } from './content-assembly.ts';
 import { channelMethods } from './handlers/table.ts';
 import { Handshake, type Session, SilentRefusal } from './handshake.ts';
 import { HeldInput, type HeldInputOwner, type HeldMethod } from './held-input.ts';
+import { LargeOutput } from './large-output.ts';
 import { Liveness } from './liveness.ts';
 import { Output, type OutputOwner } from './output.ts';
 import {
@@ -134,6 +135,8 @@ export class Connection
   /** Class and method id of the last method, for connection.close and channel.close. */
   private lastMethodId: number;
   private readonly confirming: Channel[];
+  /** Null until a message with a large body leaves. */
+  private large: LargeOutput | null;
 
   private readonly liveness: Liveness;
   /** The peer broke the framing: nothing it sends can be read any more. */
@@ -168,6 +171,7 @@ export class Connection
     this.held = new HeldInput(this.alarms, this.output, this);
     this.lastMethodId = 0;
     this.confirming = [];
+    this.large = null;
     this.liveness = new Liveness(nowMs, nowMs + config.handshakeTimeoutMs);
     this.hasLostFraming = false;
     socket.setNoDelay(true);
@@ -190,13 +194,18 @@ export class Connection
 
   /** Memory that it and its channels hold, in bytes, besides output. */
   get memoryBytes(): number {
-    let bytes = this.held.size;
+    let bytes = this.held.size + (this.large?.memoryBytes ?? 0);
     for (const channel of this.channels.values()) bytes += channel.memoryBytes;
     return bytes;
   }
 
   get maxMessageSizeBytes(): number {
     return this.services.config.maxMessageSizeBytes;
+  }
+
+  get largeOutput(): LargeOutput {
+    this.large ??= new LargeOutput(this.output, this.services.slabs, this.frameMax);
+    return this.large;
   }
 
   // --- reading ---------------------------------------------------------------------------------
@@ -250,9 +259,19 @@ export class Connection
     }
     this.bytesThisTurn += area.buf.length;
     const share = this.isAhead() ? PARSE_BYTES_PER_TURN_BEHIND : PARSE_BYTES_PER_TURN;
-    if (this.bytesThisTurn >= share || this.output.pendingBytes > PENDING_OUTPUT_MAX) {
-      this.pause();
-    }
+    if (this.bytesThisTurn >= share || this.mustWait) this.pause();
+  }
+
+  /** Whether the peer takes no output, or the disk cannot keep up with the large body that it sends. */
+  private get mustWait(): boolean {
+    const takesNoOutput =
+      this.output.pendingBytes > PENDING_OUTPUT_MAX || this.large?.isOverdue === true;
+    return takesNoOutput || this.bodyOutpacesDisk;
+  }
+
+  private get bodyOutpacesDisk(): boolean {
+    const writer = this.lastChannel?.content.writer ?? null;
+    return writer !== null && this.vhost.store.largeFiles.isBehind;
   }
 
   /** Whether the last publish went to a queue that cannot keep up though its consumers could. */
@@ -272,9 +291,14 @@ export class Connection
     this.isPaused = false;
     this.bytesThisTurn = 0;
     if (this.phase === 'closed') return;
-    if (this.output.pendingBytes > PENDING_OUTPUT_MAX) {
-      // outputDrained comes back to this.
+    if (this.mustWait) {
+      // outputDrained comes back to this, or largeContentEnded, or the disk.
       this.isPaused = true;
+      if (this.bodyOutpacesDisk) {
+        this.vhost.store.largeFiles.whenCaughtUp(() =>
+          this.services.broker.reactor.resumeLater(this),
+        );
+      }
       return;
     }
     if (this.held.isActive && this.mayGoOn) {
@@ -495,8 +519,10 @@ export class Connection
     if (methodId === CHANNEL_CLOSE_OK_ID) this.forget(channel);
     else if (methodId === CHANNEL_CLOSE_ID) {
       const { number } = channel;
-      this.output.writeMethod(sizeOfChannelCloseOk(), (out, at) =>
-        encodeChannelCloseOk(out, at, number),
+      channel.afterContent(() =>
+        this.output.writeMethod(sizeOfChannelCloseOk(), (out, at) =>
+          encodeChannelCloseOk(out, at, number),
+        ),
       );
     }
   }
@@ -576,6 +602,9 @@ export class Connection
     if (cause instanceof Error && !(cause instanceof ProtocolError) && error.message === '') {
       this.logger.error({ event: 'connection.fail', err: cause }, 'an unforeseen error');
     }
+    if (error.cause !== undefined) {
+      this.logger.error({ event: 'body.fail', err: error.cause }, 'a large body fails');
+    }
     if (error.scope === 'connection' || channel === null || channel.isClosing) {
       this.closeWith(error);
       return;
@@ -592,8 +621,10 @@ export class Connection
     );
     channel.close();
     const method = this.closeReason(error);
-    this.output.writeMethod(sizeOfChannelClose(method), (buf, at) =>
-      encodeChannelClose(buf, at, number, method),
+    channel.afterContent(() =>
+      this.output.writeMethod(sizeOfChannelClose(method), (buf, at) =>
+        encodeChannelClose(buf, at, number, method),
+      ),
     );
   }
 
@@ -655,6 +686,7 @@ export class Connection
 
   /** Ends all channels and exclusive queues; one that fails, as a broken disk may make it, stops no other. */
   private release(): void {
+    this.large?.close();
     for (const channel of [...this.channels.values()]) this.attempt(() => this.forget(channel));
     for (const queue of this.exclusiveQueues) this.attempt(() => removeQueue(this.vhost, queue));
   }
@@ -692,6 +724,13 @@ export class Connection
     this.forget(channel);
   }
 
+  largeContentEnded(channel: Channel, error: ProtocolError | null): void {
+    if (error !== null && (error.scope === 'connection' || !channel.isClosing)) {
+      this.fail(error, channel);
+    }
+    if (this.isPaused) this.services.broker.reactor.resumeLater(this);
+  }
+
   ownsQueue(queue: Queue): void {
     this.exclusiveQueues.add(queue);
   }
@@ -710,6 +749,7 @@ export class Connection
   }
 
   outputDrained(): void {
+    this.large?.advance();
     for (const channel of this.channels.values()) {
       channel.wakeConsumers();
       channel.gets?.resume();
@@ -723,6 +763,7 @@ export class Connection
     for (let i = 0; i < confirming.length; i++) confirming[i]!.sendConfirms();
     confirming.length = 0;
     this.output.flush();
+    if (this.large !== null) this.large.advance();
   }
 
   private get isRead(): boolean {

@@ -3,7 +3,8 @@
  *
  * Nearly always method, header and body frame lie whole in one chunk: {@link locatePublish} finds them there
  * and nothing is copied. Otherwise envelope, properties and body are gathered here, frame by frame, and
- * the broker sees the same {@link MessageParts} either way.
+ * the broker sees the same {@link MessageParts} either way. A body above {@link INLINE_BODY_SIZE_MAX} goes into a
+ * file of its own as it comes.
  */
 import {
   BASIC_CLASS_ID,
@@ -21,8 +22,12 @@ import {
   WireError,
 } from '../../generated/index.ts';
 import { ByteArea, newByteArea } from '../base/byte-area.ts';
+import type { LargeBodyWriter } from '../storage/large-body-writer.ts';
+import { INLINE_BODY_SIZE_MAX } from '../storage/large-files.ts';
 import type { MessageParts } from '../storage/record-format.ts';
-import { preconditionFailed, unexpectedFrame } from './protocol-error.ts';
+import { LARGE_REFERENCE_SIZE, writeLargeReference } from '../storage/record-format.ts';
+import { StorageError } from '../storage/storage-error.ts';
+import { bodyNotStored, preconditionFailed, unexpectedFrame } from './protocol-error.ts';
 
 const NO_BYTES = new ByteArea(Buffer.alloc(0));
 /** Class and method id before a method's arguments. */
@@ -31,6 +36,12 @@ const METHOD_ID_SIZE = 4;
 /** What a channel expects next: any method, or the rest of a publish. */
 type Phase = 'method' | 'header' | 'body';
 
+/** Makes files for bodies that are too large to be gathered. */
+export interface LargeBodySource {
+  /** @throws StorageError when the disk refuses */
+  create(size: number): LargeBodyWriter;
+}
+
 /** Gathers a publish whose frames do not lie in one chunk. */
 export class ContentAssembly {
   /** The parts of the publish in hand, where they lie. Borrowed when found in place. */
@@ -38,9 +49,13 @@ export class ContentAssembly {
   /** Mandatory and immediate. */
   bits: number;
   phase: Phase;
+  /** Takes the body of the publish in hand; null when that is gathered, or none is in hand. */
+  writer: LargeBodyWriter | null;
+  private readonly largeBodies: LargeBodySource;
+  private bodySize: number;
   private received: number;
 
-  constructor() {
+  constructor(largeBodies: LargeBodySource) {
     this.parts = {
       head: NO_BYTES,
       envelopeAt: 0,
@@ -50,9 +65,13 @@ export class ContentAssembly {
       body: NO_BYTES,
       bodyAt: 0,
       bodySize: 0,
+      large: null,
     };
     this.bits = 0;
     this.phase = 'method';
+    this.writer = null;
+    this.largeBodies = largeBodies;
+    this.bodySize = 0;
     this.received = 0;
   }
 
@@ -71,7 +90,11 @@ export class ContentAssembly {
     this.phase = 'header';
   }
 
-  /** Takes a content header's payload. True: the body is empty, the publish is complete. */
+  /**
+   * Takes a content header's payload. True: the body is empty, the publish is complete.
+   *
+   * @throws ProtocolError 406 for a body larger than `bodySizeMax`, 506 for one that the disk refuses
+   */
   header(buf: Buffer, start: number, end: number, bodySizeMax: number): boolean {
     const classId = end - start >= CONTENT_HEADER_FIXED_SIZE ? contentHeaderClassId(buf, start) : 0;
     if (classId !== BASIC_CLASS_ID) {
@@ -87,35 +110,71 @@ export class ContentAssembly {
     parts.head = new ByteArea(Buffer.concat([envelope, properties]));
     parts.propertiesAt = envelope.length;
     parts.propertiesSize = properties.length;
-    parts.body = bodySize === 0 ? NO_BYTES : newByteArea(bodySize);
     parts.bodyAt = 0;
-    parts.bodySize = bodySize;
+    if (bodySize > INLINE_BODY_SIZE_MAX) {
+      this.writer = refusable(() => this.largeBodies.create(bodySize));
+    } else {
+      parts.body = bodySize === 0 ? NO_BYTES : newByteArea(bodySize);
+      parts.bodySize = bodySize;
+    }
+    this.bodySize = bodySize;
     this.received = 0;
     this.phase = 'body';
     return bodySize === 0;
   }
 
-  /** Takes body octets. True: the body is complete. */
+  /**
+   * Takes body octets. True: the body is complete.
+   *
+   * @throws ProtocolError 506 when the disk refuses a large one
+   */
   body(buf: Buffer, start: number, end: number): boolean {
-    const { body, bodySize } = this.parts;
+    const { writer, bodySize } = this;
     if (this.received + end - start > bodySize) {
       throw new WireError(FRAME_ERROR, 'content body frame exceeds remaining content size', start);
     }
-    buf.copy(body.buf, this.received, start, end);
+    if (writer === null) buf.copy(this.parts.body.buf, this.received, start, end);
+    else refusable(() => writer.append(buf, start, end));
     this.received += end - start;
-    return this.received === bodySize;
+    if (this.received < bodySize) return false;
+    if (writer !== null) this.finishLarge(writer);
+    return true;
   }
 
   /** Bytes held for a body that is on its way. */
   get gatheredBytes(): number {
-    return this.phase === 'body' ? this.parts.body.buf.length : 0;
+    if (this.phase !== 'body') return 0;
+    return this.writer?.stagingBytes ?? this.parts.body.buf.length;
   }
 
-  /** Ends the publish in hand; what it held is let go. */
+  /** Ends the publish in hand; what it held is let go, and a large body deleted unless it was kept. */
   reset(): void {
     this.phase = 'method';
     this.parts.head = NO_BYTES;
     this.parts.body = NO_BYTES;
+    this.parts.large = null;
+    this.writer?.abort();
+    this.writer = null;
+  }
+
+  /** The body is in its file: the publish goes on with a reference to it. */
+  private finishLarge(writer: LargeBodyWriter): void {
+    refusable(() => writer.finish());
+    const { parts } = this;
+    parts.large = writer;
+    parts.body = newByteArea(LARGE_REFERENCE_SIZE);
+    parts.bodySize = LARGE_REFERENCE_SIZE;
+    writeLargeReference(parts.body.view, 0, writer);
+  }
+}
+
+/** @throws ProtocolError 506 where `call` throws a StorageError */
+function refusable<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof StorageError) throw bodyNotStored(error);
+    throw error;
   }
 }
 

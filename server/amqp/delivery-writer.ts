@@ -22,6 +22,7 @@ import { ByteArea, copyBytes } from '../base/byte-area.ts';
 import {
   bodySizeAt,
   envelopeSizeAt,
+  inlineBodySizeAt,
   MESSAGE_HEAD_SIZE,
   propertiesSizeAt,
 } from '../storage/record-format.ts';
@@ -43,15 +44,30 @@ export function createDeliverPrefix(channel: number, consumerTag: string): ByteA
   return new ByteArea(prefix);
 }
 
+/** Size of the header frame. */
+export function sizeOfContentHeader(propertiesSize: number): number {
+  return FRAME_OVERHEAD + HEADER_FIXED_SIZE + propertiesSize;
+}
+
 /** Size of header and body frames. */
 export function sizeOfContent(propertiesSize: number, bodySize: number, frameMax: number): number {
   const bodyFrames = Math.ceil(bodySize / (frameMax - FRAME_OVERHEAD));
+  return sizeOfContentHeader(propertiesSize) + bodySize + bodyFrames * FRAME_OVERHEAD;
+}
+
+/** Size of method and header frame of a delivery of the record at `at`. */
+export function sizeOfDeliveryHead(prefix: ByteArea, area: ByteArea, at: number): number {
+  const { view } = area;
   return (
-    FRAME_OVERHEAD + HEADER_FIXED_SIZE + propertiesSize + bodySize + bodyFrames * FRAME_OVERHEAD
+    prefix.buf.length +
+    DELIVER_FIXED_SIZE +
+    envelopeSizeAt(view, at) +
+    1 +
+    sizeOfContentHeader(propertiesSizeAt(view, at))
   );
 }
 
-/** Size of all frames of a delivery of the record at `at`. */
+/** Size of all frames of a delivery of the record at `at`, whose body is in it. */
 export function sizeOfDelivery(
   prefix: ByteArea,
   area: ByteArea,
@@ -68,7 +84,7 @@ export function sizeOfDelivery(
   );
 }
 
-/** HOT per delivery. Writes the frames at `to`; returns the offset behind them. */
+/** HOT per delivery. Writes the frames of a message with its body at `to`; returns the offset behind them. */
 export function writeDelivery(
   out: ByteArea,
   to: number,
@@ -79,6 +95,23 @@ export function writeDelivery(
   area: ByteArea,
   at: number,
   frameMax: number,
+): number {
+  const p = writeDeliveryHead(out, to, prefix, channel, deliveryTag, redelivered, area, at);
+  const { view } = area;
+  const bodyAt = at + MESSAGE_HEAD_SIZE + envelopeSizeAt(view, at) + propertiesSizeAt(view, at);
+  return writeBody(out, p, channel, area, bodyAt, inlineBodySizeAt(view, at), frameMax);
+}
+
+/** HOT per delivery. Writes method and header frame at `to`; returns the offset behind them. */
+export function writeDeliveryHead(
+  out: ByteArea,
+  to: number,
+  prefix: ByteArea,
+  channel: number,
+  deliveryTag: number,
+  redelivered: boolean,
+  area: ByteArea,
+  at: number,
 ): number {
   const view = out.view;
   const prefixSize = prefix.buf.length;
@@ -95,10 +128,8 @@ export function writeDelivery(
   view.setUint8(p, FRAME_END);
   const propertiesAt = at + MESSAGE_HEAD_SIZE + envelopeSize;
   const propertiesSize = propertiesSizeAt(area.view, at);
-  const bodyAt = propertiesAt + propertiesSize;
   const bodySize = bodySizeAt(area.view, at);
-  p = writeContentHeader(out, p + 1, channel, area, propertiesAt, propertiesSize, bodySize);
-  return writeBody(out, p, channel, area, bodyAt, bodySize, frameMax);
+  return writeContentHeader(out, p + 1, channel, area, propertiesAt, propertiesSize, bodySize);
 }
 
 /** HOT. Writes a content header frame around properties that are bytes already. */
@@ -116,7 +147,7 @@ export function writeContentHeader(
   view.setUint16(to + 1, channel);
   view.setUint32(to + 3, HEADER_FIXED_SIZE + propertiesSize);
   view.setUint32(to + 7, BASIC_CLASS_ID << 16);
-  view.setUint32(to + 11, 0);
+  view.setUint32(to + 11, bodySize > 0xffff_ffff ? bodySize / 0x1_0000_0000 : 0);
   view.setUint32(to + 15, bodySize);
   const p = to + FRAME_HEADER_SIZE + HEADER_FIXED_SIZE;
   copyBytes(out, p, area, propertiesAt, propertiesSize);

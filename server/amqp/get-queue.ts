@@ -15,6 +15,8 @@ const WAITING_BYTES_MAX = 1024 * 1024;
 export class GetQueue {
   /** Bytes of answers that are laid out and wait for replies before them. */
   heldBytes: number;
+  /** An answer with a large body, which lies in its file, is not yet with the peer. */
+  owesLarge: boolean;
   private readonly output: Output;
   private readonly reactor: Reactor;
   private readonly waiting: (() => void)[];
@@ -24,6 +26,7 @@ export class GetQueue {
 
   constructor(output: Output, reactor: Reactor) {
     this.heldBytes = 0;
+    this.owesLarge = false;
     this.output = output;
     this.reactor = reactor;
     this.waiting = [];
@@ -62,7 +65,7 @@ export class GetQueue {
   }
 
   private canBegin(): boolean {
-    if (this.isBusy || this.heldBytes > WAITING_BYTES_MAX) return false;
+    if (this.isBusy || this.owesLarge || this.heldBytes > WAITING_BYTES_MAX) return false;
     if (this.output.pendingBytes <= WAITING_BYTES_MAX) return true;
     // A blocked output tells when it has drained; one that is only not flushed yet does not.
     if (!this.output.isBlocked) this.reactor.resumeLater(this);

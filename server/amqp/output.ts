@@ -13,7 +13,7 @@ import { type ByteArea, newByteArea } from '../base/byte-area.ts';
 import type { Flushable } from '../broker/ports.ts';
 
 /** Size of a slab, in bytes. */
-const SLAB_SIZE = 256 * 1024;
+export const SLAB_SIZE: number = 256 * 1024;
 /** Slabs kept for the next connection that has something to send. */
 const FREE_SLABS_MAX = 16;
 
@@ -61,6 +61,8 @@ export class Output implements Flushable, MethodWriter {
   isBlocked: boolean;
   /** Set when something was sent; cleared by whoever looks at it. */
   hasSent: boolean;
+  /** Bytes of contents that wait elsewhere for their turn to be written. */
+  heldBytes: number;
   private readonly socket: Socket;
   private readonly pool: SlabPool;
   private readonly owner: OutputOwner;
@@ -74,6 +76,7 @@ export class Output implements Flushable, MethodWriter {
   constructor(socket: Socket, pool: SlabPool, owner: OutputOwner) {
     this.isBlocked = false;
     this.hasSent = false;
+    this.heldBytes = 0;
     this.socket = socket;
     this.pool = pool;
     this.owner = owner;
@@ -84,9 +87,9 @@ export class Output implements Flushable, MethodWriter {
     this.onWritten = () => this.written();
   }
 
-  /** Bytes that the peer has not taken: in the slab and in the socket. */
+  /** Bytes that the peer has not taken: in the slab, in the socket, and what waits behind them. */
   get pendingBytes(): number {
-    return this.at + this.socket.writableLength;
+    return this.at + this.socket.writableLength + this.heldBytes;
   }
 
   /** HOT per frame. Memory with room for `size` bytes from {@link offset} on. */

@@ -6,6 +6,7 @@
  */
 import {
   ACCESS_REFUSED,
+  BASIC_PUBLISH_ID,
   CHANNEL_ERROR,
   COMMAND_INVALID,
   INTERNAL_ERROR,
@@ -14,11 +15,13 @@ import {
   NOT_IMPLEMENTED,
   PRECONDITION_FAILED,
   REPLY_CODES,
+  RESOURCE_ERROR,
   RESOURCE_LOCKED,
   UNEXPECTED_FRAME,
   WireError,
 } from '../../generated/index.ts';
 import { BrokerError, type BrokerErrorCode } from '../broker/broker-error.ts';
+import type { StorageError } from '../storage/storage-error.ts';
 
 /** A reply text is a short string. */
 const REPLY_TEXT_SIZE_MAX = 255;
@@ -32,6 +35,8 @@ export interface ProtocolErrorOptions {
   readonly scope?: ErrorScope;
   /** Given where another method than the current one is to blame. */
   readonly methodId?: number;
+  /** What went wrong here, for the server's own log. */
+  readonly cause?: Error;
 }
 
 /** A violation of the protocol, or a refusal that the protocol has its own word for. */
@@ -42,7 +47,7 @@ export class ProtocolError extends Error {
   readonly methodId: number | null;
 
   constructor(replyCode: number, text: string, options?: ProtocolErrorOptions) {
-    super(text);
+    super(text, options?.cause === undefined ? {} : { cause: options.cause });
     this.name = 'ProtocolError';
     this.replyCode = replyCode;
     const ownScope = REPLY_CODES[replyCode]?.scope === 'channel' ? 'channel' : 'connection';
@@ -78,6 +83,31 @@ export function notImplemented(text: string): ProtocolError {
 
 export function preconditionFailed(text: string): ProtocolError {
   return new ProtocolError(PRECONDITION_FAILED, text);
+}
+
+/** The disk refuses a large body. RabbitMQ, which keeps bodies in memory, has no wording for it. */
+export function bodyNotStored(cause: StorageError): ProtocolError {
+  return new ProtocolError(RESOURCE_ERROR, `message body cannot be stored${reasonOf(cause)}`, {
+    scope: 'channel',
+    methodId: BASIC_PUBLISH_ID,
+    cause,
+  });
+}
+
+/**
+ * A large body cannot be read back. Only a connection can end in the middle of a content: nothing may come
+ * between the frames of a channel's message.
+ */
+export function bodyNotRead(cause: StorageError, scope: ErrorScope): ProtocolError {
+  return new ProtocolError(INTERNAL_ERROR, `message body cannot be read${reasonOf(cause)}`, {
+    scope,
+    methodId: 0,
+    cause,
+  });
+}
+
+function reasonOf({ errno }: StorageError): string {
+  return errno === '' ? '' : `: ${errno}`;
 }
 
 /** The reply code of each refusal of the broker; a new code does not compile until it is decided here. */

@@ -53,7 +53,7 @@ export const configDefaults: Omit<Config, 'dataDir'> = Object.freeze({
   channelMax: 2047,
   heartbeatSeconds: 60,
   handshakeTimeoutMs: 10_000,
-  maxMessageSizeBytes: 16 * 1024 * 1024,
+  maxMessageSizeBytes: 128 * 1024 * 1024,
   guestOnlyLoopback: true,
   memoryHighWatermark: 0.4,
   diskFreeLimitBytes: 50_000_000,

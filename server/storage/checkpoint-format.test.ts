@@ -17,6 +17,8 @@ function usedIndex(number: number): QueueIndex {
   index.requeue(5, 5000, 5);
   index.reservedUpTo = 64;
   index.redeliveredUpTo = 3;
+  index.noteLarge(5, 2 ** 40);
+  index.noteLarge(9, 77);
   return index;
 }
 
@@ -28,19 +30,29 @@ function unsettledOf(index: QueueIndex): [number, number][] {
 
 function encoded(): Buffer {
   const empty = new QueueIndex(8, true);
-  return encodeCheckpoint([encodePart(usedIndex(7), 555), encodePart(empty, 556)], true, 44, 999);
+  const parts = [encodePart(usedIndex(7), 555), encodePart(empty, 556)];
+  return encodeCheckpoint(parts, true, 44, 999, 2 ** 40 + 1);
 }
 
 t.test('a checkpoint gives back each queue as it was at its own position', async (t) => {
   const checkpoint = decodeCheckpoint(encoded());
   if (typeof checkpoint === 'string') throw new Error(checkpoint);
-  t.match(checkpoint, { clean: true, replayFrom: 44, logEnd: 999 });
+  t.match(checkpoint, { clean: true, replayFrom: 44, logEnd: 999, nextLargeFile: 2 ** 40 + 1 });
   const [used, empty] = checkpoint.parts;
   t.match(used, { position: 555, bytes: 55 - 1 - 2 - 4 });
   t.same(unsettledOf(used!.index), unsettledOf(usedIndex(7)));
   t.match(used!.index, { number: 7, nextSequence: 11, redeliveredUpTo: 3, reservedUpTo: 64 });
   t.equal(used!.index.readyCount, 7, 'what was with a consumer is ready again');
   t.equal(used!.index.deliveryCount(5), 1);
+  t.same(
+    [...used!.index.large!],
+    [
+      [5, 2 ** 40],
+      [9, 77],
+    ],
+    'and the files of large bodies are known',
+  );
+  t.equal(empty!.index.large, null);
   t.match(empty, { position: 556, bytes: 0, index: { number: 8, nextSequence: 1 } });
 });
 

@@ -3,11 +3,12 @@
  * double.
  *
  *     FIRNCKPT, version, clean u32 (1: the server stopped in order behind it)
- *     replay from f64, log end f64, part count u32
+ *     replay from f64, log end f64, next large file f64, part count u32
  *     part: queue f64, position f64, next sequence f64, redelivered up to f64, deliverable up to f64,
- *           bytes f64, run count u32, delivery count entries u32,
+ *           bytes f64, run count u32, delivery count entries u32, large message count u32,
  *           runs: first sequence f64, count u32, positions f64 little-endian (-1: settled) ...
  *           entries: sequence f64, delivery count u32
+ *           large messages: sequence f64, file number f64
  *     crc u32 over all before it
  *
  * A part holds the queue as it was at its own position; replay skips the queue's records before that.
@@ -19,10 +20,11 @@ import { QueueIndex } from './queue-index.ts';
 
 /** What a checkpoint begins with. */
 export const CHECKPOINT_MAGIC: string = 'FIRNCKPT';
-const HEADER_SIZE = 36;
-const PART_HEAD_SIZE = 56;
+const HEADER_SIZE = 44;
+const PART_HEAD_SIZE = 60;
 const RUN_HEAD_SIZE = 12;
 const ENTRY_SIZE = 12;
+const LARGE_SIZE = 16;
 
 const NAME_PREFIX = 'checkpoint.';
 const NAME_DIGITS = 10;
@@ -51,6 +53,8 @@ export interface Checkpoint {
   readonly clean: boolean;
   readonly replayFrom: number;
   readonly logEnd: number;
+  /** No file of a large body has had this number or a higher one. */
+  readonly nextLargeFile: number;
   readonly parts: readonly CheckpointPart[];
 }
 
@@ -60,8 +64,9 @@ export interface Checkpoint {
  */
 export function encodePart(index: QueueIndex, position: number): Buffer {
   const counts = index.deliveryCountEntries();
+  const large = [...(index.large ?? [])];
   let runCount = 0;
-  let size = PART_HEAD_SIZE + (counts.length / 2) * ENTRY_SIZE;
+  let size = PART_HEAD_SIZE + (counts.length / 2) * ENTRY_SIZE + large.length * LARGE_SIZE;
   index.forEachRun((_first, positions) => {
     runCount++;
     size += RUN_HEAD_SIZE + positions.byteLength;
@@ -75,6 +80,7 @@ export function encodePart(index: QueueIndex, position: number): Buffer {
   buf.writeDoubleBE(index.readyBytes + index.unackedBytes, 40);
   buf.writeUInt32BE(runCount, 48);
   buf.writeUInt32BE(counts.length / 2, 52);
+  buf.writeUInt32BE(large.length, 56);
   let p = PART_HEAD_SIZE;
   index.forEachRun((first, positions) => {
     p = buf.writeDoubleBE(first, p);
@@ -85,6 +91,10 @@ export function encodePart(index: QueueIndex, position: number): Buffer {
     p = buf.writeDoubleBE(counts[i]!, p);
     p = buf.writeUInt32BE(counts[i + 1]!, p);
   }
+  for (const [sequence, file] of large) {
+    p = buf.writeDoubleBE(sequence, p);
+    p = buf.writeDoubleBE(file, p);
+  }
   return buf;
 }
 
@@ -94,13 +104,15 @@ export function encodeCheckpoint(
   clean: boolean,
   replayFrom: number,
   logEnd: number,
+  nextLargeFile: number,
 ): Buffer {
   const header = Buffer.alloc(HEADER_SIZE);
   writeFormatHead(header, CHECKPOINT_MAGIC);
   header.writeUInt32BE(clean ? 1 : 0, 12);
   header.writeDoubleBE(replayFrom, 16);
   header.writeDoubleBE(logEnd, 24);
-  header.writeUInt32BE(parts.length, 32);
+  header.writeDoubleBE(nextLargeFile, 32);
+  header.writeUInt32BE(parts.length, 40);
   const trailer = Buffer.alloc(4);
   const content = Buffer.concat([header, ...parts, trailer]);
   content.writeUInt32BE(crc32(content.subarray(0, -4)), content.length - 4);
@@ -115,7 +127,7 @@ export function decodeCheckpoint(buf: Buffer): Checkpoint | string {
   if (crc32(buf.subarray(0, -4)) !== buf.readUInt32BE(buf.length - 4)) return 'checksum differs';
   const parts: CheckpointPart[] = [];
   let p = HEADER_SIZE;
-  for (let i = buf.readUInt32BE(32); i > 0; i--) {
+  for (let i = buf.readUInt32BE(40); i > 0; i--) {
     const part = decodePart(buf, p);
     parts.push(part.part);
     p = part.end;
@@ -124,6 +136,7 @@ export function decodeCheckpoint(buf: Buffer): Checkpoint | string {
     clean: buf.readUInt32BE(12) === 1,
     replayFrom: buf.readDoubleBE(16),
     logEnd: buf.readDoubleBE(24),
+    nextLargeFile: buf.readDoubleBE(32),
     parts,
   };
 }
@@ -132,6 +145,7 @@ function decodePart(buf: Buffer, at: number): { part: CheckpointPart; end: numbe
   const index = new QueueIndex(buf.readDoubleBE(at), true);
   const runCount = buf.readUInt32BE(at + 48);
   const entryCount = buf.readUInt32BE(at + 52);
+  const largeCount = buf.readUInt32BE(at + 56);
   let p = at + PART_HEAD_SIZE;
   for (let run = 0; run < runCount; run++) {
     const first = buf.readDoubleBE(p);
@@ -144,6 +158,9 @@ function decodePart(buf: Buffer, at: number): { part: CheckpointPart; end: numbe
   }
   for (let i = 0; i < entryCount; i++, p += ENTRY_SIZE) {
     index.restoreDeliveryCount(buf.readDoubleBE(p), buf.readUInt32BE(p + 8));
+  }
+  for (let i = 0; i < largeCount; i++, p += LARGE_SIZE) {
+    index.noteLarge(buf.readDoubleBE(p), buf.readDoubleBE(p + 8));
   }
   index.nextSequence = buf.readDoubleBE(at + 16);
   index.redeliveredUpTo = buf.readDoubleBE(at + 24);

@@ -8,7 +8,7 @@ import t from 'tap';
 import type { ContenderCommand } from '../testing/lock-contender.ts';
 import { spawnNode } from '../testing/spawn-node.ts';
 import { type Teardown, temporaryDirectory } from '../testing/temporary-directory.ts';
-import { acquireDirectoryLock } from './directory-lock.ts';
+import { acquireDirectoryLock, refuseDirectoryInUse } from './directory-lock.ts';
 
 const contenderMain = fileURLToPath(new URL('../testing/lock-contender.js', import.meta.url));
 
@@ -39,6 +39,20 @@ t.test('a released lock can be taken again, and a missing directory is made', as
   const directory = join(temporaryDirectory(t), 'not', 'there');
   for (let round = 0; round < 3; round++) (await acquireDirectoryLock(directory)).release();
   t.same(readdirSync(join(directory, '.lock')), ['3']);
+});
+
+t.test('a look at a directory finds its holder, and leaves no trace', async (t) => {
+  const directory = temporaryDirectory(t);
+  await refuseDirectoryInUse(directory);
+  t.same(readdirSync(directory), []);
+  const lock = await acquireDirectoryLock(directory);
+  await t.rejects(refuseDirectoryInUse(directory), {
+    code: 'DIRECTORY_IN_USE',
+    holderPid: process.pid,
+  });
+  lock.release();
+  await refuseDirectoryInUse(directory);
+  t.same(readdirSync(join(directory, '.lock')), ['1']);
 });
 
 t.test('a path too long for a socket works, and still refuses the second', async (t) => {

@@ -95,6 +95,32 @@ export async function acquireDirectoryLock(
   }
 }
 
+/**
+ * Looks whether a server works on a directory, without a trace in it. One that starts a moment later is not seen.
+ *
+ * @throws DirectoryInUseError when one does
+ * @throws StorageError when that cannot be found out
+ */
+export async function refuseDirectoryInUse(
+  directory: string,
+  { answerTimeoutMs = 5000 }: DirectoryLockOptions = {},
+): Promise<void> {
+  const folder = join(directory, '.lock');
+  try {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const highest = fs.existsSync(folder) ? Math.max(0, ...listNumbers(folder)) : 0;
+      if (highest === 0) return;
+      const answer = await knock(join(folder, String(highest)), answerTimeoutMs);
+      if (answer.kind === 'dead') return;
+      if (answer.kind === 'held') throw new DirectoryInUseError(directory, answer.pid);
+    }
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    throw StorageError.from(folder, 'look', error);
+  }
+  throw new DirectoryInUseError(directory, null);
+}
+
 async function takeNextNumber(
   directory: string,
   folder: string,

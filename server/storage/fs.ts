@@ -16,6 +16,7 @@ import { StorageError } from './storage-error.ts';
 
 const fdatasync = promisify(fs.fdatasync);
 const fsync = promisify(fs.fsync);
+const remove = promisify(fs.rm);
 
 /** An open file. Positions and sizes are in bytes. */
 export interface OpenFile {
@@ -51,6 +52,8 @@ export interface FileSystem {
   rename(from: string, to: string): void;
   /** Deletes a file; one that does not exist is fine. */
   delete(path: string): void;
+  /** The same in the pool, for files that may be large. */
+  deleteLater(path: string): Promise<void>;
   /** Bytes that may still be written on the disk of a folder. */
   freeBytes(path: string): number;
   /** Makes the names in a folder stable. */
@@ -174,6 +177,10 @@ export const realFileSystem: FileSystem = {
 
   delete(path) {
     guard(path, 'delete', () => fs.rmSync(path, { force: true }));
+  },
+
+  async deleteLater(path) {
+    await guardAsync(path, 'delete', remove(path, { force: true }));
   },
 
   freeBytes(path) {

@@ -210,14 +210,14 @@ export class MessageLog implements SyncListener {
 
   /**
    * Enters the message at `position` into the queues of `set` by reference, under their next numbers. Somebody
-   * still holds a reference to it; it has one more for each of the queues then.
+   * still holds a reference to it; it has one more for each of the queues then. `largeFile` holds its body, or is 0.
    */
-  enqueue(position: number, bodySize: number, set: RouteSet): void {
+  enqueue(position: number, bodySize: number, set: RouteSet, largeFile: number): void {
     const { batch } = this;
     const size = ENQUEUE_RECORD_SIZE;
     if (set.batchId !== batch.id || batch.at + size > batch.limit) this.prepare(size, set);
     const { area } = batch.block!;
-    batch.advance(writeEnqueue(area, batch.at, set.indexInBatch, bodySize, position));
+    batch.advance(writeEnqueue(area, batch.at, set.indexInBatch, bodySize, position, largeFile));
     batch.mustWrite = true;
     batch.operationsFrom = Math.min(batch.operationsFrom, position);
     this.refer(position, set.references);
@@ -316,6 +316,15 @@ export class MessageLog implements SyncListener {
   /** The next sync of the log first syncs `file`, and counts only if that succeeds. */
   syncWith(file: SyncedFile): void {
     this.sync.add(file);
+  }
+
+  /**
+   * Lays down as records what was settled so far; returns the position behind them: once the log is durable up to
+   * there, none of it comes back.
+   */
+  tellSettled(): number {
+    this.writeAllSettled();
+    return this.batch.isOpen ? this.batch.position : this.end;
   }
 
   /** HOT per message and queue. Gives up one reference to the record at `position`. */

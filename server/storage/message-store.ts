@@ -18,6 +18,7 @@ import { DEFINITIONS_FILE, encodeDefinitions } from './definitions-format.ts';
 import type { DiskReserve } from './disk-reserve.ts';
 import { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
+import { LargeFiles } from './large-files.ts';
 import type { LogEvents } from './log.ts';
 import { MessageLog } from './log.ts';
 import { isDiskFull } from './log-health.ts';
@@ -28,8 +29,8 @@ import { offsetOf, segmentOf, TRANSIENT_POSITION_FIRST } from './position.ts';
 import type { QueueIndex } from './queue-index.ts';
 import type { ReadListener } from './read-cache.ts';
 import { ReadCache } from './read-cache.ts';
-import type { MessageParts } from './record-format.ts';
-import { MESSAGE_HEAD_SIZE, messageSizeAt } from './record-format.ts';
+import type { LargeBody, MessageParts } from './record-format.ts';
+import { MESSAGE_HEAD_SIZE, messageSizeAt, SETTLE_REASONS } from './record-format.ts';
 import type { Recovered } from './recovery.ts';
 import { recover } from './recovery.ts';
 import { replaceFile } from './replace-file.ts';
@@ -88,6 +89,8 @@ export interface MessageStoreOptions {
 /** The storage of one vhost. */
 export class MessageStore {
   readonly log: MessageLog;
+  /** The bodies that are too large for records. */
+  readonly largeFiles: LargeFiles;
   private readonly fs: FileSystem;
   private readonly directory: string;
   private readonly lane: TransientLane;
@@ -102,6 +105,8 @@ export class MessageStore {
   private definitionsChanged: boolean;
   private definitionsPosition: number;
   private checkpointing: Promise<void> | null;
+  /** False after damage: then whatever lies about may still be of use. */
+  private readonly deletesLeftovers: boolean;
 
   private constructor(options: MessageStoreOptions, recovered: Recovered, cache: FileCache) {
     this.fs = options.fs;
@@ -115,6 +120,11 @@ export class MessageStore {
         previousEnd: recovered.end,
       },
     });
+    this.largeFiles = new LargeFiles(options.fs, options.directory, this.log, recovered.large);
+    this.deletesLeftovers = recovered.damage.length === 0;
+    for (const { index, sequence, position, bodySize } of recovered.dropped) {
+      this.log.settle(index, sequence, position, bodySize, SETTLE_REASONS.dropped);
+    }
     this.lane = new TransientLane(
       options.pool,
       options.fs,
@@ -157,13 +167,14 @@ export class MessageStore {
   /**
    * Enters a stored message into the queues of `set` by reference; the caller then enters its position into each
    * index. Somebody still holds a reference to it. One that no durable queue ever got stays out of theirs: its record
-   * is not in the log.
+   * is not in the log. `largeFile` holds its body, or is 0; the caller then enters that as well
+   * ({@link LargeFiles.enter}).
    */
-  enqueue(position: number, bodySize: number, set: RouteSet): void {
+  enqueue(position: number, bodySize: number, set: RouteSet, largeFile: number = 0): void {
     const isTransient = position >= TRANSIENT_POSITION_FIRST;
     if (set.durable.length > 0) {
       if (isTransient) throw new Error(`a durable queue cannot refer to position ${position}`);
-      this.log.enqueue(position, bodySize, set);
+      this.log.enqueue(position, bodySize, set, largeFile);
     } else if (isTransient) this.lane.refer(position, set.references);
     else this.log.refer(position, set.references);
   }
@@ -179,6 +190,20 @@ export class MessageStore {
     index.settle(sequence, bodySize);
     if (index.durable) this.log.settle(index, sequence, position, bodySize, reason);
     this.release(position);
+    if (index.large !== null) this.largeFiles.settle(index, sequence);
+  }
+
+  /**
+   * A message with a large body was stored by {@link publish}, and its position entered into `indexes`: from now on
+   * they keep the body's file.
+   */
+  keepLarge(body: LargeBody, indexes: readonly QueueIndex[]): void {
+    this.largeFiles.keep(
+      body,
+      indexes.some((index) => index.durable),
+    );
+    for (const index of indexes) this.largeFiles.enter(index, body.file);
+    this.largeFiles.release(body.file);
   }
 
   /** Taken messages come back; `entries` holds sequence number, position and body size in turn. */
@@ -200,6 +225,7 @@ export class MessageStore {
     if (index.durable && count > 0) {
       this.log.purge(index, upTo, index.unackedBytes, index.unsettledRanges());
     }
+    if (index.large !== null) this.largeFiles.settleMany(index);
     return count;
   }
 
@@ -208,6 +234,7 @@ export class MessageStore {
     index.settledRanges.length = 0;
     index.forEachUnsettled((_sequence, position) => this.release(position));
     index.clear();
+    if (index.large !== null) this.largeFiles.settleMany(index);
   }
 
   /** HOT per message and queue. Gives up one reference to a record. */
@@ -350,6 +377,7 @@ export class MessageStore {
   /** Frees memory and closes files. Whoever wants a clean stop writes a checkpoint before. */
   close(): void {
     this.reads.close();
+    this.largeFiles.close();
     this.log.close();
     this.lane.close();
   }
@@ -374,13 +402,14 @@ export class MessageStore {
     this.log.endTurn();
     const logEnd = this.log.end;
     await this.log.syncAll();
-    const content = encodeCheckpoint(parts, clean, replayFrom, logEnd);
+    const content = encodeCheckpoint(parts, clean, replayFrom, logEnd, this.largeFiles.nextFile);
     const path = join(this.directory, checkpointFileName(this.nextCheckpoint++));
     await replaceFile(this.fs, path, content);
     this.checkpointBytes = content.length;
     this.replayStarts.push(replayFrom);
     this.deleteOldCheckpoints();
     this.deleteSpentSegments();
+    if (this.deletesLeftovers) this.largeFiles.deleteLeftovers();
   }
 
   private async writeDefinitions(source: CheckpointSource): Promise<void> {

@@ -80,6 +80,12 @@ export class QueueIndex {
   settledBytes: number;
   settleReason: number;
 
+  /**
+   * Unsettled messages whose bodies lie in files of their own: sequence number -> file number. Null while there are
+   * none. Kept by message-store.ts, large-files.ts and recovery alone.
+   */
+  large: Map<number, number> | null;
+
   private readonly chunks: IndexChunk[];
   private cursorChunk: number;
   private cursorEntry: number;
@@ -110,6 +116,7 @@ export class QueueIndex {
     this.settledRanges = [];
     this.settledBytes = 0;
     this.settleReason = 0;
+    this.large = null;
     this.chunks = [];
     this.cursorChunk = 0;
     this.cursorEntry = 0;
@@ -297,12 +304,38 @@ export class QueueIndex {
     this.append(position, 0);
   }
 
-  /** Position of an unsettled message, or -1; recovery only. */
+  /** Position of an unsettled message, or -1. Not on a hot path. */
   positionOf(sequence: number): number {
     const chunk = this.chunks[this.findChunk(sequence)];
     if (chunk === undefined) return SETTLED;
     const entry = sequence - chunk.first;
     return entry >= 0 && entry < chunk.count ? chunk.positions[entry]! : SETTLED;
+  }
+
+  /** Whether the message is still in the queue, ready or unacked. */
+  isUnsettled(sequence: number): boolean {
+    return this.positionOf(sequence) >= 0;
+  }
+
+  /** The body of message `sequence` lies in file `file`. */
+  noteLarge(sequence: number, file: number): void {
+    this.large ??= new Map();
+    this.large.set(sequence, file);
+  }
+
+  /** The file of message `sequence`, which is then forgotten, or -1. */
+  takeLarge(sequence: number): number {
+    const file = this.large?.get(sequence) ?? -1;
+    if (file >= 0) this.large?.delete(sequence);
+    if (this.large?.size === 0) this.large = null;
+    return file;
+  }
+
+  /** Forgets the files of messages that are settled; recovery only. */
+  forgetSettledLarge(): void {
+    for (const sequence of [...(this.large?.keys() ?? [])]) {
+      if (!this.isUnsettled(sequence)) this.takeLarge(sequence);
+    }
   }
 
   /** Removes a message that is still ready; recovery only. False when it was settled already. */

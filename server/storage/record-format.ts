@@ -18,6 +18,11 @@
  * creation of the segment (transient lane: 0). Envelope and properties are the publisher's own bytes,
  * so a delivery copies them without looking inside.
  *
+ * A large message (kind 2) is laid out the same way. Its body lies in a file of its own (large-files.ts), and
+ * what stands in the record in place of the body is a reference of 24 bytes:
+ *
+ *     file number f64, size of the real body f64, crc32 of the real body u32, 0 u32
+ *
  * The others (f64 is a double; a range is two f64, both ends included):
  *
  *     settle       kind 3, reason u8, 0 u16, range count u32, queue f64, bytes f64, ranges
@@ -26,7 +31,7 @@
  *     purge        kind 6, 0 u8, 0 u16, kept count u32, queue f64, up to f64, kept bytes f64,
  *                  ranges kept (unacked)
  *     definition   kind 7, action u8, 0 u16, frame size u32, queue f64 (0: none), AMQP frame
- *     enqueue      kind 8, 0 u8, set u16, body size u32, position f64
+ *     enqueue      kind 8, 0 u8, set u16, body size u32, position f64, large file f64 (0: none)
  *
  * What a record means to its queue is decided in recovery.ts.
  */
@@ -53,10 +58,32 @@ export const MESSAGE_HEAD_SIZE: number = 16;
 const OPERATION_HEAD_SIZE = 16;
 const RANGE_SIZE = 16;
 const REQUEUE_ENTRY_SIZE = 12;
-const ENQUEUE_SIZE = 16;
+const ENQUEUE_SIZE = 24;
 /** Envelope sizes take ten bits: two short strings of at most 256 bytes each. */
 const ENVELOPE_BITS = 10;
 const ENVELOPE_MASK = (1 << ENVELOPE_BITS) - 1;
+
+/** A body that lies in a file of its own. */
+export interface LargeReference {
+  /** Number of the file, never used again. */
+  readonly file: number;
+  /** Size of the body, in bytes. */
+  readonly size: number;
+  readonly crc32: number;
+}
+
+/** A large body that has been written, on its way into the log. */
+export interface LargeBody extends LargeReference {
+  /** Makes the file stable. */
+  datasync(): Promise<void>;
+  /** The file needs no sync any more. */
+  end(): void;
+  /** Deletes the file. */
+  abort(): void;
+}
+
+/** Size of a {@link LargeReference} in a record, in bytes. */
+export const LARGE_REFERENCE_SIZE: number = 24;
 
 /** The parts of one message, where they lie. Borrowed: valid during the call it is passed to. */
 export interface MessageParts {
@@ -70,6 +97,13 @@ export interface MessageParts {
   body: ByteArea;
   bodyAt: number;
   bodySize: number;
+  /** Null, or where the real body lies: `body` then holds the reference to it. */
+  large: LargeBody | null;
+}
+
+/** Size of a message's real body, wherever it lies, in bytes. */
+export function realBodySizeOf(m: MessageParts): number {
+  return m.large === null ? m.bodySize : m.large.size;
 }
 
 /** Size of a message's record, in bytes. */
@@ -86,7 +120,8 @@ export function writeMessage(
   ageMs: number,
 ): number {
   const view = to.view;
-  view.setUint32(at, (RECORD_MESSAGE << 24) | routeSet);
+  const kind = m.large === null ? RECORD_MESSAGE : RECORD_LARGE_MESSAGE;
+  view.setUint32(at, (kind << 24) | routeSet);
   view.setUint32(at + 4, m.bodySize);
   view.setUint32(at + 8, (m.propertiesSize << ENVELOPE_BITS) | m.envelopeSize);
   view.setUint32(at + 12, ageMs);
@@ -99,9 +134,46 @@ export function writeMessage(
   return p + m.bodySize;
 }
 
-/** Body size in bytes of the message record at `at`. */
-export function bodySizeAt(view: DataView, at: number): number {
+/** Size in bytes of what the message record at `at` holds as its body: of a large message the reference. */
+export function inlineBodySizeAt(view: DataView, at: number): number {
   return view.getUint32(at + 4);
+}
+
+/** HOT per delivery. Size in bytes of the real body of the message record at `at`. */
+export function bodySizeAt(view: DataView, at: number): number {
+  const size = view.getUint32(at + 4);
+  // One comparison for nearly all: no large message holds anything but a reference.
+  if (size !== LARGE_REFERENCE_SIZE || !isLargeAt(view, at)) return size;
+  return view.getFloat64(inlineBodyAt(view, at) + 8);
+}
+
+/** Whether the body of the message record at `at` lies in a file of its own. */
+export function isLargeAt(view: DataView, at: number): boolean {
+  return view.getUint8(at) === RECORD_LARGE_MESSAGE;
+}
+
+/** Where the body of the large message record at `at` lies. */
+export function largeReferenceAt(view: DataView, at: number): LargeReference {
+  const p = inlineBodyAt(view, at);
+  return { file: view.getFloat64(p), size: view.getFloat64(p + 8), crc32: view.getUint32(p + 16) };
+}
+
+/** Writes a reference, which stands in a record in place of the body. */
+export function writeLargeReference(view: DataView, at: number, reference: LargeReference): void {
+  view.setFloat64(at, reference.file);
+  view.setFloat64(at + 8, reference.size);
+  view.setUint32(at + 16, reference.crc32);
+  view.setUint32(at + 20, 0);
+}
+
+/** The file of the body that the message or enqueue record at `at` speaks of; 0 when that is no large one. */
+export function largeFileAt(view: DataView, at: number): number {
+  if (view.getUint8(at) === RECORD_ENQUEUE) return view.getFloat64(at + 16);
+  return isLargeAt(view, at) ? largeReferenceAt(view, at).file : 0;
+}
+
+function inlineBodyAt(view: DataView, at: number): number {
+  return at + MESSAGE_HEAD_SIZE + envelopeSizeAt(view, at) + propertiesSizeAt(view, at);
 }
 
 /** Size in bytes of the envelope (exchange and routing key as short strings), at `at + 16`. */
@@ -117,7 +189,10 @@ export function propertiesSizeAt(view: DataView, at: number): number {
 /** Size in bytes of the whole message record at `at`. */
 export function messageSizeAt(view: DataView, at: number): number {
   return (
-    MESSAGE_HEAD_SIZE + envelopeSizeAt(view, at) + propertiesSizeAt(view, at) + bodySizeAt(view, at)
+    MESSAGE_HEAD_SIZE +
+    envelopeSizeAt(view, at) +
+    propertiesSizeAt(view, at) +
+    inlineBodySizeAt(view, at)
   );
 }
 
@@ -269,24 +344,30 @@ export function writeDefinition(
 
 export const ENQUEUE_RECORD_SIZE: number = ENQUEUE_SIZE;
 
-/** The message at `position` enters the queues of the route set. */
+/**
+ * The message at `position` enters the queues of the route set; `largeFile` holds its body, or is 0. A body of more
+ * than 32 bits counts as one of 32.
+ */
 export function writeEnqueue(
   to: ByteArea,
   at: number,
   routeSet: number,
   bodySize: number,
   position: number,
+  largeFile: number,
 ): number {
   to.view.setUint32(at, (RECORD_ENQUEUE << 24) | routeSet);
-  to.view.setUint32(at + 4, bodySize);
+  to.view.setUint32(at + 4, Math.min(bodySize, 0xffff_ffff));
   to.view.setFloat64(at + 8, position);
+  to.view.setFloat64(at + 16, largeFile);
   return at + ENQUEUE_SIZE;
 }
 
 /** Receives the records of a batch in their order. Offsets are into the area being read. */
 export interface RecordVisitor {
   message(at: number, routeSet: number, bodySize: number): void;
-  enqueue(routeSet: number, bodySize: number, position: number): void;
+  largeMessage(at: number, routeSet: number, body: LargeReference): void;
+  enqueue(routeSet: number, bodySize: number, position: number, largeFile: number): void;
   settle(queue: number, reason: number, bytes: number, ranges: readonly number[]): void;
   requeue(queue: number, entries: readonly number[]): void;
   deliverable(queue: number, upTo: number): void;
@@ -321,8 +402,16 @@ export function visitRecord(from: ByteArea, at: number, visitor: RecordVisitor):
     case RECORD_MESSAGE:
       visitor.message(at, view.getUint16(at + 2), count);
       return at + messageSizeAt(view, at);
+    case RECORD_LARGE_MESSAGE:
+      visitor.largeMessage(at, view.getUint16(at + 2), largeReferenceAt(view, at));
+      return at + messageSizeAt(view, at);
     case RECORD_ENQUEUE:
-      visitor.enqueue(view.getUint16(at + 2), count, view.getFloat64(at + 8));
+      visitor.enqueue(
+        view.getUint16(at + 2),
+        count,
+        view.getFloat64(at + 8),
+        largeFileAt(view, at),
+      );
       return at + ENQUEUE_SIZE;
     default:
       return visitOperation(from, at, kind, count, visitor);

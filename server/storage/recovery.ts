@@ -19,6 +19,9 @@ import type { Definition } from './definitions-format.ts';
 import { DEFINITIONS_FILE, decodeDefinitions } from './definitions-format.ts';
 import { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
+import { LARGE_FOLDER, largeFileName } from './large-file-format.ts';
+import type { DroppedMessage, RecoveredLargeFiles } from './large-recovery.ts';
+import { recoverLargeFiles } from './large-recovery.ts';
 import { offsetOf, positionAt, segmentOf } from './position.ts';
 import { QueueIndex } from './queue-index.ts';
 import type { RecordVisitor } from './record-format.ts';
@@ -26,6 +29,8 @@ import {
   bodySizeAt,
   DEFINITION_ACTIONS,
   enqueuedPositionAt,
+  type LargeReference,
+  largeFileAt,
   RECORD_ENQUEUE,
   recordSizeAt,
   visitRecord,
@@ -55,6 +60,9 @@ export interface Recovered {
   readonly nextCheckpoint: number;
   /** Where replay began, by the checkpoint used; null without one. */
   readonly replayFrom: number | null;
+  readonly large: RecoveredLargeFiles;
+  /** Messages that have left their queues for want of a body; the log does not know yet. */
+  readonly dropped: readonly DroppedMessage[];
   readonly damage: readonly Damage[];
   /** Where the compacted segments keep their offset tables. */
   readonly tables: TableCache;
@@ -85,6 +93,12 @@ class Recovery implements RecordVisitor {
   private readonly bytes: Map<number, number>;
   private readonly partPositions: Map<number, number>;
   private readonly deletedQueues: Set<number>;
+  /** All before it is known to be synced. */
+  private syncedUpTo: number;
+  /** Large bodies that replayed records name, by file number. */
+  private readonly largeBodies: Map<number, LargeReference>;
+  /** Those of them that may not be whole. */
+  private readonly unsyncedLarge: Set<number>;
   private readonly segments: SegmentRecovery;
   private readonly tables: TableCache;
 
@@ -105,6 +119,9 @@ class Recovery implements RecordVisitor {
     this.bytes = new Map();
     this.partPositions = new Map();
     this.deletedQueues = new Set();
+    this.syncedUpTo = 0;
+    this.largeBodies = new Map();
+    this.unsyncedLarge = new Set();
     this.tables = new TableCache();
     this.segments = new SegmentRecovery(fs, cache, directory, this.tables, (name, reason) =>
       this.report(name, reason),
@@ -128,10 +145,12 @@ class Recovery implements RecordVisitor {
     // The start of a segment says nothing: it was the end of the log before there was a file.
     const positions = [...known, ...told].filter((p) => offsetOf(p) > SEGMENT_HEADER_SIZE);
     const syncedUpTo = Math.max(0, ...positions);
+    this.syncedUpTo = syncedUpTo;
     const end = this.segments.settle(onDisk, replayFrom, syncedUpTo);
     for (const segment of onDisk.values()) this.replay(segment, end);
     const clean = checkpoint?.clean === true && end <= checkpoint.logEnd;
     const segments = [...onDisk.values()].map(({ segment }) => segment);
+    const { files: large, dropped } = this.recoverLarge(checkpoint);
     this.finishQueues(segments);
     return {
       clean,
@@ -144,6 +163,8 @@ class Recovery implements RecordVisitor {
       queues: this.queues,
       nextCheckpoint: Math.max(-1, ...names.map(checkpointNumberOf)) + 1,
       replayFrom: checkpoint?.replayFrom ?? null,
+      large,
+      dropped,
       damage: this.damage,
       tables: this.tables,
     };
@@ -230,6 +251,7 @@ class Recovery implements RecordVisitor {
   private enterPlacements(view: DataView, at: number, placements: readonly number[]): void {
     const isEnqueue = view.getUint8(at) === RECORD_ENQUEUE;
     const position = isEnqueue ? enqueuedPositionAt(view, at) : this.batchPosition;
+    const largeFile = largeFileAt(view, at);
     for (let i = 0; i < placements.length; i += 2) {
       const queue = placements[i]!;
       this.seeQueueNumber(queue);
@@ -237,6 +259,7 @@ class Recovery implements RecordVisitor {
       const sequence = placements[i + 1]!;
       if (index === null || sequence < index.nextSequence) continue;
       index.restore(sequence, position);
+      if (largeFile > 0) index.noteLarge(sequence, largeFile);
       this.addBytes(queue, bodySizeAt(view, at));
     }
   }
@@ -303,16 +326,28 @@ class Recovery implements RecordVisitor {
   }
 
   message(at: number, routeSet: number, bodySize: number): void {
-    this.enqueue(routeSet, bodySize, positionAt(segmentOf(this.batchPosition), at));
+    this.enter(routeSet, bodySize, positionAt(segmentOf(this.batchPosition), at), 0);
   }
 
-  enqueue(routeSet: number, bodySize: number, position: number): void {
+  largeMessage(at: number, routeSet: number, body: LargeReference): void {
+    const position = positionAt(segmentOf(this.batchPosition), at);
+    this.largeBodies.set(body.file, body);
+    if (this.batchPosition >= this.syncedUpTo) this.unsyncedLarge.add(body.file);
+    this.enter(routeSet, body.size, position, body.file);
+  }
+
+  enqueue(routeSet: number, bodySize: number, position: number, largeFile: number): void {
+    this.enter(routeSet, bodySize, position, largeFile);
+  }
+
+  private enter(routeSet: number, bodySize: number, position: number, largeFile: number): void {
     for (const row of this.routeSets[routeSet] ?? []) {
       const number = this.rowNumbers[row]!;
       const sequence = this.rowNext[row]!++;
       const index = this.queueFor(number);
       if (index === null || sequence < index.nextSequence) continue;
       index.restore(sequence, position);
+      if (largeFile > 0) index.noteLarge(sequence, largeFile);
       this.addBytes(number, bodySize);
     }
   }
@@ -363,6 +398,29 @@ class Recovery implements RecordVisitor {
       this.queues.delete(queue);
     }
     if (this.batchPosition >= this.definitionsPosition) this.definitions.push({ queue, frame });
+  }
+
+  /** Takes out the messages whose large bodies are not there. */
+  private recoverLarge(checkpoint: Checkpoint | null): {
+    readonly files: RecoveredLargeFiles;
+    readonly dropped: readonly DroppedMessage[];
+  } {
+    const recovered = recoverLargeFiles(this.fs, this.directory, this.queues.values(), {
+      nextFile: (checkpoint?.nextLargeFile ?? 1) - 1,
+      bodies: this.largeBodies,
+      unsynced: this.unsyncedLarge,
+    });
+    for (const { index, sequence, bodySize, file, isDamage } of recovered.dropped) {
+      index.discard(sequence);
+      this.addBytes(index.number, -bodySize);
+      if (!isDamage) continue;
+      this.report(
+        join(LARGE_FOLDER, largeFileName(file)),
+        `the body is missing: message ${sequence} of queue number ${index.number} is dropped`,
+      );
+    }
+    for (const index of this.queues.values()) index.forgetSettledLarge();
+    return recovered;
   }
 
   /** Marks what may have been delivered, fills the live counters, and drops what lies in no segment. */

@@ -39,6 +39,8 @@ export class GatedFileSystem {
   readonly reads: Gate = new Gate();
   /** Syncs fail, as on a broken disk. */
   failsSyncs = false;
+  /** Files whose path contains this cannot be written: the disk is full. '' stands for none. */
+  fullFor = '';
   readonly fs: FileSystem = {
     ...realFileSystem,
     openForReading: (path) => this.gated(realFileSystem.openForReading(path)),
@@ -49,7 +51,12 @@ export class GatedFileSystem {
     return {
       path: file.path,
       size: () => file.size(),
-      writeAt: (buf, start, end, position) => file.writeAt(buf, start, end, position),
+      writeAt: (buf, start, end, position) => {
+        if (this.fullFor !== '' && file.path.includes(this.fullFor)) {
+          throw new StorageError(file.path, 'write failed as the test wished', 'ENOSPC');
+        }
+        file.writeAt(buf, start, end, position);
+      },
       datasync: async () => {
         await this.syncs.pass();
         if (this.failsSyncs) throw StorageError.from(file.path, 'sync', new Error('broken disk'));

@@ -63,6 +63,7 @@ export function messageTo(exchange: string, routingKey: string, body: string): M
     body: new ByteArea(bytes),
     bodyAt: 0,
     bodySize: bytes.length,
+    large: null,
   };
 }
 

@@ -79,6 +79,8 @@ export class RawClient implements FrameSink {
   deliveryCount = 0;
   /** False: deliveries are counted and not kept. */
   keepsDeliveries = true;
+  /** False: bodies are read and thrown away. */
+  keepsBodies = true;
   heartbeatCount = 0;
   private readonly socket: Socket;
   private readonly scanner: FrameScanner;
@@ -224,7 +226,7 @@ export class RawClient implements FrameSink {
   onBodyPiece(channel: number, buf: Buffer, start: number, end: number, left: number): void {
     const message = this.incomplete.get(channel);
     if (message === undefined) throw new Error(`a body on channel ${channel} without a method`);
-    message.pieces.push(Buffer.from(buf.subarray(start, end)));
+    if (this.keepsBodies) message.pieces.push(Buffer.from(buf.subarray(start, end)));
     message.left -= end - start;
     if (left === 0 && message.left === 0) this.complete(channel, message);
   }

@@ -303,6 +303,10 @@ export class SimulatedFs implements FileSystem {
     });
   }
 
+  async deleteLater(path: string): Promise<void> {
+    await this.later(path, 'delete', () => this.delete(path));
+  }
+
   async syncDirectory(path: string): Promise<void> {
     const id = this.nextId - 1;
     await this.later(path, 'sync folder', () => this.syncNames(path, id));

@@ -30,6 +30,7 @@ export function testMessage(id: number, bodySize: number = BODY_SIZE_MIN): Messa
     body: area,
     bodyAt: ENVELOPE.length + PROPERTIES.length,
     bodySize,
+    large: null,
   };
 }
 

@@ -9,6 +9,7 @@ import {
 import { offsetOf } from '../storage/position.ts';
 import {
   DEFINITION_ACTIONS,
+  type LargeReference,
   messageSizeAt,
   type RecordVisitor,
   SETTLE_REASONS,
@@ -132,11 +133,26 @@ export class RecordPrinter implements RecordVisitor {
     });
   }
 
-  enqueue(routeSet: number, bodySize: number, position: number): void {
+  largeMessage(at: number, routeSet: number, body: LargeReference): void {
+    const { exchange, routingKey, properties } = readMessageView(this.area, at);
+    this.item('large_message', {
+      to: this.placementsOf(routeSet),
+      time: timeOf(this.createdMs + this.area.view.getUint32(at + 12)),
+      exchange,
+      routing_key: routingKey,
+      properties,
+      payload_bytes: body.size,
+      payload_file: body.file,
+      payload_crc32: body.crc32,
+    });
+  }
+
+  enqueue(routeSet: number, bodySize: number, position: number, largeFile: number): void {
     this.item('enqueue', {
       to: this.placementsOf(routeSet),
       position: new LogPosition(position),
       payload_bytes: bodySize,
+      ...(largeFile > 0 && { payload_file: largeFile }),
     });
   }
 

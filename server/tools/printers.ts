@@ -6,6 +6,7 @@ import { CHECKPOINT_MAGIC } from '../storage/checkpoint-format.ts';
 import { COMPACTED_MAGIC } from '../storage/compacted-format.ts';
 import { DEFINITIONS_FILE, DEFINITIONS_MAGIC } from '../storage/definitions-format.ts';
 import { magicOf } from '../storage/format-version.ts';
+import { LARGE_MAGIC } from '../storage/large-file-format.ts';
 import { segmentNumberOf } from '../storage/segment.ts';
 import type { BodyOptions } from './batch-printer.ts';
 import { printCheckpoint } from './checkpoint-printer.ts';
@@ -14,6 +15,7 @@ import { printDefinitions } from './definitions-printer.ts';
 import { printUsers, printVhosts } from './document-printer.ts';
 import type { DumpFile } from './dump-file.ts';
 import type { DumpOutput } from './dump-output.ts';
+import { printLarge } from './large-printer.ts';
 import { printSegment } from './segment-printer.ts';
 
 /** Prints a file; what in it is damaged is told to `out` as problems, and the rest is printed. */
@@ -24,6 +26,7 @@ const BY_MAGIC: ReadonlyMap<string, PrintFile> = new Map<string, PrintFile>([
   [COMPACTED_MAGIC, printCompacted],
   [DEFINITIONS_MAGIC, printDefinitions],
   [CHECKPOINT_MAGIC, printCheckpoint],
+  [LARGE_MAGIC, printLarge],
 ]);
 
 /** Documents, and what a file without its magic word must have been. */

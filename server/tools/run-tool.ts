@@ -11,6 +11,7 @@ import type { ToolCommand } from '../config/tool-command.ts';
 import { realFileSystem } from '../storage/fs.ts';
 import { dump } from './dump.ts';
 import { ToolUsageError } from './tool-usage-error.ts';
+import { verify } from './verify.ts';
 
 /** Runs a command over the machine's own files; resolves to the exit code. */
 export async function runTool(
@@ -38,6 +39,8 @@ async function run(command: ToolCommand, output: StreamSink): Promise<number> {
   switch (command.name) {
     case 'dump':
       return (await dump(realFileSystem, command.files, output, command)) === 0 ? 0 : 1;
+    case 'verify':
+      return (await verify(realFileSystem, command.directory, output)) === 0 ? 0 : 1;
     default:
       throw new ToolUsageError('not there yet');
   }

@@ -25,14 +25,22 @@ import {
   removeConsumer,
   requireConsumable,
 } from '../../broker/queues.ts';
+import type { LargeBodyReader } from '../../storage/large-body-reader.ts';
 import {
   bodySizeAt,
   envelopeSizeAt,
+  isLargeAt,
+  largeReferenceAt,
   MESSAGE_HEAD_SIZE,
   propertiesSizeAt,
 } from '../../storage/record-format.ts';
-import type { Channel } from '../channel.ts';
-import { sizeOfContent, writeBody, writeContentHeader } from '../delivery-writer.ts';
+import type { Channel, PendingReply } from '../channel.ts';
+import {
+  sizeOfContent,
+  sizeOfContentHeader,
+  writeBody,
+  writeContentHeader,
+} from '../delivery-writer.ts';
 import { GetQueue } from '../get-queue.ts';
 import { notAllowed, notImplemented, preconditionFailed } from '../protocol-error.ts';
 import { queueNameOf } from './queue-name.ts';
@@ -126,11 +134,9 @@ export const basicHandlers: Pick<
     const { gets } = channel;
     gets.add(() =>
       getMessage(queue, performance.now(), (message) => {
-        reply.send = channel.isClosing
-          ? giveBack(queue, message)
-          : message === null
-            ? () => sendGetEmpty(channel)
-            : prepareGetOk(channel, gets, queue, message, m.noAck);
+        if (channel.isClosing) giveBack(queue, message);
+        else if (message === null) reply.send = () => sendGetEmpty(channel);
+        else prepareGetOk(channel, gets, queue, message, m.noAck, reply);
         gets.ended();
         channel.releaseReplies();
       }),
@@ -171,9 +177,8 @@ function recover(channel: Channel, requeue: boolean): void {
 }
 
 /** The channel closed while the message was fetched: it goes back as if nobody had asked. */
-function giveBack(queue: Queue, message: GotMessage | null): () => void {
+function giveBack(queue: Queue, message: GotMessage | null): void {
   if (message !== null) queue.requeue([message.sequence, message.position, message.bodySize]);
-  return () => {};
 }
 
 function sendGetEmpty(channel: Channel): void {
@@ -187,26 +192,52 @@ function prepareGetOk(
   queue: Queue,
   message: GotMessage,
   noAck: boolean,
-): () => void {
-  const { sequence, position, bodySize } = message;
+  reply: PendingReply,
+): void {
+  const { sequence, position, bodySize, area, at } = message;
   const tag = channel.nextDeliveryTag();
-  const frames = encodeGetOk(channel, message, tag, queue.index.readyCount);
+  const { buf } = encodeGetOk(channel, message, tag, queue.index.readyCount);
+  // Before the ack of a get without one lets the body's file go.
+  if (isLargeAt(area.view, at)) {
+    const body = channel.vhost.store.largeFiles.read(largeReferenceAt(area.view, at));
+    replyWithLarge(channel, gets, buf, body, reply);
+  } else {
+    gets.heldBytes += buf.length;
+    reply.send = () => {
+      gets.heldBytes -= buf.length;
+      channel.connection.output.write(buf);
+    };
+  }
   if (noAck) {
     queue.acknowledge(sequence, position, bodySize);
   } else {
     channel.keepUnacked(queue, tag, sequence, position, bodySize);
   }
-  const { buf } = frames;
-  gets.heldBytes += buf.length;
-  return () => {
-    gets.heldBytes -= buf.length;
-    channel.connection.output.write(buf);
+}
+
+/** The get-ok's body comes from its file; until that is with the peer no further get begins. */
+function replyWithLarge(
+  channel: Channel,
+  gets: GetQueue,
+  head: Buffer,
+  body: LargeBodyReader,
+  reply: PendingReply,
+): void {
+  gets.owesLarge = true;
+  const released = () => {
+    gets.owesLarge = false;
+  };
+  reply.send = () => channel.sendLarge(head, body, released);
+  reply.discard = () => {
+    body.close();
+    released();
   };
 }
 
 /** Frame header, ids, delivery tag, redelivered; the envelope comes next, then the message count. */
 const GET_OK_ENVELOPE_AT = 7 + 4 + 8 + 1;
 
+/** The get-ok with its content; of a large message the body frames are left out. */
 function encodeGetOk(
   channel: Channel,
   message: GotMessage,
@@ -220,7 +251,11 @@ function encodeGetOk(
   const propertiesSize = propertiesSizeAt(area.view, at);
   const bodySize = bodySizeAt(area.view, at);
   const methodSize = GET_OK_ENVELOPE_AT + envelopeSize + 4 + 1;
-  const out = newByteArea(methodSize + sizeOfContent(propertiesSize, bodySize, frameMax));
+  const isLarge = isLargeAt(area.view, at);
+  const contentSize = isLarge
+    ? sizeOfContentHeader(propertiesSize)
+    : sizeOfContent(propertiesSize, bodySize, frameMax);
+  const out = newByteArea(methodSize + contentSize);
   const { buf } = out;
   writeU64(buf, 11, tag);
   buf[19] = redelivered ? 1 : 0;
@@ -230,6 +265,6 @@ function encodeGetOk(
   let p = finishMethodFrame(buf, 0, number, BASIC_GET_OK_ID, methodSize - 1);
   const propertiesAt = envelopeAt + envelopeSize;
   p = writeContentHeader(out, p, number, area, propertiesAt, propertiesSize, bodySize);
-  writeBody(out, p, number, area, propertiesAt + propertiesSize, bodySize, frameMax);
+  if (!isLarge) writeBody(out, p, number, area, propertiesAt + propertiesSize, bodySize, frameMax);
   return out;
 }

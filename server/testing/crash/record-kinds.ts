@@ -51,6 +51,7 @@ function visitRecords(area: ByteArea, from: number, to: number, kinds: Set<strin
   };
   const visitor: RecordVisitor = {
     message: note('message'),
+    largeMessage: note('large message'),
     enqueue: note('enqueue'),
     settle: note('settle'),
     requeue: note('requeue'),

@@ -1,0 +1,214 @@
+/**
+ * A large body on its way into its file, and that file until it is on stable storage.
+ *
+ *     append ... append, finish ──> kept: the log syncs it with its record ──> closed
+ *          └──────────┴───────────> aborted: the file is deleted
+ *
+ * - Bytes come as the socket brings them, are gathered to {@link STAGING_SIZE} and written into the page cache.
+ * - Every {@link SYNC_BYTES} a sync runs in the pool, so that the kernel never has to stop the loop for its own.
+ * - A sync that failed never counts, nor does the next one of the same pages, which the kernel has marked clean:
+ *   the body is then copied into a new file, which takes the name of the old one.
+ */
+import { crc32 } from 'node:zlib';
+import type { FileSystem, OpenFile } from './fs.ts';
+import { encodeLargeHeader, LARGE_HEADER_SIZE } from './large-file-format.ts';
+import type { LargeBody } from './record-format.ts';
+import { StorageError } from './storage-error.ts';
+
+/** Bytes gathered for one write. */
+const STAGING_SIZE = 256 * 1024;
+/** A sync begins when this many bytes of the file are not yet synced. */
+const SYNC_BYTES = 32 * 1024 * 1024;
+
+/** What a writer tells the registry of the files. */
+export interface LargeWriterOwner {
+  /** So many bytes more are, or if negative are no longer, in the page cache alone. */
+  unsyncedChanged(bytes: number): void;
+  /** The body will not be kept: its file is of no use to anybody. */
+  aborted(writer: LargeBodyWriter): void;
+  /** Makes the file's name stable. */
+  syncNames(): Promise<void>;
+}
+
+/** Writes one body. */
+export class LargeBodyWriter implements LargeBody {
+  readonly file: number;
+  readonly path: string;
+  readonly size: number;
+  crc32: number;
+  private readonly fs: FileSystem;
+  private readonly owner: LargeWriterOwner;
+  /** Null when nothing is left to be written or synced. */
+  private handle: OpenFile | null;
+  /** Null before the first byte and behind the last. */
+  private staging: Buffer | null;
+  private stagedBytes: number;
+  /** Bytes of the body in the file. */
+  private writtenBytes: number;
+  private unsyncedBytes: number;
+  /** The sync in the background, or null. */
+  private syncing: Promise<void> | null;
+  /** Why a sync failed: the pages it was to sync are not to be trusted. */
+  private syncFailure: StorageError | null;
+  private isEnded: boolean;
+
+  /** @throws StorageError when the file cannot be made */
+  constructor(fs: FileSystem, path: string, file: number, size: number, owner: LargeWriterOwner) {
+    this.file = file;
+    this.path = path;
+    this.size = size;
+    this.crc32 = 0;
+    this.fs = fs;
+    this.owner = owner;
+    this.staging = null;
+    this.stagedBytes = 0;
+    this.writtenBytes = 0;
+    this.unsyncedBytes = 0;
+    this.syncing = null;
+    this.syncFailure = null;
+    this.isEnded = false;
+    this.handle = fs.openForWriting(path);
+    try {
+      this.handle.writeAt(encodeLargeHeader(file), 0, LARGE_HEADER_SIZE, 0);
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
+  }
+
+  /** Memory that it holds. */
+  get stagingBytes(): number {
+    return this.staging?.length ?? 0;
+  }
+
+  /**
+   * Takes the next bytes of the body.
+   *
+   * @throws StorageError when the disk refuses them
+   */
+  append(buf: Buffer, start: number, end: number): void {
+    this.staging ??= Buffer.allocUnsafeSlow(Math.min(STAGING_SIZE, this.size));
+    const { staging } = this;
+    for (let at = start; at < end; ) {
+      const count = buf.copy(staging, this.stagedBytes, at, end);
+      this.stagedBytes += count;
+      at += count;
+      if (this.stagedBytes === staging.length) this.writeStaged(staging);
+    }
+  }
+
+  /**
+   * The last byte has come: the file is complete in the page cache.
+   *
+   * @throws StorageError when the disk refuses
+   */
+  finish(): void {
+    if (this.staging !== null) this.writeStaged(this.staging);
+    this.staging = null;
+  }
+
+  /** Gives the body up, unless it has been kept: its file is deleted. */
+  abort(): void {
+    if (this.isEnded) return;
+    this.end();
+    this.owner.aborted(this);
+  }
+
+  /** Nothing more is to be written or synced; a sync under way ends before the file is closed. */
+  end(): void {
+    this.isEnded = true;
+    this.staging = null;
+    this.countUnsynced(-this.unsyncedBytes);
+    if (this.syncing === null) this.close();
+    else void this.syncing.then(() => this.close());
+  }
+
+  /** For the log, which counts the message's record as synced only if this resolves. */
+  async datasync(): Promise<void> {
+    while (this.syncing !== null) await this.syncing;
+    const { handle } = this;
+    if (handle === null || this.isEnded) return;
+    await this.track(this.syncFailure === null ? this.sync(handle) : this.rewrite(handle));
+    if (this.syncFailure !== null) throw this.syncFailure;
+    await this.owner.syncNames();
+    if (!this.isEnded) this.end();
+  }
+
+  private writeStaged(staging: Buffer): void {
+    const { handle, stagedBytes } = this;
+    if (this.syncFailure !== null) throw this.syncFailure;
+    if (handle === null || stagedBytes === 0) return;
+    handle.writeAt(staging, 0, stagedBytes, LARGE_HEADER_SIZE + this.writtenBytes);
+    this.crc32 = crc32(staging.subarray(0, stagedBytes), this.crc32);
+    this.writtenBytes += stagedBytes;
+    this.stagedBytes = 0;
+    this.countUnsynced(stagedBytes);
+    if (this.unsyncedBytes >= SYNC_BYTES && this.syncing === null)
+      void this.track(this.sync(handle));
+  }
+
+  private countUnsynced(bytes: number): void {
+    this.unsyncedBytes += bytes;
+    this.owner.unsyncedChanged(bytes);
+  }
+
+  /** Notes that the file must stay open until `work`, which never rejects, has ended. */
+  private track(work: Promise<void>): Promise<void> {
+    this.syncing = work.then(() => {
+      this.syncing = null;
+    });
+    return this.syncing;
+  }
+
+  /** Never rejects: what failed is remembered. */
+  private async sync(handle: OpenFile): Promise<void> {
+    const bytes = this.unsyncedBytes;
+    try {
+      await handle.datasync();
+    } catch (error) {
+      this.syncFailure = StorageError.from(this.path, 'sync', error);
+      return;
+    }
+    if (!this.isEnded) this.countUnsynced(-bytes);
+  }
+
+  /** Copies the body into a new file. What is read back must be what came. Never rejects, like {@link sync}. */
+  private async rewrite(from: OpenFile): Promise<void> {
+    const temporary = `${this.path}.tmp`;
+    let to: OpenFile | null = null;
+    try {
+      to = this.fs.openForWriting(temporary);
+      to.truncate(0);
+      to.writeAt(encodeLargeHeader(this.file), 0, LARGE_HEADER_SIZE, 0);
+      await this.copyBody(from, to);
+      await to.datasync();
+      if (this.isEnded) throw new StorageError(this.path, 'the body is not wanted any more');
+      this.fs.rename(temporary, this.path);
+      from.close();
+      this.handle = to;
+      this.syncFailure = null;
+    } catch (error) {
+      this.syncFailure = StorageError.from(this.path, 'sync', error);
+      to?.close();
+    }
+  }
+
+  private async copyBody(from: OpenFile, to: OpenFile): Promise<void> {
+    const piece = Buffer.allocUnsafeSlow(STAGING_SIZE);
+    let sum = 0;
+    for (let at = 0; at < this.size; ) {
+      const wanted = Math.min(piece.length, this.size - at);
+      const count = await from.readAt(piece, 0, wanted, LARGE_HEADER_SIZE + at);
+      if (count === 0) break;
+      sum = crc32(piece.subarray(0, count), sum);
+      to.writeAt(piece, 0, count, LARGE_HEADER_SIZE + at);
+      at += count;
+    }
+    if (sum !== this.crc32) throw new StorageError(this.path, 'the body was lost before its sync');
+  }
+
+  private close(): void {
+    this.handle?.close();
+    this.handle = null;
+  }
+}
