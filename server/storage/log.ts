@@ -537,6 +537,7 @@ export class MessageLog implements SyncListener {
     // What was left out needs no sync: with nothing unsynced before it, it is as good as durable.
     this.advanceDurable(this.sync.isClean ? this.writer.writtenUpTo : target);
     this.recent.evict(this.keepFrom);
+    if (this.sync.isClean && this.writer.isEmpty) this.pool.trim();
     this.health.measure(this.sync.unsyncedBytes + this.writer.bytes);
     this.setAlarm();
   }
