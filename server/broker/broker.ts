@@ -3,6 +3,7 @@
  * their checkpoints when they are due, and closes them in order.
  */
 import { Clock } from '../base/clock.ts';
+import { DiskReserve } from '../storage/disk-reserve.ts';
 import { FileCache } from '../storage/file-cache.ts';
 import { refuseNewerFiles } from '../storage/format-version.ts';
 import type { FileSystem } from '../storage/fs.ts';
@@ -18,6 +19,16 @@ import type { VhostStore } from './vhost-store.ts';
 
 /** How often the broker asks each store whether a checkpoint or a compaction is due. */
 const HOUSEKEEPING_MS = 250;
+/** How often the reserve is tried to be taken, where there is none. */
+const RESERVE_CHECK_MS = 5000;
+/** A server whose logs are smaller than this holds no space back. */
+const RESERVE_FROM_BYTES = 16 * 1024 * 1024;
+
+/** Sizes that tests make small. */
+export interface BrokerTuning extends StoreTuning {
+  /** What is held back on the disk for when it is full. */
+  readonly reserveBytes?: number;
+}
 
 /** All vhosts of a server. */
 export class Broker {
@@ -29,6 +40,8 @@ export class Broker {
   private readonly pool: BlockPool;
   private readonly cache: FileCache;
   private readonly tuning: StoreTuning;
+  private readonly reserve: DiskReserve;
+  private reserveCheckMs: number;
   private readonly housekeepingTimer: NodeJS.Timeout;
 
   /**
@@ -37,13 +50,15 @@ export class Broker {
    * @throws StorageError when a folder cannot be read or written at all
    * @throws NewerFormatError when a later version wrote here; nothing was touched then
    */
-  constructor(fs: FileSystem, vhostStore: VhostStore, logger: Logger, tuning: StoreTuning = {}) {
+  constructor(fs: FileSystem, vhostStore: VhostStore, logger: Logger, tuning: BrokerTuning = {}) {
     for (const name of vhostStore.names) refuseNewerFiles(fs, vhostStore.folderOf(name));
     this.logger = logger;
     this.clock = new Clock();
     this.pool = new BlockPool();
     this.cache = new FileCache(fs);
     this.tuning = tuning;
+    this.reserve = new DiskReserve(fs, vhostStore.dataDir, tuning.reserveBytes);
+    this.reserveCheckMs = 0;
     this.reactor = new Reactor(this.clock, (err) => {
       logger.error({ event: 'turn.fail', err }, 'a step of a turn failed');
     });
@@ -113,6 +128,7 @@ export class Broker {
         },
       },
       cache: this.cache,
+      reserve: this.reserve,
     });
     const vhost = new Vhost(name, store, this.reactor, this.alarms, recovered.nextQueueNumber);
     const problems = restoreVhost(vhost, recovered);
@@ -137,6 +153,7 @@ export class Broker {
   }
 
   private keepHouse(): void {
+    this.keepReserve();
     for (const vhost of this.vhosts.values()) {
       vhost.store.sweep();
       if (vhost.store.checkpointDue) {
@@ -148,6 +165,29 @@ export class Broker {
         });
       }
       if (vhost.store.compactionDue) this.compact(vhost);
+      this.deleteSpentSegments(vhost);
+    }
+  }
+
+  /** Holds space back once there is something to lose. A log that found the disk full sees to it itself. */
+  private keepReserve(): void {
+    const now = this.clock.monotonicMs;
+    if (this.reserve.isTaken || now < this.reserveCheckMs) return;
+    this.reserveCheckMs = now + RESERVE_CHECK_MS;
+    const logs = [...this.vhosts.values()].map(({ store }) => store.log);
+    if (logs.some(({ state }) => state.diskFull)) return;
+    const bytes = logs.reduce((sum, log) => sum + log.fileBytes, 0);
+    if (bytes >= RESERVE_FROM_BYTES) void this.reserve.take();
+  }
+
+  private deleteSpentSegments({ name, store }: Vhost): void {
+    try {
+      store.deleteSpentSegments();
+    } catch (err) {
+      this.logger.error(
+        { event: 'segment.delete.fail', vhost: name, err },
+        'a segment could not be deleted: it is tried again',
+      );
     }
   }
 

@@ -8,7 +8,7 @@ import { decodeVhosts, encodeVhosts, folderNameOf, VHOSTS_FILE } from './vhost-d
 export class VhostStore {
   /** In the order of the file. */
   readonly names: readonly string[];
-  private readonly dataDir: string;
+  readonly dataDir: string;
 
   private constructor(dataDir: string, names: readonly string[]) {
     this.dataDir = dataDir;

@@ -24,9 +24,10 @@ import { Alarm } from '../base/alarm.ts';
 import type { Clock } from '../base/clock.ts';
 import { SEGMENT_HEADER_SIZE } from './batch-format.ts';
 import { BatchWriter } from './batch-writer.ts';
+import type { DiskReserve } from './disk-reserve.ts';
 import type { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
-import { LogHealth, type LogState, mayWriteAgain } from './log-health.ts';
+import { isDiskFull, LogHealth, type LogState, mayWriteAgain } from './log-health.ts';
 import { LOG_LIMITS, type LogLimits } from './log-limits.ts';
 import { LogSync, type SyncedFile, type SyncListener } from './log-sync.ts';
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
@@ -57,6 +58,8 @@ import { StorageError } from './storage-error.ts';
 
 /** Ranges of one queue that may come together before they become a record. */
 const SETTLED_RANGES_MAX = 2048;
+/** A segment is worth leaving, on a full disk, when it has this part of its full size. */
+const SPENT_SEGMENT_SHARE = 8;
 /** What may be appended atomically, in bytes. */
 export const ATOMIC_BYTES_MAX: number = 128 * 1024 * 1024;
 
@@ -97,6 +100,8 @@ export interface MessageLogOptions {
   /** The files of the log are open here; the segments of `resumption` use the same. */
   readonly cache: FileCache;
   readonly limits?: Partial<LogLimits>;
+  /** Given up when the disk is full; the state ends when it could be taken again. */
+  readonly reserve?: DiskReserve;
 }
 
 /** The append-only log of one vhost. Positions are as in position.ts. */
@@ -128,6 +133,9 @@ export class MessageLog implements SyncListener {
   private waitUntil: number;
   private readonly health: LogHealth;
   private readonly alarm: Alarm;
+  private readonly diskReserve: DiskReserve | null;
+  /** Monotonic time at which it is looked whether the disk is still full. */
+  private spaceCheckMs: number;
   /** The last attempt to write failed. */
   private writeIsFailing: boolean;
   private closed: boolean;
@@ -158,6 +166,8 @@ export class MessageLog implements SyncListener {
     this.waitUntil = 0;
     this.alarm = new Alarm(clock, () => this.wake());
     this.writeIsFailing = false;
+    this.diskReserve = options.reserve ?? null;
+    this.spaceCheckMs = 0;
     this.closed = false;
     this.settledIndexes = [];
     this.settledFrom = Number.POSITIVE_INFINITY;
@@ -196,7 +206,8 @@ export class MessageLog implements SyncListener {
     const { references } = set;
     batch.live += references;
     this.segment.live += references;
-    this.segment.liveBytes += references * message.bodySize;
+    const { large } = message;
+    this.segment.liveBytes += references * (large === null ? message.bodySize : large.size);
     return block.start + at;
   }
 
@@ -392,6 +403,7 @@ export class MessageLog implements SyncListener {
     this.closeBatch();
     if (this.waitUntil === Number.POSITIVE_INFINITY) this.waitUntil = this.end;
     if (this.clock.monotonicMs >= this.health.retryAtMs) this.writeAndSync();
+    if (this.health.state.diskFull) this.lookForSpace();
     this.health.measure(this.sync.unsyncedBytes + this.writer.bytes);
     this.setAlarm();
   }
@@ -468,6 +480,13 @@ export class MessageLog implements SyncListener {
     else this.freeBlocks();
   }
 
+  /** Bytes of its segments. */
+  get fileBytes(): number {
+    let bytes = 0;
+    for (const { fileSize } of this.segments.values()) bytes += fileSize;
+    return bytes;
+  }
+
   /** The segments that end before `position`. */
   segmentsBefore(position: number): Segment[] {
     return [...this.segments.values()].filter(
@@ -475,18 +494,57 @@ export class MessageLog implements SyncListener {
     );
   }
 
-  /** Deletes segments that hold nothing live and end before `position`; returns their numbers. */
+  /** The disk has no room: also when somebody else who writes there finds that out. */
+  spaceRefused(): void {
+    this.spaceCheckMs = this.clock.monotonicMs + this.limits.retryMs;
+    this.diskReserve?.giveUp();
+    this.health.set({ diskFull: true });
+    this.setAlarm();
+  }
+
+  /**
+   * Whether {@link beginSegment} would make a segment of some size deletable: nobody wants anything of the one that is
+   * written to.
+   */
+  get isSegmentSpent(): boolean {
+    const { live, size } = this.segment;
+    return live === 0 && size >= this.limits.segmentBytes / SPENT_SEGMENT_SHARE;
+  }
+
+  /** What is appended from now on lies in another segment. */
+  beginSegment(): void {
+    this.closeBatch();
+    if (this.segment.size > SEGMENT_HEADER_SIZE) this.rollSegment();
+  }
+
+  /**
+   * Deletes segments that hold nothing live and end before `position`; returns their numbers. What settled the last
+   * messages of a segment must be durable first: a checkpoint may know them as unsettled.
+   *
+   * @throws StorageError when the disk refuses
+   */
   deleteSegmentsBefore(position: number): number[] {
     const deleted: number[] = [];
-    for (const segment of this.segments.values()) {
-      if (segment === this.segment || segment.live > 0) continue;
-      if (positionAt(segment.number, segment.size) > position) continue;
+    for (const segment of this.segmentsBefore(position)) {
+      if (segment.live > 0) {
+        segment.spentBehind = -1;
+        continue;
+      }
+      if (segment.spentBehind < 0) segment.spentBehind = this.positionBehindAll();
+      if (segment.spentBehind > this.durableUpTo) continue;
       if (this.writer.concerns(segment) || this.sync.isUnsynced(segment)) continue;
       segment.delete();
       this.segments.delete(segment.number);
       deleted.push(segment.number);
     }
     return deleted;
+  }
+
+  /** The position behind everything that has been said so far. */
+  private positionBehindAll(): number {
+    this.writeAllSettled();
+    this.closeBatch();
+    return this.end;
   }
 
   // --- for the sync ----------------------------------------------------------------------------
@@ -501,13 +559,16 @@ export class MessageLog implements SyncListener {
     // What was left out needs no sync: with nothing unsynced before it, it is as good as durable.
     this.advanceDurable(this.sync.isClean ? this.writer.writtenUpTo : target);
     this.recent.evict(this.keepFrom);
+    if (this.sync.isClean && this.writer.isEmpty) this.pool.trim();
     this.health.measure(this.sync.unsyncedBytes + this.writer.bytes);
     this.setAlarm();
   }
 
   syncFailed(error: unknown): void {
     if (this.closed) return;
-    this.health.failed(StorageError.from(this.segment.path, 'sync', error), this.clock.monotonicMs);
+    const failure = StorageError.from(this.segment.path, 'sync', error);
+    this.health.failed(failure, this.clock.monotonicMs);
+    if (isDiskFull(failure)) this.spaceRefused();
     this.setAlarm();
   }
 
@@ -642,13 +703,45 @@ export class MessageLog implements SyncListener {
     try {
       this.writer.write();
     } catch (error) {
-      this.writeFailed(error);
-      return false;
+      if (!this.writeFromReserve(error)) return false;
     }
     this.writeIsFailing = false;
     if (this.sync.isClean) this.advanceDurable(this.writer.writtenUpTo);
     this.recent.evict(this.keepFrom);
     return true;
+  }
+
+  /** After a refused write: tries again at once where giving up the reserve has made room. */
+  private writeFromReserve(error: unknown): boolean {
+    const isFull = error instanceof StorageError && isDiskFull(error);
+    if (!isFull || this.diskReserve?.giveUp() !== true) {
+      this.writeFailed(error);
+      return false;
+    }
+    this.spaceRefused();
+    try {
+      this.writer.write();
+      return true;
+    } catch (again) {
+      this.writeFailed(again);
+      return false;
+    }
+  }
+
+  /** In the state of a full disk: ends it when everything is written and the reserve could be taken again. */
+  private lookForSpace(): void {
+    const now = this.clock.monotonicMs;
+    if (now < this.spaceCheckMs || this.health.isTroubled) return;
+    this.spaceCheckMs = Number.POSITIVE_INFINITY;
+    const taken = this.diskReserve?.take() ?? Promise.resolve(true);
+    const { failureCount } = this.health;
+    void taken.then((isTaken) => {
+      if (this.closed) return;
+      this.spaceCheckMs = this.clock.monotonicMs + this.limits.retryMsMax;
+      if (isTaken && this.health.failureCount === failureCount)
+        this.health.set({ diskFull: false });
+      this.setAlarm();
+    });
   }
 
   private writeGap(): boolean {
@@ -669,6 +762,7 @@ export class MessageLog implements SyncListener {
       this.sync.replaceAfterFailedWrite(next.segment, offsetOf(next.position));
     }
     this.health.failed(error, this.clock.monotonicMs);
+    if (isDiskFull(error)) this.spaceRefused();
   }
 
   private beginSync(): void {
@@ -688,6 +782,7 @@ export class MessageLog implements SyncListener {
   private setAlarm(): void {
     if (this.closed) return;
     const { health, writer, sync, limits } = this;
+    if (health.state.diskFull) this.alarm.set(this.spaceCheckMs);
     if (sync.isRunning && (health.isTroubled || writer.isEmpty)) return;
     if (health.isTroubled) this.alarm.set(health.retryAtMs);
     else if (!writer.isEmpty) this.alarm.set(writer.sinceMs + limits.unwrittenMs);

@@ -12,8 +12,10 @@ import { newByteArea } from '../base/byte-area.ts';
 /** Size of an ordinary block, in bytes (1 MiB). */
 export const BLOCK_SIZE: number = 2 ** 20;
 
-/** Free blocks kept for the next need. */
-const FREE_BLOCKS_MAX = 4;
+/** Free blocks kept for the next need: a log under load has this many between two syncs ... */
+const FREE_BLOCKS_MAX = 64;
+/** ... and one at rest needs few. */
+const FREE_BLOCKS_AT_REST = 4;
 
 /** A range of positions in memory. */
 export class MemoryBlock {
@@ -67,6 +69,13 @@ export class BlockPool {
       this.free.push(block);
     } else {
       this.allocatedBytes -= block.area.buf.length;
+    }
+  }
+
+  /** Gives free blocks back to the process: nobody is under load. */
+  trim(): void {
+    while (this.free.length > FREE_BLOCKS_AT_REST) {
+      this.allocatedBytes -= this.free.pop()!.area.buf.length;
     }
   }
 

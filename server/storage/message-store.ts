@@ -9,6 +9,7 @@ import type { Clock } from '../base/clock.ts';
 import { Checkpointer, type CheckpointSource } from './checkpointer.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { Compactor } from './compactor.ts';
+import type { DiskReserve } from './disk-reserve.ts';
 import { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
 import type { ReferenceSink } from './index-home.ts';
@@ -17,6 +18,7 @@ import { forEachMessageIn } from './index-walk.ts';
 import { LargeFiles } from './large-files.ts';
 import type { LogEvents } from './log.ts';
 import { MessageLog } from './log.ts';
+import { isDiskFull } from './log-health.ts';
 import type { LogLimits } from './log-limits.ts';
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
 import { BLOCK_SIZE } from './memory-block.ts';
@@ -74,6 +76,8 @@ export interface MessageStoreOptions extends StoreTuning {
   readonly events: LogEvents;
   /** Open files, where several stores share them. */
   readonly cache?: FileCache;
+  /** Space that is given up when the disk is full. */
+  readonly reserve?: DiskReserve;
 }
 
 /** The storage of one vhost. */
@@ -316,6 +320,7 @@ export class MessageStore {
   get checkpointDue(): boolean {
     if (this.checkpointer.isBusy) return false;
     if (this.checkpointer.isDue) return true;
+    if (this.log.state.diskFull) return this.log.isSegmentSpent || this.reclaimableBytes() > 0;
     const isLongAgo = this.clock.monotonicMs - this.checkpointedAtMs >= RECLAIM_CHECKPOINT_MS;
     return isLongAgo && this.reclaimableBytes() >= RECLAIM_BYTES;
   }
@@ -329,6 +334,15 @@ export class MessageStore {
       .slice(reachable)
       .filter((segment) => segment.live === 0 || this.compactor.isCandidate(segment))
       .reduce((sum, { fileSize }) => sum + fileSize, 0);
+  }
+
+  /**
+   * Deletes the segments that nobody needs any more, as far as the kept checkpoints allow.
+   *
+   * @throws StorageError when the disk refuses
+   */
+  deleteSpentSegments(): void {
+    this.log.deleteSegmentsBefore(this.checkpointer.oldestReplayStart);
   }
 
   /** True when a segment is worth to be rewritten. */
@@ -345,9 +359,14 @@ export class MessageStore {
    *
    * @throws StorageError when the disk refuses; the checkpoints before still count
    */
-  checkpoint(source: CheckpointSource, clean: boolean): Promise<void> {
+  async checkpoint(source: CheckpointSource, clean: boolean): Promise<void> {
     this.checkpointedAtMs = this.clock.monotonicMs;
-    return this.checkpointer.write(source, clean);
+    try {
+      await this.checkpointer.write(source, clean);
+    } catch (error) {
+      if (error instanceof StorageError && isDiskFull(error)) this.log.spaceRefused();
+      throw error;
+    }
   }
 
   /**

@@ -65,6 +65,8 @@ export class Segment implements CompactableSegment {
   referencesAdded: number;
   fullLive: number;
   examinedLive: number;
+  /** Once nothing in it is live: the position that must be durable before it may go; -1: not known. */
+  spentBehind: number;
   /** End of its last batch, as an offset; the next one goes here. */
   size: number;
   private readonly cache: FileCache;
@@ -95,6 +97,7 @@ export class Segment implements CompactableSegment {
     this.referencesAdded = 0;
     this.fullLive = 0;
     this.examinedLive = Number.POSITIVE_INFINITY;
+    this.spentBehind = -1;
     this.size = SEGMENT_HEADER_SIZE;
     this.cache = cache;
     this.parts = offsets.map((from) => ({ path: this.pathFrom(from), from }));

@@ -1,0 +1,157 @@
+/**
+ * Space held back on the disk for the moment when it is full: a file `reserve` in the data directory, really
+ * allocated. Given up, it makes room for the records that settle messages and for the checkpoint that lets segments be
+ * deleted; taken again when there is enough.
+ *
+ * It takes at most a quarter of what is free when it is first taken. It is filled with noise, since some file systems
+ * store zeros in no space at all. A server that has written little has none.
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { FileSystem } from './fs.ts';
+import { StorageError } from './storage-error.ts';
+
+/** Its size, unless the caller says otherwise. */
+export const RESERVE_BYTES: number = 64 * 1024 * 1024;
+
+const FILE_NAME = 'reserve';
+const PIECE_BYTES = 1024 * 1024;
+/** Of what is free when it is first taken. */
+const FREE_SHARE = 1 / 4;
+/** Where no reserve was ever held, this part of its size is room enough to go on. */
+const ENOUGH_SHARE = 1 / 8;
+
+/** The reserve of a data directory, shared by its vhosts. */
+export class DiskReserve {
+  private readonly fs: FileSystem;
+  private readonly directory: string;
+  private readonly path: string;
+  private readonly sizeBytes: number;
+  private taken: boolean;
+  /** What it takes, or took before it was given up; 0: it was never taken. */
+  private heldBytes: number;
+  /** Raised when it is given up: whoever is filling it stops. */
+  private generation: number;
+  private taking: Promise<boolean> | null;
+
+  /** Finds the reserve of an earlier run. `sizeBytes` 0: there is to be none. */
+  constructor(fs: FileSystem, directory: string, sizeBytes: number = RESERVE_BYTES) {
+    this.fs = fs;
+    this.directory = directory;
+    this.path = join(directory, FILE_NAME);
+    this.sizeBytes = sizeBytes;
+    this.taken = fs.list(directory).includes(FILE_NAME);
+    this.heldBytes = this.taken ? sizeOf(fs, this.path) : 0;
+    this.generation = 0;
+    this.taking = null;
+    if (this.isLeftover()) fs.delete(`${this.path}.tmp`);
+  }
+
+  get isTaken(): boolean {
+    return this.taken;
+  }
+
+  /** Frees the space. False when there was nothing to give up, or the disk refuses even that. */
+  giveUp(): boolean {
+    this.generation++;
+    if (!this.taken) return false;
+    try {
+      this.fs.delete(this.path);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      return false;
+    }
+    this.taken = false;
+    return true;
+  }
+
+  /**
+   * Takes the space, where as much again stays free; in pieces, a turn for each.
+   *
+   * @returns whether a disk that was full has room again: the reserve is held, and stable; or there never was room
+   *   for one, and some is free
+   */
+  async take(): Promise<boolean> {
+    const isHeld = this.taken || (await this.tryToTake());
+    return isHeld || (this.heldBytes === 0 && this.freeBytes() >= ENOUGH_SHARE * this.sizeBytes);
+  }
+
+  private tryToTake(): Promise<boolean> {
+    if (this.sizeBytes === 0) return Promise.resolve(false);
+    this.taking ??= this.fill().finally(() => {
+      this.taking = null;
+    });
+    return this.taking;
+  }
+
+  private freeBytes(): number {
+    try {
+      return this.fs.freeBytes(this.directory);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      return 0;
+    }
+  }
+
+  private async fill(): Promise<boolean> {
+    const free = this.freeBytes();
+    const size = this.heldBytes || Math.min(this.sizeBytes, Math.floor(free * FREE_SHARE));
+    if (size === 0 || free < 2 * size) return false;
+    const { generation } = this;
+    const temporary = `${this.path}.tmp`;
+    try {
+      const isWhole = await this.write(temporary, size, generation);
+      if (isWhole) {
+        this.fs.rename(temporary, this.path);
+        this.taken = true;
+        this.heldBytes = size;
+        await this.fs.syncDirectory(this.directory);
+        return this.taken;
+      }
+      this.fs.delete(temporary);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.discard(temporary);
+    }
+    return false;
+  }
+
+  /** False when it is to be given up meanwhile. */
+  private async write(path: string, size: number, generation: number): Promise<boolean> {
+    const noise = randomBytes(Math.min(PIECE_BYTES, size));
+    const file = this.fs.openForWriting(path);
+    try {
+      file.truncate(0);
+      for (let at = 0; at < size; at += noise.length) {
+        file.writeAt(noise, 0, Math.min(noise.length, size - at), at);
+        await new Promise((resolve) => setImmediate(resolve));
+        if (this.generation !== generation) return false;
+      }
+      await file.datasync();
+      return this.generation === generation;
+    } finally {
+      file.close();
+    }
+  }
+
+  private discard(path: string): void {
+    try {
+      this.fs.delete(path);
+    } catch {
+      // A disk that refuses this too: the next attempt begins by emptying the file.
+    }
+  }
+
+  private isLeftover(): boolean {
+    return this.fs.list(this.directory).includes(`${FILE_NAME}.tmp`);
+  }
+}
+
+function sizeOf(fs: FileSystem, path: string): number {
+  const file = fs.openForReading(path);
+  try {
+    return file.size();
+  } finally {
+    file.close();
+  }
+}
