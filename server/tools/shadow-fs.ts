@@ -176,12 +176,12 @@ export class ShadowFileSystem implements FileSystem {
     this.files.set(from, null);
   }
 
-  delete(path: string): void {
-    this.files.set(path, null);
-  }
-
   async deleteLater(path: string): Promise<void> {
     this.delete(path);
+  }
+
+  delete(path: string): void {
+    this.files.set(path, null);
   }
 
   freeBytes(path: string): number {
