@@ -125,7 +125,6 @@ t.test('a large body is confirmed, survives a restart, and goes with its ack', a
   first.client.write(basicGet(1, 'q'));
   t.ok((await first.client.expect(1, 'basic.get-ok')).body.equals(body));
   first.client.destroy();
-  first.client.destroy();
   await first.server.stop();
   const second = await setUp(t, dataDir);
   t.equal(second.server.vhost.queue('q').index.readyBytes, body.length + 5);
