@@ -194,7 +194,7 @@ export class Connection
 
   /** Memory that it and its channels hold, in bytes, besides output. */
   get memoryBytes(): number {
-    let bytes = this.held.size + (this.large?.memoryBytes ?? 0);
+    let bytes = this.held.size;
     for (const channel of this.channels.values()) bytes += channel.memoryBytes;
     return bytes;
   }

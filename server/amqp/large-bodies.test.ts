@@ -124,6 +124,7 @@ t.test('a large body is confirmed, survives a restart, and goes with its ack', a
   await publishConfirmed(first.client, 'q', [body, testBody(5)]);
   first.client.write(basicGet(1, 'q'));
   t.ok((await first.client.expect(1, 'basic.get-ok')).body.equals(body));
+  first.client.destroy();
   await first.server.stop();
   const second = await setUp(t, dataDir);
   t.equal(second.server.vhost.queue('q').index.readyBytes, body.length + 5);
@@ -358,6 +359,7 @@ t.test('a body for transient queues alone does not outlive them', async (t) => {
   t.ok((await client.expect(1, 'basic.get-ok')).body.equals(body));
   await filesBecome(1);
   const [name] = files();
+  client.destroy();
   await server.stop();
   t.same(files(), [name]);
   const next = await setUp(t, dataDir);
@@ -516,4 +518,36 @@ t.test('a consumer that does not read costs a few pieces, whatever it is sent', 
   await slow.expect(2, 'basic.consume-ok');
   const first = [await slow.next(), await slow.next()];
   t.same(first.map(({ channel }) => channel).sort(), [1, 2], 'both channels come to their end');
+});
+
+t.test('a body of 64 MiB passes through without being held', async (t) => {
+  const { client, openClient, server } = await setUp(t);
+  const { listener, broker } = server;
+  let peak = 0;
+  const measure = () => {
+    const held = listener.connectionBytes() + listener.outputBytes + broker.blockBytes;
+    peak = Math.max(peak, held);
+  };
+  const size = 64 * MIB;
+  const piece = testBody(MIB);
+  client.write(confirmSelect(2));
+  await client.expect(2, 'confirm.select-ok');
+  client.write(publishMethod(2, { routingKey: 'q' }), contentHeader(2, size));
+  for (let at = 0; at < size; at += piece.length) {
+    await client.writeAll(bodyFrames(2, piece));
+    measure();
+  }
+  await client.expect(2, 'basic.ack');
+  const consumer = await openClient();
+  consumer.keepsBodies = false;
+  consumer.write(basicConsume(1, { queue: 'q', noAck: true }));
+  await consumer.expect(1, 'basic.consume-ok');
+  const done = consumer.deliveriesReach(1);
+  for (let isDone = false; !isDone; measure()) {
+    isDone = await Promise.race([
+      done.then(() => true),
+      new Promise<boolean>((resolve) => setImmediate(() => resolve(false))),
+    ]);
+  }
+  t.ok(peak < 8 * MIB, `${peak} bytes at most`);
 });

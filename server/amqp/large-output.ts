@@ -82,11 +82,6 @@ export class LargeOutput {
     return this.owedCount > OWED_MAX;
   }
 
-  /** Memory held in pieces. */
-  get memoryBytes(): number {
-    return (this.reading.size + this.ready.length) * SLAB_SIZE;
-  }
-
   /** The content follows what its channel has sent; the channel has none under way. */
   start(content: LargeContent): void {
     this.waiting.push(content);

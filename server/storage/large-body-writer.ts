@@ -24,6 +24,10 @@ const SYNC_BYTES = 32 * 1024 * 1024;
 export interface LargeWriterOwner {
   /** So many bytes more are, or if negative are no longer, in the page cache alone. */
   unsyncedChanged(bytes: number): void;
+  /** Somebody waits for bytes to be synced. */
+  readonly isWaitedFor: boolean;
+  /** Nothing more of the file is to be written or synced. */
+  ended(writer: LargeBodyWriter): void;
   /** The body will not be kept: its file is of no use to anybody. */
   aborted(writer: LargeBodyWriter): void;
   /** Makes the file's name stable. */
@@ -116,11 +120,21 @@ export class LargeBodyWriter implements LargeBody {
 
   /** Nothing more is to be written or synced; a sync under way ends before the file is closed. */
   end(): void {
+    if (this.isEnded) return;
     this.isEnded = true;
     this.staging = null;
+    this.owner.ended(this);
     this.countUnsynced(-this.unsyncedBytes);
     if (this.syncing === null) this.close();
     else void this.syncing.then(() => this.close());
+  }
+
+  /** Somebody waits for bytes to be synced: also for few. */
+  hurry(): void {
+    const { handle } = this;
+    if (handle === null || this.isEnded || this.syncing !== null) return;
+    if (this.syncFailure !== null || this.unsyncedBytes === 0) return;
+    void this.track(this.sync(handle)).then(() => this.syncIfDue());
   }
 
   /** For the log, which counts the message's record as synced only if this resolves. */
@@ -143,8 +157,11 @@ export class LargeBodyWriter implements LargeBody {
     this.writtenBytes += stagedBytes;
     this.stagedBytes = 0;
     this.countUnsynced(stagedBytes);
-    if (this.unsyncedBytes >= SYNC_BYTES && this.syncing === null)
-      void this.track(this.sync(handle));
+    this.syncIfDue();
+  }
+
+  private syncIfDue(): void {
+    if (this.unsyncedBytes >= SYNC_BYTES || this.owner.isWaitedFor) this.hurry();
   }
 
   private countUnsynced(bytes: number): void {
@@ -167,6 +184,8 @@ export class LargeBodyWriter implements LargeBody {
       await handle.datasync();
     } catch (error) {
       this.syncFailure = StorageError.from(this.path, 'sync', error);
+      // No sync will ever bring these to the disk: who waits for them is to go on, and to be told.
+      if (!this.isEnded) this.countUnsynced(-this.unsyncedBytes);
       return;
     }
     if (!this.isEnded) this.countUnsynced(-bytes);

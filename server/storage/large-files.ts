@@ -61,6 +61,8 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
   /** The folder, or its own name, has changes that are not stable. */
   private namesChanged: boolean;
   private unsyncedBytes: number;
+  /** Bodies that are not yet complete, or not yet stable. */
+  private readonly writers: Set<LargeBodyWriter>;
   private waiting: (() => void)[];
 
   constructor(fs: FileSystem, directory: string, log: MessageLog, recovered: RecoveredLargeFiles) {
@@ -77,6 +79,7 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
     this.hasFolder = false;
     this.namesChanged = false;
     this.unsyncedBytes = 0;
+    this.writers = new Set();
     this.waiting = [];
   }
 
@@ -97,7 +100,9 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
     this.hasFolder = true;
     this.namesChanged = true;
     const number = this.nextFile++;
-    return new LargeBodyWriter(this.fs, this.pathOf(number), number, size, this);
+    const writer = new LargeBodyWriter(this.fs, this.pathOf(number), number, size, this);
+    this.writers.add(writer);
+    return writer;
   }
 
   /**
@@ -131,6 +136,7 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
   /** Calls back once when the disk has caught up. */
   whenCaughtUp(listener: () => void): void {
     this.waiting.push(listener);
+    for (const writer of this.writers) writer.hurry();
   }
 
   // --- a body goes out -------------------------------------------------------------------------
@@ -208,6 +214,14 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
     const { waiting } = this;
     this.waiting = [];
     for (const listener of waiting) listener();
+  }
+
+  get isWaitedFor(): boolean {
+    return this.waiting.length > 0;
+  }
+
+  ended(writer: LargeBodyWriter): void {
+    this.writers.delete(writer);
   }
 
   aborted(writer: LargeBodyWriter): void {
