@@ -44,7 +44,10 @@ export type SendableName =
   | 'basic.nack'
   | 'basic.recover'
   | 'basic.recover-async'
-  | 'confirm.select';
+  | 'confirm.select'
+  | 'tx.select'
+  | 'tx.commit'
+  | 'tx.rollback';
 
 const NO_ARGUMENTS = amqp.EMPTY_TABLE;
 const GOODBYE = { replyCode: 200, replyText: 'done', classId: 0, methodId: 0 };
@@ -217,6 +220,9 @@ const SENDABLE: { readonly [N in SendableName]: Sendable<ArgumentsOf<N>> } = {
     encode: amqp.encodeConfirmSelect,
     defaults: { noWait: false },
   },
+  'tx.select': { sizeOf: amqp.sizeOfTxSelect, encode: amqp.encodeTxSelect, defaults: {} },
+  'tx.commit': { sizeOf: amqp.sizeOfTxCommit, encode: amqp.encodeTxCommit, defaults: {} },
+  'tx.rollback': { sizeOf: amqp.sizeOfTxRollback, encode: amqp.encodeTxRollback, defaults: {} },
 };
 
 /** The complete frame of a method; arguments not given have the defaults above. */

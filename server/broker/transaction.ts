@@ -153,7 +153,8 @@ export class Transaction {
     const { head, envelopeAt, propertiesAt, body, bodyAt } = message;
     head.buf.copy(buf, at, envelopeAt, envelopeAt + envelopeSize);
     head.buf.copy(buf, at + envelopeSize, propertiesAt, propertiesAt + propertiesSize);
-    body.buf.copy(buf, at + headSize, bodyAt, bodyAt + bodySize);
+    // An empty body's offset may lie behind the end of its chunk.
+    if (bodySize > 0) body.buf.copy(buf, at + headSize, bodyAt, bodyAt + bodySize);
     this.chunkUsed += headSize + bodySize;
     this.chunkOf.push(this.chunks.length - 1);
     this.offsets.push(at);

@@ -30,10 +30,7 @@ export class BatchFooter {
   /** Size in bytes with the checksum behind it. */
   get size(): number {
     return (
-      this.rowCount * FOOTER_ROW_SIZE +
-      FOOTER_BASE_SIZE +
-      4 * (this.setCount + this.setRows.length) +
-      CHECKSUM_SIZE
+      this.rowCount * FOOTER_ROW_SIZE + FOOTER_BASE_SIZE + 4 * this.setRows.length + CHECKSUM_SIZE
     );
   }
 
