@@ -22,7 +22,16 @@ const DATA_DIRECTORY = '/data';
 const TURNS_MAX = 20_000;
 const FRAME_MAX = 131_072;
 /** Small sizes, so that what is rare happens in the short life of a broker here. */
-const TUNING: StoreTuning = { compactedFileSizeMin: 2048, transientMemoryBytes: 65_536 };
+const TUNING: StoreTuning = {
+  compactedFileSizeMin: 2048,
+  transientMemoryBytes: 65_536,
+  limits: {
+    segmentBytes: 16_384,
+    unsyncedBytes: 100_000,
+    behindBytes: 400_000,
+    caughtUpBytes: 100_000,
+  },
+};
 
 /** A line of the broker's log, from level warn on. */
 export interface Complaint {
