@@ -454,18 +454,31 @@ export class MessageLog implements SyncListener {
     );
   }
 
-  /** Deletes segments that hold nothing live and end before `position`; returns their numbers. */
-  deleteSegmentsBefore(position: number): number[] {
+  /**
+   * Deletes segments that hold nothing live and end before `position`; resolves to their numbers. What told that
+   * their last messages have left is stable before: otherwise lost power would bring those back without their bytes.
+   *
+   * @throws StorageError when the log cannot be synced; they are then still there
+   */
+  async deleteSegmentsBefore(position: number): Promise<number[]> {
+    const dead = [...this.segments.values()].filter((segment) => this.isDead(segment, position));
+    if (dead.length === 0) return [];
+    await this.syncAll();
     const deleted: number[] = [];
-    for (const segment of this.segments.values()) {
-      if (segment === this.segment || segment.live > 0) continue;
-      if (positionAt(segment.number, segment.size) > position) continue;
-      if (this.writer.concerns(segment) || this.sync.isUnsynced(segment)) continue;
+    for (const segment of dead) {
+      // A stored message may have been entered into another queue meanwhile.
+      if (this.closed || !this.isDead(segment, position)) continue;
       segment.delete();
       this.segments.delete(segment.number);
       deleted.push(segment.number);
     }
     return deleted;
+  }
+
+  private isDead(segment: Segment, position: number): boolean {
+    if (segment === this.segment || segment.live > 0) return false;
+    if (positionAt(segment.number, segment.size) > position) return false;
+    return !this.writer.concerns(segment) && !this.sync.isUnsynced(segment);
   }
 
   // --- for the sync ----------------------------------------------------------------------------

@@ -402,7 +402,7 @@ export class MessageStore {
     this.checkpointBytes = content.length;
     this.replayStarts.push(replayFrom);
     this.deleteOldCheckpoints();
-    this.log.deleteSegmentsBefore(this.oldestReplayStart());
+    await this.log.deleteSegmentsBefore(this.oldestReplayStart());
     if (this.deletesLeftovers) this.largeFiles.deleteLeftovers();
   }
 
