@@ -170,6 +170,8 @@ export class Compactor {
       return await rewriteSegment(segment, live, out, sizeMax, () => this.isStopped);
     } catch (error) {
       this.fs.delete(temporary);
+      // The last of its messages went, and the segment with it.
+      if (segment.live === 0) return null;
       throw error;
     } finally {
       out.close();

@@ -444,3 +444,21 @@ t.test('segments go when nothing in them is wanted and both checkpoints lie behi
   t.same(again.recovered.damage, []);
   t.same([again.idsOf(1), again.idsOf(2)], [[], [1]]);
 });
+
+t.test('a first segment whose name was lost before any sync leaves an empty log', async (t) => {
+  const fs = new SimulatedFs({ completion: 'manual' });
+  const h = StorageHarness.open(t, fs, { limits: { segmentBytes: 1000 } });
+  const queue = h.queue(1);
+  for (let id = 1; id <= 5; id++) {
+    h.publish(id, [queue], 400);
+    h.store.log.writeAll();
+  }
+  const disk = fs.crash('kill', new Random(1));
+  const names = disk.list(STORE_DIRECTORY).filter((name) => name.startsWith('msgs.'));
+  t.ok(names.length > 1);
+  disk.delete(join(STORE_DIRECTORY, names[0]!));
+
+  const again = StorageHarness.open(t, disk);
+  t.same(again.recovered.damage, []);
+  t.equal(again.recovered.queues.size, 0, 'nothing was promised of what follows, either');
+});

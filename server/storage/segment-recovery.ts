@@ -254,10 +254,13 @@ export class SegmentRecovery {
       if (content.length === 0) continue;
       const start = positionAt(segment.number, 0);
       const name = segmentFileName(segment.number);
-      if (previousEnd > 0 && segment.previousEnd > previousEnd) {
-        // The segment before lost its tail, and this one goes on behind what was lost.
+      if (segment.previousEnd > previousEnd) {
+        // The segment before lost its tail, or its name, and this one goes on behind what was lost.
         if (previousEnd >= syncedUpTo) return this.cut(onDisk, previousEnd);
-        this.report(name, `what comes before it ends early, at position ${previousEnd}`);
+        // Where no checkpoint says more, what was before the first segment may be deleted in order.
+        if (previousEnd > 0) {
+          this.report(name, `what comes before it ends early, at position ${previousEnd}`);
+        }
       }
       for (const { from, to } of content.invalid) {
         if (start + from >= syncedUpTo) return this.cut(onDisk, start + from);

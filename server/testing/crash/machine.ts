@@ -27,6 +27,12 @@ const TUNING: StoreTuning = {
   transientMemoryBytes: 65_536,
   // Rows so short that queues of a run have some on disk.
   indexRowEntries: 16,
+  limits: {
+    segmentBytes: 16_384,
+    unsyncedBytes: 100_000,
+    behindBytes: 400_000,
+    caughtUpBytes: 100_000,
+  },
 };
 
 /** A line of the broker's log, from level warn on. */

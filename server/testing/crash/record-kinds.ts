@@ -8,6 +8,7 @@ import type { UnsyncedWrite } from '../simulated-fs.ts';
 /** The kinds that a report counts. */
 export const RECORD_KINDS: readonly string[] = [
   'message',
+  'large message',
   'settle',
   'requeue',
   'deliverable',

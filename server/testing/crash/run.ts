@@ -26,6 +26,9 @@ const PLACES: Places = { queues: QUEUE_NAMES, routes: ROUTES };
 const POINTS_PER_LIFE = 5;
 /** Share of the boots after a crash that are crashed, too. */
 const BOOT_CRASH_SHARE = 0.4;
+/** Moments that few lives have, and how often each is crashed. */
+const RARE = /^(compaction|segment deletion|large|gap)/;
+const RARE_TIMES = 4;
 /** Complaints that tell of much work, and those that tell of a disk that fails. */
 const STATES_OF_LOAD = /^log\.behind$/;
 const STATES_OF_DISK = /^(log|checkpoint|segment)\./;
@@ -158,7 +161,14 @@ class CrashRun {
     const points = this.shuffled([atRest, ...this.choose(sampler, POINTS_PER_LIFE - 1)]);
     machine.abandon();
     let last: Found | null = null;
-    for (const point of points) last = await this.crash(point, begin, recorder);
+    for (const point of points) {
+      // Rare moments end in several ways.
+      for (let again = isRare(point) ? RARE_TIMES - 1 : 0; again > 0; again--) {
+        this.count(point);
+        await this.crash({ ...point, fs: point.fs.copy() }, begin, recorder);
+      }
+      last = await this.crash(point, begin, recorder);
+    }
     return last!;
   }
 
@@ -269,6 +279,10 @@ class CrashRun {
 function asBrokenPromise(error: unknown, place: string): BrokenPromise {
   if (error instanceof BrokenPromise) return error;
   return new BrokenPromise(place, [error instanceof Error ? String(error.stack) : String(error)]);
+}
+
+function isRare({ stepKind, recordKinds }: CrashPoint): boolean {
+  return [stepKind, ...recordKinds].some((kind) => RARE.test(kind));
 }
 
 function countOne(counts: Map<string, number>, kind: string): void {

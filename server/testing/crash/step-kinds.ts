@@ -38,11 +38,16 @@ const FILE_KINDS: readonly FileKind[] = [
       rename: 'compaction rename',
     },
   },
+  {
+    pattern: /^\d{16}$/,
+    steps: { write: 'large file write', sync: 'large file sync', delete: 'large file deletion' },
+  },
 ];
 
 /** What a sync of the folder is called by the newest change in it that it saves. */
 const FOLDER_SYNCS: readonly (readonly [RegExp, string])[] = [
   [/^msgs\.\d{10}$/, 'log folder sync'],
+  [/^\d{16}$/, 'large folder sync'],
   [/^definitions\.amqp$/, 'definitions folder sync'],
   [/^checkpoint\.\d{10}$/, 'checkpoint folder sync'],
 ];

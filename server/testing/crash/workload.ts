@@ -11,6 +11,7 @@ import type { Machine } from './machine.ts';
 import type { Model, ModelQueue } from './model.ts';
 import { CrashPublisher } from './publisher.ts';
 import type { Recorder } from './recorder.ts';
+import { CrashTransactor, type TxNumbers } from './transactor.ts';
 
 /** Names that queues are given again and again: durable ones, transient ones. */
 export const QUEUE_NAMES: readonly string[] = ['q0', 'q1', 'q2', 'q3', 'q4', 'q5', 't0', 't1'];
@@ -59,6 +60,8 @@ export class Workload {
   private readonly admin: CrashAdmin;
   private readonly publishers: CrashPublisher[];
   private readonly consumers: CrashConsumer[];
+  private transactor: CrashTransactor;
+  private readonly txNumbers: TxNumbers;
   private bytes: number;
   private publisherCount: number;
 
@@ -79,13 +82,15 @@ export class Workload {
       bodySizeMax: random.pick([16, 16, 300, 300, 5000, 50_000]),
       bytesMax: random.chance(0.1) ? 3_000_000 : 300_000,
       burstMax: random.pick([1, 3, 8, 8, 30]),
-      hasLarge: random.chance(0.15),
+      hasLarge: random.chance(0.25),
     };
     this.bytes = 0;
     this.publisherCount = 0;
     this.admin = new CrashAdmin(machine, recorder);
     this.publishers = Array.from({ length: PUBLISHERS }, () => this.newPublisher());
     this.consumers = Array.from({ length: CONSUMERS }, () => this.newConsumer());
+    this.txNumbers = { next: 1 };
+    this.transactor = this.newTransactor();
   }
 
   /** Does it all; what is under way at the end is left so. */
@@ -99,7 +104,8 @@ export class Workload {
 
   /** All clients leave, without a word. */
   end(): void {
-    for (const session of [this.admin, ...this.publishers, ...this.consumers]) session.drop();
+    for (const session of [this.admin, this.transactor, ...this.publishers, ...this.consumers])
+      session.drop();
   }
 
   private get model(): Model {
@@ -204,7 +210,10 @@ export class Workload {
 
   async dropConnection(): Promise<void> {
     const { random } = this;
-    if (random.chance(0.5)) {
+    if (random.chance(0.2)) {
+      this.transactor.drop();
+      this.transactor = this.newTransactor();
+    } else if (random.chance(0.5)) {
       const at = random.below(PUBLISHERS);
       this.publishers[at]!.drop();
       this.publishers[at] = this.newPublisher();
@@ -248,7 +257,8 @@ export class Workload {
     const { random, admin } = this;
     const name = random.pick([FANOUT, DIRECT]);
     // A publish that is read too late would find no exchange, and close its channel.
-    if (!admin.isHeard || this.publishers.some(({ isHeard }) => !isHeard)) return;
+    const publishing = [this.transactor, ...this.publishers];
+    if (!admin.isHeard || publishing.some(({ isHeard }) => !isHeard)) return;
     if (this.model.exchange(name) !== null) admin.ask({ kind: 'delete-exchange', name });
     const type = name === FANOUT ? 'fanout' : 'direct';
     if (random.chance(0.7)) admin.ask({ kind: 'declare-exchange', name, type });
@@ -266,6 +276,23 @@ export class Workload {
     }
   }
 
+  /** A piece of work in a transaction, or its end. */
+  transact(): void {
+    const { random, transactor } = this;
+    const queue = this.anyQueue();
+    if (!this.admin.isHeard) return;
+    if (queue !== null && transactor.unackedCount < 10) transactor.get(queue.name, queue.key);
+    for (let i = random.below(5); i >= 0; i--) {
+      if (random.chance(0.5)) transactor.settle();
+      else {
+        const size = BODY_SIZE_MIN + random.below(this.temper.bodySizeMax);
+        transactor.publish(this.numbers.next++, '', random.pick(QUEUE_NAMES), size);
+      }
+    }
+    if (random.chance(0.5)) transactor.commit();
+    else if (random.chance(0.3)) transactor.rollback();
+  }
+
   /** The broker writes one by itself when the log has grown enough: here the dice say when. */
   checkpoint(): void {
     const { vhost } = this.machine;
@@ -281,9 +308,9 @@ export class Workload {
   async rest(): Promise<void> {
     for (let i = 0; i < 2; i++) {
       this.checkpoint();
-      for (let turns = 0; turns < 12; turns++) await this.machine.turn(0, 2);
+      for (let turns = 0; turns < 20; turns++) await this.machine.turn(0, 4);
     }
-    for (let turns = 0; turns < 20; turns++) await this.machine.turn(50, 2);
+    for (let turns = 0; turns < 30; turns++) await this.machine.turn(50, 4);
     this.recorder.add({ type: 'turn' });
   }
 
@@ -308,6 +335,12 @@ export class Workload {
     return new CrashPublisher(this.machine, name, this.recorder, this.random.chance(0.7));
   }
 
+  private newTransactor(): CrashTransactor {
+    const { machine, recorder, random, txNumbers } = this;
+    const name = `t${txNumbers.next}-${this.numbers.next}`;
+    return new CrashTransactor(machine, name, recorder, random, txNumbers);
+  }
+
   private newConsumer(): CrashConsumer {
     return new CrashConsumer(this.machine, this.recorder, this.random);
   }
@@ -320,7 +353,7 @@ const WORK: readonly (readonly [number, (workload: Workload) => void | Promise<v
   [4, (w) => w.publishLarge()],
   [10, (w) => w.consume()],
   [2, (w) => w.cancel()],
-  [12, (w) => w.settle()],
+  [16, (w) => w.settle()],
   [4, (w) => w.requeue()],
   [1, (w) => w.dropConnection()],
   [2, (w) => w.purge()],
@@ -328,9 +361,10 @@ const WORK: readonly (readonly [number, (workload: Workload) => void | Promise<v
   [1.5, (w) => w.deleteQueue()],
   [2, (w) => w.rebind()],
   [0.5, (w) => w.changeExchange()],
-  [1.5, (w) => w.passThrough()],
+  [4, (w) => w.transact()],
+  [2, (w) => w.passThrough()],
   [3, (w) => w.checkpoint()],
-  [1, (w) => w.rest()],
+  [2.5, (w) => w.rest()],
   [1, (w) => w.failDisk()],
 ];
 const WORK_WEIGHT: number = WORK.reduce((sum, [weight]) => sum + weight, 0);
