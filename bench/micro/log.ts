@@ -2,6 +2,7 @@
 
 import { newByteArea } from '../../server/base/byte-area.ts';
 import { Clock } from '../../server/base/clock.ts';
+import { FileCache } from '../../server/storage/file-cache.ts';
 import type { FileSystem, OpenFile } from '../../server/storage/fs.ts';
 import { MessageLog } from '../../server/storage/log.ts';
 import { BlockPool } from '../../server/storage/memory-block.ts';
@@ -44,9 +45,17 @@ export const logBenchmark: MicroBenchmark = {
   name: 'log',
   operation: 'append',
   prepare: () => {
-    const events = { turnNeeded() {}, durable() {}, failed() {} };
+    const events = { turnNeeded() {}, durable() {}, stateChanged() {} };
     const resumption = { segments: [], nextSegment: 1, previousEnd: 0 };
-    const log = new MessageLog(NOWHERE, '', new BlockPool(), new Clock(), events, resumption);
+    const log = new MessageLog({
+      fs: NOWHERE,
+      cache: new FileCache(NOWHERE),
+      directory: '',
+      pool: new BlockPool(),
+      clock: new Clock(),
+      events,
+      resumption,
+    });
     const set = new RouteSet([new QueueIndex(1, true)]);
     const area = newByteArea(ENVELOPE_SIZE + 2 + BODY_SIZE);
     const parts = {

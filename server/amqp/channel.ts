@@ -37,6 +37,7 @@ import {
   type MessageParts,
 } from '../storage/record-format.ts';
 import type { StorageError } from '../storage/storage-error.ts';
+import { type ChannelTransaction, SETTLEMENTS, type Settlement } from './channel-transaction.ts';
 import type { ConfirmTracker } from './confirm-tracker.ts';
 import { ContentAssembly, requireBodySize } from './content-assembly.ts';
 import {
@@ -104,6 +105,8 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
   gets: GetQueue | null;
   /** Null until confirm.select. */
   confirms: ConfirmTracker | null;
+  /** Null until tx.select. */
+  transaction: ChannelTransaction | null;
   /** Prefetch of consumers to come; 0: no limit. */
   consumerPrefetchCount: number;
   /** Unacked deliveries over all consumers; 0: no limit. */
@@ -138,6 +141,7 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
     this.consumers = new Map();
     this.gets = null;
     this.confirms = null;
+    this.transaction = null;
     this.consumerPrefetchCount = 0;
     this.channelPrefetchCount = 0;
     this.lastQueueName = '';
@@ -169,9 +173,18 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
     if (parts.propertiesSize !== 2 || parts.head.view.getUint16(parts.propertiesAt) !== 0) {
       this.checkProperties();
     }
+    if (this.transaction !== null) {
+      const isMandatory = (bits & BASIC_PUBLISH_MANDATORY_BIT) !== 0;
+      const { messages } = this.transaction;
+      if (messages.add(parts, this.publisher.routeOf(parts), isMandatory)) content.writer = null;
+      return;
+    }
     const outcome = this.publisher.publish(parts);
     if (outcome !== PUBLISH_OUTCOMES.unrouted) content.writer = null;
-    else if ((bits & BASIC_PUBLISH_MANDATORY_BIT) !== 0) this.returnMessage();
+    else if ((bits & BASIC_PUBLISH_MANDATORY_BIT) !== 0) {
+      this.returnMessage(parts);
+      content.writer = null;
+    }
     const { confirms } = this;
     if (confirms === null) return;
     if (outcome === PUBLISH_OUTCOMES.durable) {
@@ -183,10 +196,9 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
     }
   }
 
-  /** Sends the publish in hand back, in its turn. */
-  private returnMessage(): void {
-    const { output, number, frameMax, content } = this;
-    const { parts } = content;
+  /** Sends a message back that went nowhere, in its turn; its large body is the return's then. */
+  private returnMessage(parts: MessageParts): void {
+    const { output, number, frameMax } = this;
     if (parts.large !== null) {
       this.returnLarge(parts, parts.large);
       return;
@@ -214,7 +226,6 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
     largeFiles.keep(large, false);
     const body = largeFiles.read(large);
     largeFiles.release(large.file);
-    this.content.writer = null;
     largeOutput.owedCount++;
     const released = () => {
       largeOutput.owedCount--;
@@ -231,9 +242,14 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
     return !this.isClosing && this.content.phase === 'method';
   }
 
-  /** Memory that it holds, in bytes: a body on its way, unacked deliveries, answers that wait. */
+  /** Memory that it holds, in bytes: a body on its way, unacked deliveries, answers that wait, a transaction. */
   get memoryBytes(): number {
-    return this.content.gatheredBytes + this.unacked.memoryBytes + (this.gets?.heldBytes ?? 0);
+    return (
+      this.content.gatheredBytes +
+      this.unacked.memoryBytes +
+      (this.gets?.heldBytes ?? 0) +
+      (this.transaction?.memoryBytes ?? 0)
+    );
   }
 
   /** Whether it publishes to a queue that falls behind though its consumers are willing. */
@@ -331,9 +347,13 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
     return (
       !this.output.isBlocked &&
       !this.isSendingLarge &&
-      (this.channelPrefetchCount === 0 ||
-        this.unacked.count - this.gotCount < this.channelPrefetchCount)
+      (this.channelPrefetchCount === 0 || this.outstandingCount < this.channelPrefetchCount)
     );
+  }
+
+  /** Deliveries to consumers that count against the channel's prefetch. */
+  private get outstandingCount(): number {
+    return this.unacked.count + (this.transaction?.heldCount ?? 0) - this.gotCount;
   }
 
   nextDeliveryTag(): number {
@@ -465,31 +485,97 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
    */
   settle(tag: number, multiple: boolean, isAcked: boolean): void {
     const { unacked } = this;
+    if (this.transaction !== null) {
+      const settlement = isAcked ? SETTLEMENTS.ack : SETTLEMENTS.reject;
+      this.hold(this.transaction, tag, multiple, settlement);
+      return;
+    }
     if (!multiple) {
-      this.settleEntry(this.requireUnacked(tag), isAcked);
+      this.settleEntry(unacked, this.requireUnacked(tag), isAcked);
       return;
     }
     if (tag !== 0) this.requireUnacked(tag);
     const last = tag === 0 ? Number.POSITIVE_INFINITY : tag;
     for (let entry = unacked.first(); entry >= 0 && unacked.tagAt(entry) <= last; ) {
       const next = unacked.next(entry);
-      this.settleEntry(entry, isAcked);
+      this.settleEntry(unacked, entry, isAcked);
       entry = next;
     }
   }
 
   /** Puts back what a tag means, as {@link settle} reads it. */
   requeue(tag: number, multiple: boolean): void {
+    if (this.transaction !== null) {
+      this.hold(this.transaction, tag, multiple, SETTLEMENTS.requeue);
+      return;
+    }
     if (!multiple) {
       const byQueue = new Map<Queue, number[]>();
       const entry = this.requireUnacked(tag);
-      this.collectForRequeue(entry, byQueue);
+      this.collectForRequeue(this.unacked, entry, byQueue);
       this.unacked.remove(entry);
       this.requeueCollected(byQueue);
       return;
     }
     if (tag !== 0) this.requireUnacked(tag);
     this.requeueUpTo(tag === 0 ? Number.POSITIVE_INFINITY : tag);
+  }
+
+  /** Keeps what a tag means for the commit. */
+  private hold(
+    transaction: ChannelTransaction,
+    tag: number,
+    multiple: boolean,
+    settlement: Settlement,
+  ): void {
+    const { unacked } = this;
+    if (!multiple) {
+      transaction.hold(unacked, this.requireUnacked(tag), settlement);
+      return;
+    }
+    if (tag !== 0) this.requireUnacked(tag);
+    const last = tag === 0 ? Number.POSITIVE_INFINITY : tag;
+    for (let entry = unacked.first(); entry >= 0 && unacked.tagAt(entry) <= last; ) {
+      const next = unacked.next(entry);
+      transaction.hold(unacked, entry, settlement);
+      entry = next;
+    }
+  }
+
+  /**
+   * Carries out a transaction: messages, then acks, nacks and rejects, in one batch of the log, so that all or
+   * nothing of it survives. Returns of mandatory messages leave at once. A new transaction begins.
+   *
+   * @returns the log position behind which the commit may be answered; -1: at once
+   */
+  commit(transaction: ChannelTransaction): number {
+    const { messages, isDurable } = transaction;
+    const { log } = this.vhost.store;
+    if (isDurable) log.beginAtomic(transaction.recordBytes, messages.footerBytes);
+    try {
+      messages.publishAll((parts) => this.returnMessage(parts));
+      this.settleHeld(transaction);
+    } finally {
+      if (isDurable) log.endAtomic();
+    }
+    transaction.clear();
+    return isDurable ? log.end - 1 : -1;
+  }
+
+  private settleHeld(transaction: ChannelTransaction): void {
+    let byQueue = new Map<Queue, number[]>();
+    transaction.forEachHeld((held, entry, settlement) => {
+      if (settlement === SETTLEMENTS.requeue) {
+        this.collectForRequeue(held, entry, byQueue);
+        return;
+      }
+      if (byQueue.size > 0) {
+        this.requeueCollected(byQueue);
+        byQueue = new Map();
+      }
+      this.settleEntry(held, entry, settlement === SETTLEMENTS.ack);
+    });
+    this.requeueCollected(byQueue);
   }
 
   private requireUnacked(tag: number): number {
@@ -499,8 +585,7 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
   }
 
   /** HOT per ack. Settles one unacked entry: acked, or dropped. */
-  private settleEntry(entry: number, isAcked: boolean): void {
-    const { unacked } = this;
+  private settleEntry(unacked: UnackedList, entry: number, isAcked: boolean): void {
     const consumer = unacked.consumerAt(entry);
     const { queue } = consumer;
     const sequence = unacked.sequenceAt(entry);
@@ -520,7 +605,7 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
     const { unacked } = this;
     const byQueue = new Map<Queue, number[]>();
     for (let entry = unacked.first(); entry >= 0 && unacked.tagAt(entry) <= upToTag; ) {
-      this.collectForRequeue(entry, byQueue);
+      this.collectForRequeue(unacked, entry, byQueue);
       const next = unacked.next(entry);
       unacked.remove(entry);
       entry = next;
@@ -537,11 +622,15 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
     this.confirms = null;
     for (const consumer of [...this.consumers.values()]) removeConsumer(this.vhost, consumer);
     this.consumers.clear();
+    this.transaction?.rollback(this.unacked);
     this.requeueUpTo(Number.POSITIVE_INFINITY);
   }
 
-  private collectForRequeue(entry: number, byQueue: Map<Queue, number[]>): void {
-    const { unacked } = this;
+  private collectForRequeue(
+    unacked: UnackedList,
+    entry: number,
+    byQueue: Map<Queue, number[]>,
+  ): void {
     const consumer = unacked.consumerAt(entry);
     consumer.unackedCount--;
     if (consumer.deliverPrefix === NO_PREFIX) this.gotCount--;

@@ -114,7 +114,7 @@ t.test('a large mixed burst is confirmed to its last message, ascending', async 
   t.equal(last, count);
 });
 
-t.test('a sync that fails confirms nothing, then or later', async (t) => {
+t.test('a sync that fails confirms nothing until the disk takes it elsewhere', async (t) => {
   const { gated, client } = await setUp(t);
   gated.failsSyncs = true;
   client.write(publish(1, 'durable'));
@@ -122,7 +122,8 @@ t.test('a sync that fails confirms nothing, then or later', async (t) => {
   client.write(publish(1, 'transient'));
   await client.expectNothing(2);
   gated.failsSyncs = false;
-  await client.expectNothing(2);
+  let last = 0;
+  while (last < 2) last = (await client.expect(1, 'basic.ack')).args.deliveryTag;
 });
 
 t.test('confirms of a channel that was closed do not come', async (t) => {

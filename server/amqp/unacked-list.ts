@@ -112,6 +112,40 @@ export class UnackedList {
     else if (entry === this.head) this.head = this.skipHoles(entry + 1);
   }
 
+  /** Takes the entries of another list back in, by their tags. The other one is not changed. */
+  restore(other: UnackedList): void {
+    if (other.count === 0) return;
+    const order: number[] = [];
+    for (let entry = other.first(); entry >= 0; entry = other.next(entry)) order.push(entry);
+    order.sort((a, b) => other.tagAt(a) - other.tagAt(b));
+    const merged = new UnackedList();
+    let mine = this.first();
+    for (const entry of order) {
+      const tag = other.tagAt(entry);
+      for (; mine >= 0 && this.tagAt(mine) < tag; mine = this.next(mine)) merged.copy(this, mine);
+      merged.copy(other, entry);
+    }
+    for (; mine >= 0; mine = this.next(mine)) merged.copy(this, mine);
+    this.count = merged.count;
+    this.head = merged.head;
+    this.tail = merged.tail;
+    this.tags = merged.tags;
+    this.sequences = merged.sequences;
+    this.positions = merged.positions;
+    this.sizes = merged.sizes;
+    this.consumers = merged.consumers;
+  }
+
+  private copy(from: UnackedList, entry: number): void {
+    this.push(
+      from.tagAt(entry),
+      from.consumerAt(entry),
+      from.sequenceAt(entry),
+      from.positionAt(entry),
+      from.sizeAt(entry),
+    );
+  }
+
   /** Forgets everything. */
   clear(): void {
     this.count = 0;

@@ -3,11 +3,12 @@
  * their checkpoints when they are due, and closes them in order.
  */
 import { Clock } from '../base/clock.ts';
+import { FileCache } from '../storage/file-cache.ts';
 import { refuseNewerFiles } from '../storage/format-version.ts';
 import type { FileSystem } from '../storage/fs.ts';
+import type { LogState } from '../storage/log-health.ts';
 import { BlockPool } from '../storage/memory-block.ts';
 import { MessageStore } from '../storage/message-store.ts';
-import type { StorageError } from '../storage/storage-error.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Alarms } from './alarms.ts';
 import { Reactor } from './reactor.ts';
@@ -26,6 +27,7 @@ export class Broker {
   readonly vhosts: ReadonlyMap<string, Vhost>;
   private readonly logger: Logger;
   private readonly pool: BlockPool;
+  private readonly cache: FileCache;
   private readonly housekeepingTimer: NodeJS.Timeout;
 
   /**
@@ -39,6 +41,7 @@ export class Broker {
     this.logger = logger;
     this.clock = new Clock();
     this.pool = new BlockPool();
+    this.cache = new FileCache(fs);
     this.reactor = new Reactor(this.clock, (err) => {
       logger.error({ event: 'turn.fail', err }, 'a step of a turn failed');
     });
@@ -69,11 +72,11 @@ export class Broker {
     }
   }
 
-  /** Whether every vhost can still write its log. */
+  /** Whether every vhost can write its log now. */
   health(): { readonly ok: true } | { readonly ok: false; readonly reason: string } {
     for (const { name, store } of this.vhosts.values()) {
-      const { failure } = store.log;
-      if (failure !== null) return { ok: false, reason: `vhost ${name}: ${failure.message}` };
+      const { failing } = store.log.state;
+      if (failing !== null) return { ok: false, reason: `vhost ${name}: ${failing.message}` };
     }
     return { ok: true };
   }
@@ -103,9 +106,12 @@ export class Broker {
       events: {
         turnNeeded: () => this.reactor.schedule(),
         durable: () => this.reactor.schedule(),
-        failed: (err: StorageError) =>
-          log.fatal({ event: 'log.fail', err }, 'the log cannot be written: nothing is confirmed'),
+        stateChanged: (state) => {
+          reportState(log, state);
+          this.alarms.setLogState(name, state);
+        },
       },
+      cache: this.cache,
     });
     const vhost = new Vhost(name, store, this.reactor, this.alarms, recovered.nextQueueNumber);
     const problems = restoreVhost(vhost, recovered);
@@ -151,4 +157,13 @@ export class Broker {
       );
     });
   }
+}
+
+function reportState(log: Logger, state: LogState): void {
+  const { failing: err, behind, diskFull } = state;
+  if (err !== null) {
+    log.error({ event: 'log.fail', err }, 'the disk refuses: nothing is confirmed until it takes');
+  } else if (diskFull) log.warn({ event: 'log.full', behind }, 'the disk is full');
+  else if (behind) log.warn({ event: 'log.behind' }, 'the disk is far behind');
+  else log.info({ event: 'log.well' }, 'the log is written as it should be');
 }

@@ -13,7 +13,8 @@ import {
   readUtf8,
   WireError,
 } from '../../generated/index.ts';
-import type { MessageParts } from '../storage/record-format.ts';
+import type { MessageStore } from '../storage/message-store.ts';
+import type { LargeBody, MessageParts } from '../storage/record-format.ts';
 import type { Destination } from './binding.ts';
 import { accessRefused, resourceText } from './broker-error.ts';
 import type { Exchange } from './exchange.ts';
@@ -56,29 +57,33 @@ export class Publisher {
    * @throws BrokerError when the exchange is missing, internal or closed to the user
    */
   publish(message: MessageParts): number {
-    const { vhost } = this;
-    let route = this.route;
-    if (
-      route === null ||
-      route.version !== vhost.topologyVersion ||
-      !route.matches(message.head, message.envelopeAt, message.envelopeSize)
-    ) {
-      route = this.findRoute(message);
-    }
-    const { queues, set } = route;
+    const { queues, set } = this.routeOf(message);
     const count = queues.length;
     if (count === 0) return PUBLISH_OUTCOMES.unrouted;
-    const position = vhost.store.publish(message, set);
+    const position = this.vhost.store.publish(message, set);
     this.lastPosition = position;
     const { large } = message;
     const bodySize = large === null ? message.bodySize : large.size;
     for (let i = 0; i < count; i++) queues[i]!.enqueue(position, bodySize);
-    if (large !== null)
-      vhost.store.keepLarge(
-        large,
-        queues.map(({ index }) => index),
-      );
+    if (large !== null) keepLarge(this.vhost.store, large, queues);
     return set.durable.length > 0 ? PUBLISH_OUTCOMES.durable : PUBLISH_OUTCOMES.transient;
+  }
+
+  /**
+   * HOT per publish. Where a message goes.
+   *
+   * @throws BrokerError when the exchange is missing, internal or closed to the user
+   */
+  routeOf(message: MessageParts): Route {
+    const { route } = this;
+    if (
+      route !== null &&
+      route.version === this.vhost.topologyVersion &&
+      route.matches(message.head, message.envelopeAt, message.envelopeSize)
+    ) {
+      return route;
+    }
+    return this.findRoute(message);
   }
 
   /** Whether a queue of the last publish falls behind though its consumers are willing. */
@@ -131,6 +136,14 @@ export class Publisher {
     }
     if (exchange.internal) throw accessRefused(`cannot publish to internal ${text}`);
   }
+}
+
+/** The body of the message stored last lies in a file of its own: from now on it lives as long as they need it. */
+export function keepLarge(store: MessageStore, large: LargeBody, queues: readonly Queue[]): void {
+  store.keepLarge(
+    large,
+    queues.map(({ index }) => index),
+  );
 }
 
 /** A message's headers, decoded when the first exchange asks for them. */

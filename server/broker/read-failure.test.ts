@@ -23,8 +23,8 @@ t.test('a message that cannot be read stays, and comes when the disk is well aga
   let readsFailed = 0;
   const fs = {
     ...realFileSystem,
-    openForWriting: (path: string) => {
-      const file = realFileSystem.openForWriting(path);
+    openForReading: (path: string) => {
+      const file = realFileSystem.openForReading(path);
       const readAt: typeof file.readAt = async (...args) => {
         if (readsFailed > 0) return file.readAt(...args);
         readsFailed++;

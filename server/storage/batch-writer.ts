@@ -73,6 +73,13 @@ export class BatchWriter {
     return this.batches.length === 0;
   }
 
+  /** What goes to a file next: the gap before the batches, or the first of them; null when nothing is left. */
+  get next(): { readonly segment: Segment; readonly position: number } | null {
+    if (this.gapSegment !== null) return { segment: this.gapSegment, position: this.gapFrom };
+    const batch = this.batches[0];
+    return batch === undefined ? null : { segment: batch.segment, position: batch.start };
+  }
+
   /** Takes the batch that follows the last one. */
   add(batch: ClosedBatch): void {
     if (this.batches.length === 0) this.sinceMs = this.clock.monotonicMs;

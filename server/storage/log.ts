@@ -13,15 +13,21 @@
  *   began.
  * - What must be atomic is appended between {@link MessageLog.beginAtomic} and {@link MessageLog.endAtomic}: it lies
  *   in one batch, which is valid whole or not at all.
- * - After a failed write or sync nothing is durable any more (`failure` is set): no confirm leaves.
+ * - A failed write or sync never counts, and is survived: what is not stable is still in memory and goes elsewhere at
+ *   the same offsets, after a pause. No confirm leaves before. `state` says how it stands.
  *
  * It knows positions, route sets and the index's batch fields; not what a queue is. Benches: scenario
  * throughput, micro/log.
  */
+
+import { Alarm } from '../base/alarm.ts';
 import type { Clock } from '../base/clock.ts';
 import { SEGMENT_HEADER_SIZE } from './batch-format.ts';
 import { BatchWriter } from './batch-writer.ts';
+import type { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
+import { LogHealth, type LogState, mayWriteAgain } from './log-health.ts';
+import { LOG_LIMITS, type LogLimits } from './log-limits.ts';
 import { LogSync, type SyncedFile, type SyncListener } from './log-sync.ts';
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
 import { BATCH_OVERHEAD, OpenBatch } from './open-batch.ts';
@@ -46,17 +52,9 @@ import {
   writeSettle,
 } from './record-format.ts';
 import type { RouteSet } from './route-set.ts';
-import { Segment } from './segment.ts';
+import { Segment, segmentFileName } from './segment.ts';
 import { StorageError } from './storage-error.ts';
 
-/** A new segment begins when a batch would end behind this offset. */
-const SEGMENT_TARGET_BYTES = 32 * 1024 * 1024;
-/** Closed batches are written when this many bytes have come together ... */
-const UNWRITTEN_BYTES_MAX = 1024 * 1024;
-/** ... or the oldest of them has waited this long. */
-const UNWRITTEN_MS_MAX = 5;
-/** A sync begins when this many bytes are written and not synced, even where nobody waits. */
-const UNSYNCED_BYTES_MAX = 32 * 1024 * 1024;
 /** Ranges of one queue that may come together before they become a record. */
 const SETTLED_RANGES_MAX = 2048;
 /** What may be appended atomically, in bytes. */
@@ -74,8 +72,8 @@ export interface LogEvents {
   turnNeeded(): void;
   /** Waiters were served: output may wait to be flushed. */
   durable(): void;
-  /** A write or sync failed; the log accepts nothing more. */
-  failed(error: StorageError): void;
+  /** {@link MessageLog.state} has changed. */
+  stateChanged(state: LogState): void;
 }
 
 /** Where the log goes on after recovery. */
@@ -88,6 +86,19 @@ export interface LogResumption {
   readonly previousEnd: number;
 }
 
+/** What a log is made of. */
+export interface MessageLogOptions {
+  readonly fs: FileSystem;
+  readonly directory: string;
+  readonly pool: BlockPool;
+  readonly clock: Clock;
+  readonly events: LogEvents;
+  readonly resumption: LogResumption;
+  /** The files of the log are open here; the segments of `resumption` use the same. */
+  readonly cache: FileCache;
+  readonly limits?: Partial<LogLimits>;
+}
+
 /** The append-only log of one vhost. Positions are as in position.ts. */
 export class MessageLog implements SyncListener {
   /** Position behind the last closed batch. */
@@ -96,11 +107,10 @@ export class MessageLog implements SyncListener {
   durableUpTo: number;
   /** Bytes appended since the owner last set it to 0. */
   appendedBytes: number;
-  /** The failure that stopped the log, or null. */
-  failure: StorageError | null;
   readonly segments: Map<number, Segment>;
 
-  private readonly fs: FileSystem;
+  private readonly cache: FileCache;
+  private readonly limits: LogLimits;
   private readonly directory: string;
   private readonly pool: BlockPool;
   private readonly clock: Clock;
@@ -116,42 +126,46 @@ export class MessageLog implements SyncListener {
   private readonly recent: RecentBlocks;
   private readonly waiters: Set<DurabilityWaiter>;
   private waitUntil: number;
-  private flushTimer: NodeJS.Timeout | null;
+  private readonly health: LogHealth;
+  private readonly alarm: Alarm;
+  /** The last attempt to write failed. */
+  private writeIsFailing: boolean;
   private closed: boolean;
   private readonly settledIndexes: QueueIndex[];
   private settledFrom: number;
 
-  constructor(
-    fs: FileSystem,
-    directory: string,
-    pool: BlockPool,
-    clock: Clock,
-    events: LogEvents,
-    resumption: LogResumption,
-  ) {
-    this.fs = fs;
+  constructor(options: MessageLogOptions) {
+    const { fs, directory, pool, clock, events, resumption, cache } = options;
+    this.cache = cache;
     this.directory = directory;
     this.pool = pool;
     this.clock = clock;
     this.events = events;
+    this.limits = { ...LOG_LIMITS, ...options.limits };
     this.segments = new Map(resumption.segments.map((segment) => [segment.number, segment]));
     this.segment = this.newSegment(resumption.nextSegment, resumption.previousEnd);
     this.releaseSegment = this.segment;
     this.end = positionAt(this.segment.number, SEGMENT_HEADER_SIZE);
     this.durableUpTo = this.end;
     this.appendedBytes = 0;
-    this.failure = null;
     this.batch = new OpenBatch();
     this.isAtomic = false;
-    this.sync = new LogSync(fs, directory, this, this.end);
+    this.health = new LogHealth(this.limits, (state) => events.stateChanged(state));
+    this.sync = new LogSync(fs, cache, directory, clock, this, this.end);
     this.writer = new BatchWriter(this.sync, clock, this.end);
     this.recent = new RecentBlocks(pool);
     this.waiters = new Set();
     this.waitUntil = 0;
-    this.flushTimer = null;
+    this.alarm = new Alarm(clock, () => this.wake());
+    this.writeIsFailing = false;
     this.closed = false;
     this.settledIndexes = [];
     this.settledFrom = Number.POSITIVE_INFINITY;
+  }
+
+  /** What publishers and operators have to know. */
+  get state(): LogState {
+    return this.health.state;
   }
 
   /** All before it is in the file, or a gap. */
@@ -169,8 +183,6 @@ export class MessageLog implements SyncListener {
   /**
    * HOT per publish. Appends a message for the queues of `set`; returns its position. The copy into the
    * block is the only one the message sees before a delivery.
-   *
-   * @throws StorageError when the log has failed.
    */
   append(message: MessageParts, set: RouteSet): number {
     const size = sizeOfMessage(message);
@@ -189,8 +201,6 @@ export class MessageLog implements SyncListener {
   /**
    * Enters the message at `position` into the queues of `set` by reference, under their next numbers. Somebody
    * still holds a reference to it; it has one more for each of the queues then. `largeFile` holds its body, or is 0.
-   *
-   * @throws StorageError when the log has failed.
    */
   enqueue(position: number, bodySize: number, set: RouteSet, largeFile: number): void {
     const { batch } = this;
@@ -229,8 +239,6 @@ export class MessageLog implements SyncListener {
 
   /** Messages came back to their queue: `entries` holds sequence number and delivery count in turn. */
   requeue(index: QueueIndex, entries: readonly number[]): void {
-    // Nobody is promised anything: after a failure messages still come back, unremembered.
-    if (this.failure !== null) return;
     const at = this.reserve(sizeOfRequeue(entries.length / 2));
     this.batch.advance(writeRequeue(this.batch.block!.area, at, index.number, entries));
   }
@@ -272,7 +280,7 @@ export class MessageLog implements SyncListener {
    * @param recordBytes at least the sizes of all records to come (record-format.ts); for what is settled, a
    *   `sizeOfSettle(1)` for each message is always enough
    * @param footerBytes at least the sum of `footerSizeMax` of the route sets to come, at most 65,536 of them
-   * @throws StorageError when the log has failed; RangeError for more than {@link ATOMIC_BYTES_MAX}, or when
+   * @throws RangeError for more than {@link ATOMIC_BYTES_MAX}, or when
    *   there is no memory for it. Nothing has begun then.
    */
   beginAtomic(recordBytes: number, footerBytes: number): void {
@@ -281,7 +289,6 @@ export class MessageLog implements SyncListener {
       throw new RangeError(`${recordBytes + footerBytes} bytes are too many for one batch`);
     }
     this.writeAllSettled();
-    if (this.failure !== null) throw this.failure;
     this.closeBatch();
     this.openBatch(BATCH_OVERHEAD + recordBytes + footerBytes);
     this.batch.isWhole = true;
@@ -339,11 +346,19 @@ export class MessageLog implements SyncListener {
     return this.recent.locate(position);
   }
 
-  /** Reads up to `length` bytes at `position` into `block`, in the pool. */
+  /**
+   * Reads up to `length` bytes at `position` into `block`, in the pool.
+   *
+   * @throws StorageError when the disk refuses, or has nothing there
+   */
   async read(block: MemoryBlock, position: number, length: number): Promise<void> {
-    const segment = this.segments.get(segmentOf(position));
-    if (segment === undefined) throw new Error(`position ${position} lies in no segment`);
-    block.used = await segment.read(block.area.buf, length, offsetOf(position));
+    const number = segmentOf(position);
+    const segment = this.segments.get(number);
+    const path = segment?.path ?? `${this.directory}/${segmentFileName(number)}`;
+    if (segment === undefined) throw new StorageError(path, 'the segment is not there');
+    const offset = offsetOf(position);
+    block.used = await segment.read(block.area.buf, length, offset);
+    if (block.used === 0) throw new StorageError(path, `ends before byte ${offset}`);
   }
 
   // --- turns, writing, syncing -----------------------------------------------------------------
@@ -362,21 +377,12 @@ export class MessageLog implements SyncListener {
 
   /** Closes the turn's batch; writes and syncs what is due. */
   endTurn(): void {
-    if (this.failure !== null) return;
     this.writeAllSettled();
     this.closeBatch();
     if (this.waitUntil === Number.POSITIVE_INFINITY) this.waitUntil = this.end;
-    const { sync, writer } = this;
-    const waiting = this.waiters.size > 0 && this.waitUntil > this.durableUpTo;
-    if (!writer.isEmpty) {
-      const due =
-        (waiting && !sync.isRunning) ||
-        writer.bytes >= UNWRITTEN_BYTES_MAX ||
-        this.clock.monotonicMs - writer.sinceMs >= UNWRITTEN_MS_MAX;
-      if (due) this.flush();
-      else this.flushTimer ??= setTimeout(() => this.flushLate(), UNWRITTEN_MS_MAX);
-    }
-    if (!sync.isRunning && (waiting || sync.unsyncedBytes >= UNSYNCED_BYTES_MAX)) this.beginSync();
+    if (this.clock.monotonicMs >= this.health.retryAtMs) this.writeAndSync();
+    this.health.measure(this.sync.unsyncedBytes + this.writer.bytes);
+    this.setAlarm();
   }
 
   /** Closes the open batch, so that what follows lies behind `end`. */
@@ -399,34 +405,46 @@ export class MessageLog implements SyncListener {
     this.end = start + length;
   }
 
-  /** Ends the turn, and leaves no batch unwritten that somebody needs. */
+  /**
+   * Ends the turn, and leaves no batch unwritten that somebody needs.
+   *
+   * @throws StorageError when the disk refuses; it is tried again
+   */
   writeAll(): void {
     this.endTurn();
-    this.flush();
+    if (this.sync.needsReplacement || !this.flush()) throw this.health.lastFailure!;
   }
 
-  /** Writes everything, gaps too, and makes it stable; resolves when that has happened. */
+  /**
+   * Writes everything, gaps too, and makes it stable; resolves when that has happened.
+   *
+   * @throws StorageError when the disk refuses an attempt; it is tried again, but nobody waits for that here
+   */
   async syncAll(): Promise<void> {
-    this.writeAll();
-    this.attempt(() => this.writer.writeGap());
+    this.endTurn();
     const target = this.end;
-    for (;;) {
-      if (this.failure !== null) throw this.failure;
-      if (this.sync.stableUpTo >= target) return;
-      if (!this.sync.isRunning) this.beginSync();
+    while (this.sync.stableUpTo < target) {
+      if (this.closed) throw new StorageError(this.segment.path, 'the log is closed');
+      if (!this.sync.isRunning) {
+        if (!this.sync.needsReplacement && !(this.flush() && this.writeGap())) {
+          throw this.health.lastFailure!;
+        }
+        this.beginSync();
+      }
+      const { failureCount } = this.health;
       await this.sync.ended;
+      if (this.health.failureCount > failureCount) throw this.health.lastFailure!;
     }
   }
 
   /** Ends the log: the caller has made everything durable before. Frees memory, closes files. */
   close(): void {
     this.closed = true;
-    if (this.flushTimer !== null) clearTimeout(this.flushTimer);
-    this.flushTimer = null;
+    this.alarm.cancel();
     for (const segment of this.segments.values()) segment.close();
-    this.recent.clear();
-    if (this.batch.block !== null) this.pool.release(this.batch.block);
-    this.batch.block = null;
+    // A sync may be writing the blocks anew: they are not to be used for anything else meanwhile.
+    if (this.sync.isRunning) void this.sync.ended.then(() => this.freeBlocks());
+    else this.freeBlocks();
   }
 
   /** The segments that end before `position`. */
@@ -453,12 +471,23 @@ export class MessageLog implements SyncListener {
   // --- for the sync ----------------------------------------------------------------------------
 
   synced(target: number): void {
+    if (this.closed) return;
+    if (this.health.isTroubled && !this.writeIsFailing && !this.sync.needsReplacement) {
+      this.health.succeeded();
+      // What had to wait in memory is written now.
+      this.events.turnNeeded();
+    }
     // What was left out needs no sync: with nothing unsynced before it, it is as good as durable.
     this.advanceDurable(this.sync.isClean ? this.writer.writtenUpTo : target);
+    this.recent.evict(this.keepFrom);
+    this.health.measure(this.sync.unsyncedBytes + this.writer.bytes);
+    this.setAlarm();
   }
 
   syncFailed(error: unknown): void {
-    this.fail(error);
+    if (this.closed) return;
+    this.health.failed(StorageError.from(this.segment.path, 'sync', error), this.clock.monotonicMs);
+    this.setAlarm();
   }
 
   // --- inside ----------------------------------------------------------------------------------
@@ -469,7 +498,7 @@ export class MessageLog implements SyncListener {
 
   private newSegment(number: number, previousEnd: number): Segment {
     const { wallMs } = this.clock;
-    const segment = Segment.create(this.fs, this.directory, number, wallMs, previousEnd);
+    const segment = Segment.create(this.cache, this.directory, number, wallMs, previousEnd);
     this.segments.set(number, segment);
     return segment;
   }
@@ -488,7 +517,6 @@ export class MessageLog implements SyncListener {
 
   /** Makes the open batch take a record of `size` bytes and `footerGrowth` more of footer. */
   private ensureRoom(size: number, footerGrowth: number): void {
-    if (this.failure !== null) throw this.failure;
     const { batch } = this;
     if (batch.isOpen) {
       if (batch.takes(size, footerGrowth)) {
@@ -504,7 +532,7 @@ export class MessageLog implements SyncListener {
 
   private openBatch(sizeMin: number): void {
     const isStarted = this.segment.size > SEGMENT_HEADER_SIZE;
-    if (isStarted && offsetOf(this.end) + sizeMin > SEGMENT_TARGET_BYTES) this.rollSegment();
+    if (isStarted && offsetOf(this.end) + sizeMin > this.limits.segmentBytes) this.rollSegment();
     if (sizeMin > SEGMENT_SPAN - SEGMENT_HEADER_SIZE) {
       throw new Error(`a batch of ${sizeMin} bytes is larger than a segment can be`);
     }
@@ -520,7 +548,7 @@ export class MessageLog implements SyncListener {
     const next = this.pool.acquire(this.end, sizeMin);
     if (full !== null) this.recent.add(full);
     this.batch.useBlock(next);
-    this.recent.evict(this.writer.writtenUpTo);
+    this.recent.evict(this.keepFrom);
   }
 
   private rollSegment(): void {
@@ -541,12 +569,6 @@ export class MessageLog implements SyncListener {
   private writeSettled(index: QueueIndex): void {
     const ranges = index.settledRanges;
     if (ranges.length === 0) return;
-    if (this.failure !== null) {
-      // Consumers go on though nothing of it will be remembered.
-      ranges.length = 0;
-      index.settledBytes = 0;
-      return;
-    }
     const size = sizeOfSettle(ranges.length / 2);
     const { batch } = this;
     if (batch.at + size > batch.limit) this.ensureRoom(size, 0);
@@ -563,27 +585,69 @@ export class MessageLog implements SyncListener {
     else this.writer.refer(position, count);
   }
 
-  private flushLate(): void {
-    this.flushTimer = null;
-    this.clock.tick();
-    this.endTurn();
+  private freeBlocks(): void {
+    this.recent.clear();
+    if (this.batch.block !== null) this.pool.release(this.batch.block);
+    this.batch.block = null;
   }
 
-  /** Writes the closed batches, or the gaps that stand for them. */
-  private flush(): void {
-    this.attempt(() => this.writer.write());
-    if (this.failure !== null) return;
-    if (this.sync.isClean) this.advanceDurable(this.writer.writtenUpTo);
-    this.recent.evict(this.writer.writtenUpTo);
+  /** What lies from here on must stay in memory. */
+  private get keepFrom(): number {
+    return Math.min(this.writer.writtenUpTo, this.sync.keepFrom);
   }
 
-  private attempt(write: () => void): void {
-    if (this.failure !== null) return;
-    try {
-      write();
-    } catch (error) {
-      this.fail(error);
+  private writeAndSync(): void {
+    const { sync, writer, health, limits } = this;
+    const now = this.clock.monotonicMs;
+    const { isTroubled } = health;
+    const waiting = this.waiters.size > 0 && this.waitUntil > this.durableUpTo;
+    if (!writer.isEmpty) {
+      const due =
+        isTroubled ||
+        (waiting && !sync.isRunning) ||
+        writer.bytes >= limits.unwrittenBytes ||
+        now - writer.sinceMs >= limits.unwrittenMs;
+      if (due && !sync.needsReplacement && !this.flush()) return;
     }
+    if (sync.isRunning) return;
+    const syncDue =
+      sync.unsyncedBytes >= limits.unsyncedBytes ||
+      (sync.unsyncedBytes > 0 && now - sync.unsyncedSinceMs >= limits.unsyncedMs);
+    if (waiting || isTroubled || syncDue) this.beginSync();
+  }
+
+  /** Writes the closed batches, or the gaps that stand for them. False when the disk refuses. */
+  private flush(): boolean {
+    try {
+      this.writer.write();
+    } catch (error) {
+      this.writeFailed(error);
+      return false;
+    }
+    this.writeIsFailing = false;
+    if (this.sync.isClean) this.advanceDurable(this.writer.writtenUpTo);
+    this.recent.evict(this.keepFrom);
+    return true;
+  }
+
+  private writeGap(): boolean {
+    try {
+      this.writer.writeGap();
+      return true;
+    } catch (error) {
+      this.writeFailed(error);
+      return false;
+    }
+  }
+
+  private writeFailed(cause: unknown): void {
+    const error = StorageError.from(this.segment.path, 'write', cause);
+    const { next } = this.writer;
+    this.writeIsFailing = true;
+    if (next !== null && !mayWriteAgain(error)) {
+      this.sync.replaceAfterFailedWrite(next.segment, offsetOf(next.position));
+    }
+    this.health.failed(error, this.clock.monotonicMs);
   }
 
   private beginSync(): void {
@@ -592,18 +656,25 @@ export class MessageLog implements SyncListener {
   }
 
   private advanceDurable(position: number): void {
-    if (position <= this.durableUpTo || this.failure !== null) return;
+    if (position <= this.durableUpTo) return;
     this.durableUpTo = position;
     if (this.closed) return;
     for (const waiter of this.waiters) if (waiter.durableAdvanced()) this.waiters.delete(waiter);
     this.events.durable();
   }
 
-  private fail(cause: unknown): void {
-    if (this.failure !== null) return;
-    this.failure = StorageError.from(this.segment.path, 'write', cause);
-    // No room: the next append comes to where it is refused.
-    this.batch.limit = 0;
-    this.events.failed(this.failure);
+  /** Sees to it that {@link endTurn} is called when something is due though no turn comes by itself. */
+  private setAlarm(): void {
+    if (this.closed) return;
+    const { health, writer, sync, limits } = this;
+    if (sync.isRunning && (health.isTroubled || writer.isEmpty)) return;
+    if (health.isTroubled) this.alarm.set(health.retryAtMs);
+    else if (!writer.isEmpty) this.alarm.set(writer.sinceMs + limits.unwrittenMs);
+    else if (sync.unsyncedBytes > 0) this.alarm.set(sync.unsyncedSinceMs + limits.unsyncedMs);
+  }
+
+  private wake(): void {
+    this.clock.tick();
+    this.endTurn();
   }
 }

@@ -15,10 +15,12 @@ import {
 import { Compactor, isCandidate } from './compactor.ts';
 import type { Definition } from './definitions-format.ts';
 import { DEFINITIONS_FILE, encodeDefinitions } from './definitions-format.ts';
+import { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
 import { LargeFiles } from './large-files.ts';
 import type { LogEvents } from './log.ts';
 import { MessageLog } from './log.ts';
+import type { LogLimits } from './log-limits.ts';
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
 import { BLOCK_SIZE } from './memory-block.ts';
 import { offsetOf, segmentOf, TRANSIENT_POSITION_FIRST } from './position.ts';
@@ -31,6 +33,8 @@ import type { Recovered } from './recovery.ts';
 import { recover } from './recovery.ts';
 import { replaceFile } from './replace-file.ts';
 import type { RouteSet } from './route-set.ts';
+import { segmentFileName } from './segment.ts';
+import { StorageError } from './storage-error.ts';
 import { TransientLane } from './transient-lane.ts';
 
 /** A checkpoint is due when the log has grown by this many bytes ... */
@@ -72,6 +76,10 @@ export interface MessageStoreOptions {
   readonly events: LogEvents;
   /** Memory that messages for transient queues may take before they are spilled, in bytes. */
   readonly transientMemoryBytes?: number;
+  /** Open files, where several stores share them. */
+  readonly cache?: FileCache;
+  /** Sizes and times of the log that differ from the usual ones. */
+  readonly limits?: Partial<LogLimits>;
 }
 
 /** The storage of one vhost. */
@@ -96,21 +104,18 @@ export class MessageStore {
   /** False after damage: then whatever lies about may still be of use. */
   private readonly deletesLeftovers: boolean;
 
-  private constructor(options: MessageStoreOptions, recovered: Recovered) {
+  private constructor(options: MessageStoreOptions, recovered: Recovered, cache: FileCache) {
     this.fs = options.fs;
     this.directory = options.directory;
-    this.log = new MessageLog(
-      options.fs,
-      options.directory,
-      options.pool,
-      options.clock,
-      options.events,
-      {
+    this.log = new MessageLog({
+      ...options,
+      cache,
+      resumption: {
         segments: recovered.segments,
         nextSegment: recovered.nextSegment,
         previousEnd: recovered.end,
       },
-    );
+    });
     this.largeFiles = new LargeFiles(options.fs, options.directory, this.log, recovered.large);
     this.deletesLeftovers = recovered.damage.length === 0;
     for (const { index, sequence, position, bodySize } of recovered.dropped) {
@@ -140,15 +145,14 @@ export class MessageStore {
   /** Recovers what the directory holds and opens the store behind it. */
   static open(options: MessageStoreOptions): { store: MessageStore; recovered: Recovered } {
     options.fs.makeDirectory(options.directory);
-    const recovered = recover(options.fs, options.directory);
-    return { store: new MessageStore(options, recovered), recovered };
+    const cache = options.cache ?? new FileCache(options.fs);
+    const recovered = recover(options.fs, options.directory, cache);
+    return { store: new MessageStore(options, recovered, cache), recovered };
   }
 
   /**
    * HOT per publish. Stores a message once for all queues of `set`; the caller then enters the position into
    * each index.
-   *
-   * @throws StorageError when the log has failed
    */
   publish(message: MessageParts, set: RouteSet): number {
     return set.durable.length > 0
@@ -161,8 +165,6 @@ export class MessageStore {
    * index. Somebody still holds a reference to it. One that no durable queue ever got stays out of theirs: its record
    * is not in the log. `largeFile` holds its body, or is 0; the caller then enters that as well
    * ({@link LargeFiles.enter}).
-   *
-   * @throws StorageError when the log has failed
    */
   enqueue(position: number, bodySize: number, set: RouteSet, largeFile: number = 0): void {
     const isTransient = position >= TRANSIENT_POSITION_FIRST;
@@ -212,11 +214,8 @@ export class MessageStore {
 
   /**
    * Drops all ready messages of a queue; returns their number.
-   *
-   * @throws StorageError when the log has failed; nothing is dropped then
    */
   purge(index: QueueIndex): number {
-    if (index.durable && this.log.failure !== null) throw this.log.failure;
     const upTo = index.nextSequence - 1;
     const count = index.purgeReady((position) => this.release(position));
     if (index.durable && count > 0) {
@@ -256,10 +255,22 @@ export class MessageStore {
   fetch(position: number, length: number, listener: ReadListener): void {
     const partial = this.reads.locate(position);
     const needed = partial === null ? 0 : sizeIfKnown(partial, position);
-    this.reads.read(
-      position,
-      Math.max(READ_BYTES_MIN, needed, Math.min(length, BLOCK_SIZE)),
-      listener,
+    const wanted = Math.max(READ_BYTES_MIN, needed, Math.min(length, BLOCK_SIZE));
+    this.reads.read(position, wanted, (error) => {
+      listener(error ?? this.cutShort(position, wanted));
+    });
+  }
+
+  /** What is wrong where `length` bytes were asked for at `position` and the file ends within its record. */
+  private cutShort(position: number, length: number): StorageError | null {
+    const block = this.reads.locate(position);
+    if (block === null || holdsWhole(block, position)) return null;
+    const end = block.start + block.used;
+    if (end - position >= length) return null;
+    const name = segmentFileName(segmentOf(position));
+    return new StorageError(
+      join(this.directory, name),
+      `ends within the record at ${offsetOf(position)}`,
     );
   }
 

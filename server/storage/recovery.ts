@@ -1,38 +1,27 @@
 /**
  * What a vhost's directory says: newest readable checkpoint, definitions, and the log behind them.
  *
- * - The first invalid stretch behind the highest "synced up to" seen ends the log: the rest is cut off and
- *   kept aside. An invalid one before it is damage: reported, skipped, kept aside.
+ * - Where the log ends, and what of it is damaged, is decided in segment-recovery.ts.
  * - Recovery never refuses to start: what cannot be read is reported in `damage` and left out.
  * - It knows queues by number only; the broker gives them their names from the definition frames.
  */
 import { join } from 'node:path';
 import { ByteArea } from '../base/byte-area.ts';
+import { keepAside } from './aside.ts';
 import type { BatchHeader } from './batch-format.ts';
-import {
-  BATCH_HEADER_SIZE,
-  decodeSegmentHeader,
-  FOOTER_ROW_SIZE,
-  SEGMENT_HEADER_SIZE,
-} from './batch-format.ts';
+import { BATCH_HEADER_SIZE, FOOTER_ROW_SIZE, SEGMENT_HEADER_SIZE } from './batch-format.ts';
 import type { Checkpoint } from './checkpoint-format.ts';
 import { checkpointFileName, checkpointNumberOf, decodeCheckpoint } from './checkpoint-format.ts';
-import {
-  COMPACTED_HEADER_SIZE,
-  decodeCompactedHeader,
-  isCompacted,
-  readBlock,
-} from './compacted-format.ts';
+import { readBlock } from './compacted-format.ts';
 import { TableCache } from './compacted-reader.ts';
 import { deleteUnfinished } from './compactor.ts';
 import type { Definition } from './definitions-format.ts';
 import { DEFINITIONS_FILE, decodeDefinitions } from './definitions-format.ts';
+import { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
 import { LARGE_FOLDER, largeFileName } from './large-file-format.ts';
 import type { DroppedMessage, RecoveredLargeFiles } from './large-recovery.ts';
 import { recoverLargeFiles } from './large-recovery.ts';
-import type { SegmentContent } from './log-reader.ts';
-import { readSegment } from './log-reader.ts';
 import { offsetOf, positionAt, segmentOf } from './position.ts';
 import { QueueIndex } from './queue-index.ts';
 import type { RecordVisitor } from './record-format.ts';
@@ -46,10 +35,8 @@ import {
   recordSizeAt,
   visitRecord,
 } from './record-format.ts';
-import { Segment, segmentFileName, segmentNumberOf } from './segment.ts';
-
-/** Folder for what was cut off or found damaged. */
-const ASIDE_FOLDER = 'aside';
+import { type Segment, segmentFileName, segmentNumberOf } from './segment.ts';
+import { type SegmentOnDisk, SegmentRecovery } from './segment-recovery.ts';
 
 /** Something that was not as it must be, and what was done. */
 export interface Damage {
@@ -83,22 +70,15 @@ export interface Recovered {
 
 /**
  * Reads the directory of a vhost; it is left as it is, but for a torn tail of the log. All that is read back is
- * stable afterwards: after a kill it may have been in the page cache alone.
+ * stable afterwards: after a kill it may have been in the page cache alone. The files of the segments found are open
+ * in `cache`.
  */
-export function recover(fs: FileSystem, directory: string): Recovered {
-  return new Recovery(fs, directory).run();
-}
-
-interface SegmentOnDisk {
-  readonly segment: Segment;
-  readonly content: SegmentContent;
-}
-
-/** A segment file whose header says nothing. */
-interface HeadlessFile {
-  readonly name: string;
-  readonly number: number;
-  readonly reason: string;
+export function recover(
+  fs: FileSystem,
+  directory: string,
+  cache: FileCache = new FileCache(fs),
+): Recovered {
+  return new Recovery(fs, directory, cache).run();
 }
 
 class Recovery implements RecordVisitor {
@@ -113,13 +93,13 @@ class Recovery implements RecordVisitor {
   private readonly bytes: Map<number, number>;
   private readonly partPositions: Map<number, number>;
   private readonly deletedQueues: Set<number>;
-  private readonly headless: HeadlessFile[];
   /** All before it is known to be synced. */
   private syncedUpTo: number;
   /** Large bodies that replayed records name, by file number. */
   private readonly largeBodies: Map<number, LargeReference>;
   /** Those of them that may not be whole. */
   private readonly unsyncedLarge: Set<number>;
+  private readonly segments: SegmentRecovery;
   private readonly tables: TableCache;
 
   // The batch being visited.
@@ -128,7 +108,7 @@ class Recovery implements RecordVisitor {
   private rowNext: number[];
   private routeSets: number[][];
 
-  constructor(fs: FileSystem, directory: string) {
+  constructor(fs: FileSystem, directory: string, cache: FileCache) {
     this.fs = fs;
     this.directory = directory;
     this.damage = [];
@@ -139,11 +119,13 @@ class Recovery implements RecordVisitor {
     this.bytes = new Map();
     this.partPositions = new Map();
     this.deletedQueues = new Set();
-    this.headless = [];
     this.syncedUpTo = 0;
     this.largeBodies = new Map();
     this.unsyncedLarge = new Set();
     this.tables = new TableCache();
+    this.segments = new SegmentRecovery(fs, cache, directory, this.tables, (name, reason) =>
+      this.report(name, reason),
+    );
     this.batchPosition = 0;
     this.rowNumbers = [];
     this.rowNext = [];
@@ -158,15 +140,13 @@ class Recovery implements RecordVisitor {
     this.takeParts(checkpoint);
     const replayFrom = checkpoint?.replayFrom ?? 0;
     const known = [checkpoint?.logEnd ?? 0, this.definitionsPosition];
-    const onDisk = this.openSegments(names, replayFrom);
+    const onDisk = this.segments.open(names, replayFrom);
     const told = [...onDisk.values()].map(({ content }) => content.syncedUpTo);
     // The start of a segment says nothing: it was the end of the log before there was a file.
     const positions = [...known, ...told].filter((p) => offsetOf(p) > SEGMENT_HEADER_SIZE);
     const syncedUpTo = Math.max(0, ...positions);
     this.syncedUpTo = syncedUpTo;
-    this.judgeHeadless(syncedUpTo);
-    const end = this.findEnd(onDisk, replayFrom, syncedUpTo);
-    this.makeStable(onDisk, syncedUpTo);
+    const end = this.segments.settle(onDisk, replayFrom, syncedUpTo);
     for (const segment of onDisk.values()) this.replay(segment, end);
     const clean = checkpoint?.clean === true && end <= checkpoint.logEnd;
     const segments = [...onDisk.values()].map(({ segment }) => segment);
@@ -234,155 +214,9 @@ class Recovery implements RecordVisitor {
     }
   }
 
-  /** Opens all segments; those that end before `replayFrom` are not read. */
-  private openSegments(names: readonly string[], replayFrom: number): Map<number, SegmentOnDisk> {
-    const onDisk = new Map<number, SegmentOnDisk>();
-    for (const name of names) {
-      const number = segmentNumberOf(name);
-      if (number < 0) continue;
-      const segment = this.openSegment(name, number, number >= segmentOf(replayFrom));
-      if (segment !== null) onDisk.set(number, segment);
-    }
-    return onDisk;
-  }
-
-  private openSegment(name: string, number: number, withContent: boolean): SegmentOnDisk | null {
-    const path = join(this.directory, name);
-    const { head, size } = this.readHead(path);
-    if (isCompacted(head)) return this.openCompacted(name, number, head, size, withContent);
-    const header = decodeSegmentHeader(head);
-    if (typeof header === 'string' || header.number !== number) {
-      const reason = typeof header === 'string' ? header : `it is segment ${header.number}`;
-      this.headless.push({ name, number, reason });
-      return null;
-    }
-    const segment = new Segment(this.fs, this.directory, header, true);
-    const bytes = withContent ? this.read(segment) : Buffer.alloc(0);
-    const content = readSegment(bytes, header);
-    segment.size = withContent ? content.validEnd : size;
-    return { segment, content };
-  }
-
-  private openCompacted(
-    name: string,
-    number: number,
-    head: Buffer,
-    fileSize: number,
-    withContent: boolean,
-  ): SegmentOnDisk | null {
-    const header = decodeCompactedHeader(head);
-    if (typeof header === 'string' || header.number !== number) {
-      const reason = typeof header === 'string' ? header : `it is segment ${header.number}`;
-      this.headless.push({ name, number, reason });
-      return null;
-    }
-    const segment = Segment.compacted(this.fs, this.directory, header, fileSize, this.tables);
-    const length = withContent ? fileSize : 0;
-    const end = header.endOffset;
-    return {
-      segment,
-      content: { length, batches: [], invalid: [], validEnd: end, syncedUpTo: 0 },
-    };
-  }
-
-  private readHead(path: string): { head: Buffer; size: number } {
-    const file = this.fs.openForReading(path);
-    try {
-      const head = Buffer.alloc(COMPACTED_HEADER_SIZE);
-      const length = file.readNow(head, 0, head.length, 0);
-      return { head: head.subarray(0, length), size: file.size() };
-    } finally {
-      file.close();
-    }
-  }
-
-  /** A file without a header was never synced, and goes; or it is damaged, and stays where it is. */
-  private judgeHeadless(syncedUpTo: number): void {
-    for (const { name, number, reason } of this.headless) {
-      const path = join(this.directory, name);
-      if (positionAt(number, 0) < syncedUpTo) {
-        this.report(name, `${reason}: the segment is skipped`);
-        continue;
-      }
-      const bytes = this.fs.readFile(path) ?? Buffer.alloc(0);
-      if (bytes.length > 0) this.keepAside(name, bytes);
-      this.fs.delete(path);
-    }
-  }
-
-  /** Decides where the log ends; cuts off what lies behind, and reports damage before it. */
-  private findEnd(
-    onDisk: Map<number, SegmentOnDisk>,
-    replayFrom: number,
-    syncedUpTo: number,
-  ): number {
-    let previousEnd = replayFrom;
-    for (const { segment, content } of onDisk.values()) {
-      if (content.length === 0) continue;
-      const start = positionAt(segment.number, 0);
-      const name = segmentFileName(segment.number);
-      if (previousEnd > 0 && segment.previousEnd > previousEnd) {
-        // The segment before lost its tail, and this one goes on behind what was lost.
-        if (previousEnd >= syncedUpTo) return this.cut(onDisk, previousEnd);
-        this.report(name, `what comes before it ends early, at position ${previousEnd}`);
-      }
-      for (const { from, to } of content.invalid) {
-        if (start + from >= syncedUpTo) return this.cut(onDisk, start + from);
-        this.report(name, `bytes ${from} to ${to} are damaged: they are skipped`);
-        this.keepAside(`${name}.${from}`, this.read(segment).subarray(from, to));
-      }
-      const end = content.invalid.reduce((most, { to }) => Math.max(most, to), content.validEnd);
-      previousEnd = start + end;
-    }
-    const last = [...onDisk.values()].pop()?.segment;
-    const end = last === undefined ? 0 : positionAt(last.number, last.size);
-    if (end < syncedUpTo) {
-      this.report('', `the log ends at position ${end}, but it was synced up to ${syncedUpTo}`);
-    }
-    return end;
-  }
-
-  /** Syncs what was read behind the last position known to be synced, and the names. */
-  private makeStable(onDisk: Map<number, SegmentOnDisk>, syncedUpTo: number): void {
-    for (const { segment } of onDisk.values()) {
-      if (positionAt(segment.number, segment.size) > syncedUpTo) segment.datasyncNow();
-    }
-    this.fs.syncDirectoryNow(this.directory);
-  }
-
-  private cut(onDisk: Map<number, SegmentOnDisk>, end: number): number {
-    const endSegment = segmentOf(end);
-    for (const [number, { segment, content }] of onDisk) {
-      if (number < endSegment) continue;
-      const from = number === endSegment ? offsetOf(end) : 0;
-      const tail = content.length > 0 ? this.read(segment).subarray(from) : Buffer.alloc(0);
-      if (tail.length > 0) this.keepAside(`${segmentFileName(number)}.${from}`, tail);
-      if (number === endSegment) {
-        segment.truncate(from);
-        segment.size = from;
-      } else {
-        segment.delete();
-        onDisk.delete(number);
-      }
-    }
-    return end;
-  }
-
-  private read(segment: Segment): Buffer {
-    return this.fs.readFile(segment.path) ?? Buffer.alloc(0);
-  }
-
   private keepAside(name: string, bytes: Buffer): void {
-    const folder = join(this.directory, ASIDE_FOLDER);
-    this.fs.makeDirectory(folder);
-    const file = this.fs.openForWriting(join(folder, name));
-    try {
-      file.truncate(0);
-      file.writeAt(bytes, 0, bytes.length, 0);
-      file.datasyncNow();
-    } finally {
-      file.close();
-    }
+    const problem = keepAside(this.fs, this.directory, name, bytes);
+    if (problem !== null) this.report(name, problem);
   }
 
   // --- replay ----------------------------------------------------------------------------------
@@ -391,7 +225,7 @@ class Recovery implements RecordVisitor {
   private replay({ segment, content }: SegmentOnDisk, end: number): void {
     if (segment.isCompacted && content.length > 0) this.replayCompacted(segment);
     if (content.batches.length === 0) return;
-    const area = new ByteArea(this.read(segment));
+    const area = new ByteArea(this.segments.read(segment));
     for (const batch of content.batches) {
       if (batch.position < end && !batch.isGap) this.replayBatch(area, batch);
     }
@@ -399,7 +233,7 @@ class Recovery implements RecordVisitor {
 
   /** Without a checkpoint: what is left of a segment says which queues it belongs to. */
   private replayCompacted(segment: Segment): void {
-    const area = new ByteArea(this.read(segment));
+    const area = new ByteArea(this.segments.read(segment));
     const { number, salt, scanStart, scanEnd } = segment;
     const enter = (original: number, placements: readonly number[], at: number) => {
       this.batchPosition = positionAt(number, original);

@@ -1,9 +1,13 @@
 /**
- * One segment of a vhost's log: a file `msgs.NNNNNNNNNN` and the count of what in it is still needed.
+ * One segment of a vhost's log: its files, and the count of what in it is still needed.
  *
- * The file is opened at the first write or read, and closed with the segment. A segment is deleted when
- * `live` is zero and no kept checkpoint needs it (message-store.ts decides). One that a few messages keep alive
- * is rewritten in compacted form (compactor.ts): who reads it sees no difference.
+ *     msgs.0000000007               the segment
+ *     msgs.0000000007.0000065576    takes its place from offset 65,576 on, after a failed write or sync
+ *
+ * Which file holds an offset is known here alone: the last one that begins at or before it. Each has the segment's
+ * header; a later one is empty from there up to where it begins. A segment is deleted when `live` is zero and no kept
+ * checkpoint needs it (message-store.ts decides). One that a few messages keep alive is rewritten in compacted form
+ * (compactor.ts), as one file; who reads it sees no difference.
  */
 import { randomBytes } from 'node:crypto';
 import type { SegmentHeader } from './batch-format.ts';
@@ -11,27 +15,45 @@ import { encodeSegmentHeader, SEGMENT_HEADER_SIZE } from './batch-format.ts';
 import { COMPACTED_HEADER_SIZE, type CompactedHeader } from './compacted-format.ts';
 import { CompactedReader, type TableCache } from './compacted-reader.ts';
 import type { CompactableSegment } from './compactor.ts';
-import type { FileSystem, OpenFile } from './fs.ts';
+import type { FileCache, PinnedFile } from './file-cache.ts';
 import type { Rewritten } from './segment-rewriter.ts';
 import { StorageError } from './storage-error.ts';
 
-const NAME_PREFIX = 'msgs.';
+const NAME = /^msgs\.(\d{10})(?:\.(\d{10}))?$/;
 const NAME_DIGITS = 10;
+const UNFINISHED_NAME = /^msgs\.\d{10}\.\d{10}\.tmp$/;
 
-/** The file name of a segment. */
-export function segmentFileName(number: number): string {
-  return NAME_PREFIX + String(number).padStart(NAME_DIGITS, '0');
+/** The file name of a segment, or of what takes its place from an offset on. */
+export function segmentFileName(number: number, from: number = 0): string {
+  const first = `msgs.${String(number).padStart(NAME_DIGITS, '0')}`;
+  return from === 0 ? first : `${first}.${String(from).padStart(NAME_DIGITS, '0')}`;
 }
 
-/** The number of the segment with this file name, or -1 when it is no segment's name. */
+/** The number of the segment whose file this is, first or later; -1 when it is no segment's name. */
 export function segmentNumberOf(name: string): number {
-  const digits = name.slice(NAME_PREFIX.length);
-  return name.startsWith(NAME_PREFIX) && /^\d{10}$/.test(digits) ? Number(digits) : -1;
+  return Number(NAME.exec(name)?.[1] ?? -1);
 }
 
-/** A segment of the log, its file and its live counter. */
+/** The offset from which on the file with this segment file name holds the segment; 0 for the first. */
+export function segmentOffsetOf(name: string): number {
+  return Number(NAME.exec(name)?.[2] ?? 0);
+}
+
+/** Whether the file was to take a segment's place, and was never finished. */
+export function isUnfinishedSegmentFile(name: string): boolean {
+  return UNFINISHED_NAME.test(name);
+}
+
+/** A file that holds a segment from an offset on, up to where the next one begins. */
+export interface SegmentFile {
+  readonly path: string;
+  readonly from: number;
+}
+
+/** A segment of the log, its files and its live counter. */
 export class Segment implements CompactableSegment {
   readonly number: number;
+  /** Of the first file. */
   readonly path: string;
   readonly salt: number;
   readonly createdMs: number;
@@ -45,16 +67,24 @@ export class Segment implements CompactableSegment {
   examinedLive: number;
   /** End of its last batch, as an offset; the next one goes here. */
   size: number;
-  private readonly fs: FileSystem;
-  private file: SharedFile | null;
-  private hasHeader: boolean;
+  private readonly cache: FileCache;
+  /** Ascending by offset; empty as long as nothing was written. */
+  private parts: SegmentFile[];
+  private pinned: PinnedFile | null;
   private isDeleted: boolean;
   private compacted: CompactedReader | null;
   /** Size of the compacted file, in bytes. */
   private compactedSize: number;
+  /** Files that the compacted one has made superfluous. */
+  private leftovers: readonly string[];
 
-  /** `onDisk` says whether the file exists, with this header. */
-  constructor(fs: FileSystem, directory: string, header: SegmentHeader, onDisk: boolean) {
+  /** `offsets` says which files exist: where each begins, ascending. */
+  constructor(
+    cache: FileCache,
+    directory: string,
+    header: SegmentHeader,
+    offsets: readonly number[],
+  ) {
     this.number = header.number;
     this.path = `${directory}/${segmentFileName(header.number)}`;
     this.salt = header.salt;
@@ -66,23 +96,24 @@ export class Segment implements CompactableSegment {
     this.fullLive = 0;
     this.examinedLive = Number.POSITIVE_INFINITY;
     this.size = SEGMENT_HEADER_SIZE;
-    this.fs = fs;
-    this.file = null;
-    this.hasHeader = onDisk;
+    this.cache = cache;
+    this.parts = offsets.map((from) => ({ path: this.pathFrom(from), from }));
+    this.pinned = null;
     this.isDeleted = false;
     this.compacted = null;
     this.compactedSize = 0;
+    this.leftovers = [];
   }
 
   /** A segment whose file is in compacted form, of `fileSize` bytes. */
   static compacted(
-    fs: FileSystem,
+    cache: FileCache,
     directory: string,
     header: CompactedHeader,
     fileSize: number,
     tables: TableCache,
   ): Segment {
-    const segment = new Segment(fs, directory, header, true);
+    const segment = new Segment(cache, directory, header, [0]);
     segment.size = header.endOffset;
     segment.become(header, fileSize, tables);
     return segment;
@@ -90,14 +121,23 @@ export class Segment implements CompactableSegment {
 
   /** A segment whose file does not exist yet. */
   static create(
-    fs: FileSystem,
+    cache: FileCache,
     directory: string,
     number: number,
     createdMs: number,
     previousEnd: number,
   ): Segment {
     const salt = randomBytes(4).readUInt32BE(0);
-    return new Segment(fs, directory, { number, salt, createdMs, previousEnd }, false);
+    return new Segment(cache, directory, { number, salt, createdMs, previousEnd }, []);
+  }
+
+  /** The files, ascending by where they begin. */
+  get files(): readonly SegmentFile[] {
+    return this.parts;
+  }
+
+  get isOnDisk(): boolean {
+    return this.parts.length > 0;
   }
 
   get isCompacted(): boolean {
@@ -117,26 +157,52 @@ export class Segment implements CompactableSegment {
     return this.isCompacted ? COMPACTED_HEADER_SIZE : SEGMENT_HEADER_SIZE;
   }
 
-  /** Writes bytes at an offset, the header before the first ones. Returns true when that made the file. */
+  /** Path of the file that takes the segment's place from an offset on. */
+  pathFrom(from: number): string {
+    if (from === 0) return this.path;
+    return `${this.path}.${String(from).padStart(NAME_DIGITS, '0')}`;
+  }
+
+  /**
+   * Writes bytes at an offset behind all others, the header before the first ones. Returns true when that made the
+   * file.
+   *
+   * @throws StorageError
+   */
   write(buf: Buffer, start: number, end: number, offset: number): boolean {
-    const isNew = !this.hasHeader;
-    const { file } = this.open();
-    if (isNew) {
+    const last = this.parts.at(-1);
+    const file = this.cache.forWriting(last?.path ?? this.path);
+    if (last === undefined) {
       file.writeAt(encodeSegmentHeader(this), 0, SEGMENT_HEADER_SIZE, 0);
-      this.hasHeader = true;
     }
     file.writeAt(buf, start, end, offset);
-    return isNew;
+    if (last !== undefined) return false;
+    this.parts.push({ path: this.path, from: 0 });
+    return true;
+  }
+
+  /** Keeps the file that is written to open, until {@link unpin}. */
+  pin(): void {
+    this.pinned ??= this.cache.pin(this.parts.at(-1)!.path);
+  }
+
+  unpin(): void {
+    this.pinned?.unpin();
+    this.pinned = null;
   }
 
   /** Makes what was written stable. */
   async datasync(): Promise<void> {
-    await this.file?.file.datasync();
+    const last = this.parts.at(-1);
+    if (last !== undefined) await this.cache.datasync(last.path);
   }
 
-  /** The same, waiting: for recovery. */
-  datasyncNow(): void {
-    this.open().file.datasyncNow();
+  /** The file `pathFrom(from)` holds the segment from there on: it has just got this name. */
+  continueIn(from: number): void {
+    const path = this.pathFrom(from);
+    this.unpin();
+    this.cache.forget(path);
+    this.parts = [...this.parts.filter((part) => part.from < from), { path, from }];
   }
 
   /** Reads up to `length` bytes at `offset`, as the log wrote them; resolves to the number read. */
@@ -144,46 +210,63 @@ export class Segment implements CompactableSegment {
     return this.compacted?.read(buf, length, offset) ?? this.readFile(buf, length, offset);
   }
 
-  /** Reads up to `length` bytes of the file at `offset`; resolves to the number read. */
+  /** Reads up to `length` bytes of its files at `offset`; resolves to the number read. */
   async readFile(buf: Buffer, length: number, offset: number): Promise<number> {
-    return this.open().readAt(buf, length, offset);
+    if (this.isDeleted) throw new StorageError(this.path, 'the segment is deleted');
+    let done = 0;
+    while (done < length) {
+      const at = offset + done;
+      const index = this.parts.findLastIndex(({ from }) => from <= at);
+      if (index < 0) return done;
+      const end = this.parts[index + 1]?.from ?? Number.POSITIVE_INFINITY;
+      const wanted = Math.min(length - done, end - at);
+      const count = await this.cache.read(this.parts[index]!.path, buf, done, wanted, at);
+      done += count;
+      if (count < wanted) return done;
+    }
+    return done;
   }
 
   adopt(rewritten: Rewritten, tables: TableCache): void {
     this.compacted?.close();
     this.close();
+    this.leftovers = this.parts.filter(({ from }) => from > 0).map(({ path }) => path);
+    this.parts = [{ path: this.path, from: 0 }];
     this.become(rewritten.header, rewritten.fileSize, tables);
   }
 
   deleteLeftovers(): void {
-    // The name that was replaced is all there was of it.
+    for (const path of this.leftovers) this.cache.delete(path);
+    this.leftovers = [];
   }
 
-  /** Cuts the file, for recovery. */
+  /** Cuts the segment, for recovery. @throws StorageError */
   truncate(size: number): void {
-    this.open().file.truncate(size);
-    this.datasyncNow();
+    while (this.parts.length > 1 && this.parts.at(-1)!.from > size) {
+      this.cache.delete(this.parts.at(-1)!.path);
+      this.parts.pop();
+    }
+    const file = this.cache.forWriting(this.parts.at(-1)!.path);
+    file.truncate(size);
+    file.datasyncNow();
   }
 
-  /** Lets go of the file; reads under way end first. */
+  /** Closes its files. */
   close(): void {
-    this.file?.retire();
-    this.file = null;
+    this.unpin();
+    for (const { path } of this.parts) this.cache.forget(path);
   }
 
-  /** Closes and deletes the file. */
+  /** Closes and deletes its files. */
   delete(): void {
-    this.close();
+    this.unpin();
     this.isDeleted = true;
     this.compacted?.close();
-    if (this.hasHeader) this.fs.delete(this.path);
-  }
-
-  /** @throws StorageError when it was deleted: its name must not come back */
-  private open(): SharedFile {
-    if (this.isDeleted) throw new StorageError(this.path, 'the segment is deleted');
-    this.file ??= new SharedFile(this.fs.openForWriting(this.path));
-    return this.file;
+    this.deleteLeftovers();
+    while (this.parts.length > 0) {
+      this.cache.delete(this.parts.at(-1)!.path);
+      this.parts.pop();
+    }
   }
 
   private become(header: CompactedHeader, fileSize: number, tables: TableCache): void {
@@ -191,33 +274,5 @@ export class Segment implements CompactableSegment {
       this.readFile(buf, length, offset);
     this.compacted = new CompactedReader(this.path, header, readBytes, tables);
     this.compactedSize = fileSize;
-  }
-}
-
-/** An open file that is closed when nobody reads it any more. */
-class SharedFile {
-  readonly file: OpenFile;
-  private reads: number;
-  private isRetired: boolean;
-
-  constructor(file: OpenFile) {
-    this.file = file;
-    this.reads = 0;
-    this.isRetired = false;
-  }
-
-  async readAt(buf: Buffer, length: number, offset: number): Promise<number> {
-    this.reads++;
-    try {
-      return await this.file.readAt(buf, 0, length, offset);
-    } finally {
-      this.reads--;
-      if (this.isRetired && this.reads === 0) this.file.close();
-    }
-  }
-
-  retire(): void {
-    this.isRetired = true;
-    if (this.reads === 0) this.file.close();
   }
 }

@@ -67,6 +67,18 @@ export function confirmSelect(channel: number): Buffer {
   return frame(amqp.sizeOfConfirmSelect, amqp.encodeConfirmSelect, channel, { noWait: false });
 }
 
+export function txSelect(channel: number): Buffer {
+  return frame(amqp.sizeOfTxSelect, amqp.encodeTxSelect, channel, {});
+}
+
+export function txCommit(channel: number): Buffer {
+  return frame(amqp.sizeOfTxCommit, amqp.encodeTxCommit, channel, {});
+}
+
+export function txRollback(channel: number): Buffer {
+  return frame(amqp.sizeOfTxRollback, amqp.encodeTxRollback, channel, {});
+}
+
 export function exchangeDeclare(channel: number, args: Partial<amqp.ExchangeDeclare>): Buffer {
   return frame(amqp.sizeOfExchangeDeclare, amqp.encodeExchangeDeclare, channel, {
     exchange: '',

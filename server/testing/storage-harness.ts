@@ -1,14 +1,14 @@
 /** A message store over a simulated disk, for tests that drive it by hand. */
 
 import { ByteArea } from '../base/byte-area.ts';
+import type { LogState } from '../storage/log-health.ts';
 import { BlockPool } from '../storage/memory-block.ts';
-import { MessageStore } from '../storage/message-store.ts';
+import { MessageStore, type MessageStoreOptions } from '../storage/message-store.ts';
 import { offsetOf, segmentOf } from '../storage/position.ts';
 import { QueueIndex } from '../storage/queue-index.ts';
 import type { Recovered } from '../storage/recovery.ts';
 import { RouteSet } from '../storage/route-set.ts';
-import { segmentFileName } from '../storage/segment.ts';
-import type { StorageError } from '../storage/storage-error.ts';
+import { segmentFileName, segmentNumberOf, segmentOffsetOf } from '../storage/segment.ts';
 import { ManualClock } from './manual-clock.ts';
 import type { SimulatedFs } from './simulated-fs.ts';
 import type { Teardown } from './temporary-directory.ts';
@@ -17,6 +17,9 @@ import { testMessage, testMessageIdAt } from './test-message.ts';
 /** Where the store lives on the simulated disk. */
 export const STORE_DIRECTORY: string = '/data/vhost';
 
+/** What a test may want other than usual. */
+export type StoreOptions = Partial<Omit<MessageStoreOptions, 'fs' | 'directory'>>;
+
 /** An open store and what a test does to it. */
 export class StorageHarness {
   readonly fs: SimulatedFs;
@@ -24,18 +27,18 @@ export class StorageHarness {
   readonly pool: BlockPool;
   readonly store: MessageStore;
   readonly recovered: Recovered;
-  /** What the log said when it failed. */
-  readonly failures: StorageError[];
+  /** What the log said of itself, in turn. */
+  readonly states: LogState[];
   /** How often the log told that more became durable. */
   durableCalls: number;
   private last: readonly QueueIndex[];
   private set: RouteSet;
 
-  private constructor(fs: SimulatedFs) {
+  private constructor(fs: SimulatedFs, options: StoreOptions) {
     this.fs = fs;
     this.clock = new ManualClock();
     this.pool = new BlockPool();
-    this.failures = [];
+    this.states = [];
     this.durableCalls = 0;
     this.last = [];
     this.set = new RouteSet([]);
@@ -49,16 +52,17 @@ export class StorageHarness {
         durable: () => {
           this.durableCalls++;
         },
-        failed: (error) => this.failures.push(error),
+        stateChanged: (state) => this.states.push(state),
       },
+      ...options,
     });
     this.store = store;
     this.recovered = recovered;
   }
 
   /** Opens a store; it is closed when the test ends. */
-  static open(t: Teardown, fs: SimulatedFs): StorageHarness {
-    const harness = new StorageHarness(fs);
+  static open(t: Teardown, fs: SimulatedFs, options: StoreOptions = {}): StorageHarness {
+    const harness = new StorageHarness(fs, options);
     t.teardown(() => harness.store.close());
     return harness;
   }
@@ -114,9 +118,21 @@ export class StorageHarness {
 /** The test messages that an index leads to on the disk, in order. */
 export function idsIn(fs: SimulatedFs, index: QueueIndex): number[] {
   const ids: number[] = [];
+  const contents = new Map<string, ByteArea>();
   index.forEachUnsettled((_sequence, position) => {
-    const bytes = fs.readFile(`${STORE_DIRECTORY}/${segmentFileName(segmentOf(position))}`);
-    ids.push(testMessageIdAt(new ByteArea(bytes ?? Buffer.alloc(0)), offsetOf(position)));
+    const path = `${STORE_DIRECTORY}/${fileHolding(fs, position)}`;
+    const bytes = contents.get(path) ?? new ByteArea(fs.readFile(path) ?? Buffer.alloc(0));
+    contents.set(path, bytes);
+    ids.push(testMessageIdAt(bytes, offsetOf(position)));
   });
   return ids;
+}
+
+/** The name of the segment file that holds a position: the last one that begins at or before it. */
+function fileHolding(fs: SimulatedFs, position: number): string {
+  const first = segmentFileName(segmentOf(position));
+  const names = fs
+    .list(STORE_DIRECTORY)
+    .filter((name) => segmentNumberOf(name) === segmentOf(position));
+  return names.findLast((name) => segmentOffsetOf(name) <= offsetOf(position)) ?? first;
 }

@@ -42,7 +42,7 @@ export function openOfflineVhost(
     directory,
     pool: new BlockPool(),
     clock,
-    events: { turnNeeded: () => {}, durable: () => {}, failed: () => {} },
+    events: { turnNeeded: () => {}, durable: () => {}, stateChanged: () => {} },
   });
   const reactor = new Reactor(clock, (error) => {
     throw error;

@@ -16,18 +16,20 @@ import {
 } from '../../../generated/index.ts';
 import type { Channel } from '../channel.ts';
 import { ConfirmTracker } from '../confirm-tracker.ts';
-import { channelError, commandInvalid, notImplemented } from '../protocol-error.ts';
+import {
+  channelError,
+  commandInvalid,
+  notImplemented,
+  preconditionFailed,
+} from '../protocol-error.ts';
 import { basicHandlers } from './basic.ts';
 import { exchangeHandlers } from './exchange.ts';
 import { queueHandlers } from './queue.ts';
+import { txHandlers } from './tx.ts';
 
 /** Methods of the connection have no business on a channel. */
 function refuse(): never {
   throw commandInvalid('unimplemented method');
-}
-
-function refuseTransactions(): never {
-  throw notImplemented('transactions are not supported by this version of FirnMQ');
 }
 
 /** One function per method. */
@@ -35,6 +37,7 @@ export const channelMethods: ServerMethods<Channel> = {
   ...basicHandlers,
   ...exchangeHandlers,
   ...queueHandlers,
+  ...txHandlers,
 
   channelOpen() {
     throw channelError("second 'channel.open' seen");
@@ -73,6 +76,9 @@ export const channelMethods: ServerMethods<Channel> = {
   },
 
   confirmSelect(channel, m) {
+    if (channel.transaction !== null) {
+      throw preconditionFailed('cannot switch from tx to confirm mode');
+    }
     channel.confirms ??= new ConfirmTracker();
     if (m.noWait) return;
     channel.reply(-1, () =>
@@ -83,9 +89,6 @@ export const channelMethods: ServerMethods<Channel> = {
   },
 
   basicPublish: refuse,
-  txSelect: refuseTransactions,
-  txCommit: refuseTransactions,
-  txRollback: refuseTransactions,
   connectionStartOk: refuse,
   connectionSecureOk: refuse,
   connectionTuneOk: refuse,

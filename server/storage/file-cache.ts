@@ -1,0 +1,157 @@
+/**
+ * Open files, at most so many: the longest unused is closed for the next one.
+ *
+ * - A pinned file is never closed by itself. What was written and not synced is pinned: the kernel tells of a page
+ *   that it could not write only those who have the file open.
+ * - When the process may open no more files, the colder half is closed and the open tried again.
+ * - A deleted file is closed at once, or when its last use ends: its space comes back.
+ */
+import type { FileSystem, OpenFile } from './fs.ts';
+import { StorageError } from './storage-error.ts';
+
+/** Files kept open. */
+const FILES_MAX = 256;
+
+/** A file that stays open. */
+export interface PinnedFile {
+  readonly file: OpenFile;
+  unpin(): void;
+}
+
+interface CachedFile {
+  readonly path: string;
+  readonly file: OpenFile;
+  readonly isWritable: boolean;
+  pins: number;
+  /** No longer to be found under its path: closed with the last pin. */
+  isForgotten: boolean;
+}
+
+/** Open files by path. */
+export class FileCache {
+  private readonly fs: FileSystem;
+  private readonly filesMax: number;
+  /** Least recently used first. */
+  private readonly files: Map<string, CachedFile>;
+
+  constructor(fs: FileSystem, filesMax: number = FILES_MAX) {
+    this.fs = fs;
+    this.filesMax = filesMax;
+    this.files = new Map();
+  }
+
+  /** Files open now, but for those that were forgotten and are still in use. */
+  get openCount(): number {
+    return this.files.size;
+  }
+
+  /**
+   * The file at `path`, created where there is none; valid until the next call of this cache unless it is pinned.
+   *
+   * @throws StorageError
+   */
+  forWriting(path: string): OpenFile {
+    return this.find(path, true).file;
+  }
+
+  /**
+   * The same, kept open until it is unpinned, once.
+   *
+   * @throws StorageError
+   */
+  pin(path: string): PinnedFile {
+    const cached = this.find(path, true);
+    cached.pins++;
+    return { file: cached.file, unpin: () => this.ended(cached) };
+  }
+
+  /** Reads up to `length` bytes at `position` into `buf[start..]`; resolves to their number. */
+  read(
+    path: string,
+    buf: Buffer,
+    start: number,
+    length: number,
+    position: number,
+  ): Promise<number> {
+    return this.use(path, false, (file) => file.readAt(buf, start, length, position));
+  }
+
+  /** Makes stable what was written to the file before this call. */
+  datasync(path: string): Promise<void> {
+    return this.use(path, true, (file) => file.datasync());
+  }
+
+  /** Closes the file: it is deleted, or its name leads elsewhere. */
+  forget(path: string): void {
+    const cached = this.files.get(path);
+    if (cached !== undefined) this.takeOut(cached);
+  }
+
+  /** Deletes the file. */
+  delete(path: string): void {
+    this.forget(path);
+    this.fs.delete(path);
+  }
+
+  private async use<T>(
+    path: string,
+    isForWriting: boolean,
+    action: (file: OpenFile) => Promise<T>,
+  ): Promise<T> {
+    const cached = this.find(path, isForWriting);
+    cached.pins++;
+    try {
+      return await action(cached.file);
+    } finally {
+      this.ended(cached);
+    }
+  }
+
+  private find(path: string, isForWriting: boolean): CachedFile {
+    const found = this.files.get(path);
+    if (found !== undefined && (found.isWritable || !isForWriting)) {
+      this.files.delete(path);
+      this.files.set(path, found);
+      return found;
+    }
+    if (found !== undefined) this.takeOut(found);
+    const file = this.open(path, isForWriting);
+    const cached = { path, file, isWritable: isForWriting, pins: 0, isForgotten: false };
+    this.files.set(path, cached);
+    this.closeColdest(this.filesMax, cached);
+    return cached;
+  }
+
+  private open(path: string, isForWriting: boolean): OpenFile {
+    const open = (): OpenFile =>
+      isForWriting ? this.fs.openForWriting(path) : this.fs.openForReading(path);
+    try {
+      return open();
+    } catch (error) {
+      const isOutOfFiles =
+        error instanceof StorageError && (error.errno === 'EMFILE' || error.errno === 'ENFILE');
+      if (!isOutOfFiles) throw error;
+      this.closeColdest(this.files.size >> 1, null);
+      return open();
+    }
+  }
+
+  /** Closes the longest unused until `count` are left, as far as they are not pinned. */
+  private closeColdest(count: number, newest: CachedFile | null): void {
+    for (const cached of this.files.values()) {
+      if (this.files.size <= count) return;
+      if (cached.pins === 0 && cached !== newest) this.takeOut(cached);
+    }
+  }
+
+  private takeOut(cached: CachedFile): void {
+    this.files.delete(cached.path);
+    cached.isForgotten = true;
+    if (cached.pins === 0) cached.file.close();
+  }
+
+  private ended(cached: CachedFile): void {
+    cached.pins--;
+    if (cached.isForgotten && cached.pins === 0) cached.file.close();
+  }
+}

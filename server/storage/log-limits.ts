@@ -1,0 +1,35 @@
+/** The sizes and times that the log goes by; tests use small ones. */
+
+export interface LogLimits {
+  /** A new segment begins when a batch would end behind this offset. */
+  readonly segmentBytes: number;
+  /** Closed batches are written when this many bytes have come together ... */
+  readonly unwrittenBytes: number;
+  /** ... or the oldest of them has waited this long. */
+  readonly unwrittenMs: number;
+  /** A sync begins when this many bytes are written and not synced, even where nobody waits ... */
+  readonly unsyncedBytes: number;
+  /** ... or the oldest of them has waited this long. */
+  readonly unsyncedMs: number;
+  /** The log is behind when this many bytes are in memory alone or not synced ... */
+  readonly behindBytes: number;
+  /** ... until no more than these are left. */
+  readonly caughtUpBytes: number;
+  /** How long the log waits before it tries again what failed: at first, and at most. */
+  readonly retryMs: number;
+  readonly retryMsMax: number;
+}
+
+const MIB = 1024 * 1024;
+
+export const LOG_LIMITS: LogLimits = Object.freeze({
+  segmentBytes: 32 * MIB,
+  unwrittenBytes: MIB,
+  unwrittenMs: 5,
+  unsyncedBytes: 32 * MIB,
+  unsyncedMs: 1000,
+  behindBytes: 128 * MIB,
+  caughtUpBytes: 32 * MIB,
+  retryMs: 100,
+  retryMsMax: 1000,
+});

@@ -1,0 +1,332 @@
+/**
+ * The segments that a boot finds: which files make them up, where the log ends, and what of it was never synced.
+ *
+ * - The first invalid stretch behind the highest "synced up to" seen ends the log: the rest is cut off and
+ *   kept aside. An invalid one before it is damage: reported, skipped, kept aside.
+ * - A file that takes a segment's place from an offset on holds it from there, whatever the one before has.
+ */
+import { join } from 'node:path';
+import { keepAside, moveAside } from './aside.ts';
+import {
+  decodeSegmentHeader,
+  encodeSegmentHeader,
+  GAP_SIZE,
+  SEGMENT_HEADER_SIZE,
+  type SegmentHeader,
+} from './batch-format.ts';
+import { COMPACTED_HEADER_SIZE, decodeCompactedHeader, isCompacted } from './compacted-format.ts';
+import type { TableCache } from './compacted-reader.ts';
+import type { FileCache } from './file-cache.ts';
+import type { FileSystem } from './fs.ts';
+import { isDiskFull } from './log-health.ts';
+import type { SegmentContent } from './log-reader.ts';
+import { readSegment } from './log-reader.ts';
+import { offsetOf, positionAt, segmentOf } from './position.ts';
+import {
+  isUnfinishedSegmentFile,
+  Segment,
+  segmentFileName,
+  segmentNumberOf,
+  segmentOffsetOf,
+} from './segment.ts';
+import { StorageError } from './storage-error.ts';
+
+/** A segment and what its files hold. */
+export interface SegmentOnDisk {
+  readonly segment: Segment;
+  readonly content: SegmentContent;
+}
+
+/** A segment file whose header says nothing. */
+interface HeadlessFile {
+  readonly name: string;
+  readonly number: number;
+  readonly reason: string;
+}
+
+/** Told what was not as it must be. */
+export type DamageReport = (name: string, reason: string) => void;
+
+/** The segments of one vhost's directory. */
+export class SegmentRecovery {
+  private readonly fs: FileSystem;
+  private readonly cache: FileCache;
+  private readonly directory: string;
+  private readonly tables: TableCache;
+  private readonly report: DamageReport;
+  private readonly headless: HeadlessFile[];
+
+  constructor(
+    fs: FileSystem,
+    cache: FileCache,
+    directory: string,
+    tables: TableCache,
+    report: DamageReport,
+  ) {
+    this.fs = fs;
+    this.cache = cache;
+    this.directory = directory;
+    this.tables = tables;
+    this.report = report;
+    this.headless = [];
+  }
+
+  /** Opens all segments; those that end before `replayFrom` are not read. */
+  open(names: readonly string[], replayFrom: number): Map<number, SegmentOnDisk> {
+    const namesOf = new Map<number, string[]>();
+    for (const name of names) {
+      if (isUnfinishedSegmentFile(name)) this.fs.delete(join(this.directory, name));
+      const number = segmentNumberOf(name);
+      if (number >= 0) namesOf.set(number, [...(namesOf.get(number) ?? []), name]);
+    }
+    const onDisk = new Map<number, SegmentOnDisk>();
+    for (const [number, own] of namesOf) {
+      const found = this.openSegment(own, number, number >= segmentOf(replayFrom));
+      if (found !== null) onDisk.set(number, found);
+    }
+    return onDisk;
+  }
+
+  /**
+   * Decides where the log ends, cuts off what lies behind, and makes stable what is left.
+   *
+   * @returns the position at which the log ends
+   * @throws StorageError when the disk refuses
+   */
+  settle(onDisk: Map<number, SegmentOnDisk>, replayFrom: number, syncedUpTo: number): number {
+    this.judgeHeadless(syncedUpTo);
+    const end = this.findEnd(onDisk, replayFrom, syncedUpTo);
+    this.makeStable(onDisk, syncedUpTo, end);
+    return end;
+  }
+
+  /** The bytes of a segment, each offset from the file that holds it. */
+  read(segment: Segment): Buffer {
+    const { files } = segment;
+    const pieces: Buffer[] = [];
+    let at = 0;
+    for (let i = 0; i < files.length; i++) {
+      const { path, from } = files[i]!;
+      const bytes = this.fs.readFile(path) ?? Buffer.alloc(0);
+      if (files.length === 1 && from === 0) return bytes;
+      if (from > at) pieces.push(Buffer.alloc(from - at));
+      const piece = bytes.subarray(from, files[i + 1]?.from);
+      pieces.push(piece);
+      at = from + piece.length;
+    }
+    return Buffer.concat(pieces);
+  }
+
+  private openSegment(
+    names: readonly string[],
+    number: number,
+    withContent: boolean,
+  ): SegmentOnDisk | null {
+    const compacted = this.openCompacted(names, number, withContent);
+    if (compacted !== null) return compacted;
+    const offsets: number[] = [];
+    let header: SegmentHeader | null = null;
+    let size = 0;
+    for (const name of names) {
+      const head = this.readHead(name, number, header);
+      if (head === null) continue;
+      header ??= head.header;
+      size = head.size;
+      offsets.push(segmentOffsetOf(name));
+    }
+    if (header === null) return null;
+    // Nothing of the first file was ever stable, and another holds all of the segment.
+    if (offsets[0] === SEGMENT_HEADER_SIZE) this.forgetHeadless(number);
+    const segment = new Segment(this.cache, this.directory, header, offsets);
+    const bytes = withContent ? this.read(segment) : Buffer.alloc(0);
+    const content = readSegment(bytes, header);
+    segment.size = withContent ? content.validEnd : size;
+    return { segment, content };
+  }
+
+  /** A compacted segment is one file; the others were to be deleted when it took their place. */
+  private openCompacted(
+    names: readonly string[],
+    number: number,
+    withContent: boolean,
+  ): SegmentOnDisk | null {
+    const first = names.find((name) => segmentOffsetOf(name) === 0);
+    if (first === undefined) return null;
+    const { head, size } = this.readStart(first, COMPACTED_HEADER_SIZE);
+    if (!isCompacted(head)) return null;
+    const header = decodeCompactedHeader(head);
+    if (typeof header === 'string' || header.number !== number) return null;
+    for (const name of names) if (name !== first) this.fs.delete(join(this.directory, name));
+    const segment = Segment.compacted(this.cache, this.directory, header, size, this.tables);
+    const length = withContent ? size : 0;
+    const end = header.endOffset;
+    return {
+      segment,
+      content: { length, batches: [], invalid: [], validEnd: end, syncedUpTo: 0 },
+    };
+  }
+
+  private readStart(name: string, length: number): { head: Buffer; size: number } {
+    const file = this.fs.openForReading(join(this.directory, name));
+    try {
+      const head = Buffer.alloc(length);
+      const count = file.readNow(head, 0, length, 0);
+      return { head: head.subarray(0, count), size: file.size() };
+    } finally {
+      file.close();
+    }
+  }
+
+  /** The header of a file, which must be that of the files before it; null where it is not. */
+  private readHead(
+    name: string,
+    number: number,
+    others: SegmentHeader | null,
+  ): { header: SegmentHeader; size: number } | null {
+    const { head, size } = this.readStart(name, COMPACTED_HEADER_SIZE);
+    const header = isCompacted(head) ? decodeCompactedHeader(head) : decodeSegmentHeader(head);
+    const reason = whatIsWrong(header, number, others);
+    if (typeof header !== 'string' && reason === '') return { header, size };
+    if (segmentOffsetOf(name) === 0) this.headless.push({ name, number, reason });
+    else this.setAside(name, `${reason}: the file before it is used`);
+    return null;
+  }
+
+  private forgetHeadless(number: number): void {
+    const at = this.headless.findIndex((file) => file.number === number);
+    if (at < 0) return;
+    const [{ name }] = this.headless.splice(at, 1) as [HeadlessFile];
+    this.fs.delete(join(this.directory, name));
+  }
+
+  private setAside(name: string, reason: string): void {
+    this.report(name, reason);
+    const problem = moveAside(this.fs, this.directory, name);
+    if (problem !== null) this.report(name, problem);
+  }
+
+  /** A file without a header was never synced, and goes; or it is damaged, and stays where it is. */
+  private judgeHeadless(syncedUpTo: number): void {
+    for (const { name, number, reason } of this.headless) {
+      const path = join(this.directory, name);
+      if (positionAt(number, 0) < syncedUpTo) {
+        this.report(name, `${reason}: the segment is skipped`);
+        continue;
+      }
+      const bytes = this.fs.readFile(path) ?? Buffer.alloc(0);
+      if (bytes.length > 0) this.keep(name, bytes);
+      this.fs.delete(path);
+    }
+  }
+
+  /** Decides where the log ends; cuts off what lies behind, and reports damage before it. */
+  private findEnd(
+    onDisk: Map<number, SegmentOnDisk>,
+    replayFrom: number,
+    syncedUpTo: number,
+  ): number {
+    let previousEnd = replayFrom;
+    for (const { segment, content } of onDisk.values()) {
+      if (content.length === 0) continue;
+      const start = positionAt(segment.number, 0);
+      const name = segmentFileName(segment.number);
+      if (previousEnd > 0 && segment.previousEnd > previousEnd) {
+        // The segment before lost its tail, and this one goes on behind what was lost.
+        if (previousEnd >= syncedUpTo) return this.cut(onDisk, previousEnd);
+        this.report(name, `what comes before it ends early, at position ${previousEnd}`);
+      }
+      for (const { from, to } of content.invalid) {
+        if (start + from >= syncedUpTo) return this.cut(onDisk, start + from);
+        this.report(name, `bytes ${from} to ${to} are damaged: they are skipped`);
+        this.keep(`${name}.${from}`, this.read(segment).subarray(from, to));
+      }
+      const end = content.invalid.reduce((most, { to }) => Math.max(most, to), content.validEnd);
+      previousEnd = start + end;
+    }
+    const last = [...onDisk.values()].pop()?.segment;
+    const end = last === undefined ? 0 : positionAt(last.number, last.size);
+    if (end < syncedUpTo) {
+      this.report('', `the log ends at position ${end}, but it was synced up to ${syncedUpTo}`);
+    }
+    return end;
+  }
+
+  private cut(onDisk: Map<number, SegmentOnDisk>, end: number): number {
+    const endSegment = segmentOf(end);
+    for (const [number, { segment, content }] of onDisk) {
+      if (number < endSegment) continue;
+      const from = number === endSegment ? offsetOf(end) : 0;
+      const tail = content.length > 0 ? this.read(segment).subarray(from) : Buffer.alloc(0);
+      if (tail.length > 0) this.keep(`${segmentFileName(number)}.${from}`, tail);
+      if (number === endSegment) {
+        segment.truncate(from);
+        segment.size = from;
+      } else {
+        segment.delete();
+        onDisk.delete(number);
+      }
+    }
+    return end;
+  }
+
+  /**
+   * Makes stable what was read behind the last position known to be synced, and the names. It is written again before
+   * it is synced: the run before may have ended while a sync had failed, and then the kernel shows it, calls it clean,
+   * and does not have it on the disk.
+   */
+  private makeStable(onDisk: Map<number, SegmentOnDisk>, syncedUpTo: number, end: number): void {
+    for (const { segment, content } of onDisk.values()) {
+      if (positionAt(segment.number, segment.size) <= syncedUpTo) continue;
+      try {
+        this.writeAgain(segment, content, syncedUpTo, end);
+      } catch (error) {
+        // Pages that the kernel never had room for: they are there for as long as it runs.
+        if (!(error instanceof StorageError) || !isDiskFull(error)) throw error;
+        this.report(
+          segmentFileName(segment.number),
+          `its end was not written again: ${error.message}`,
+        );
+      }
+      for (const { path } of segment.files) this.cache.forWriting(path).datasyncNow();
+    }
+    this.fs.syncDirectoryNow(this.directory);
+  }
+
+  private writeAgain(
+    segment: Segment,
+    content: SegmentContent,
+    syncedUpTo: number,
+    end: number,
+  ): void {
+    if (content.length === 0) return;
+    const bytes = this.read(segment);
+    if (positionAt(segment.number, 0) >= syncedUpTo) {
+      for (const { path } of segment.files) {
+        const file = this.cache.forWriting(path);
+        file.writeAt(encodeSegmentHeader(segment), 0, SEGMENT_HEADER_SIZE, 0);
+      }
+    }
+    for (const { position, length, isGap } of content.batches) {
+      if (position < syncedUpTo || position >= end) continue;
+      const at = offsetOf(position);
+      const { path } = segment.files.findLast(({ from }) => from <= at)!;
+      this.cache.forWriting(path).writeAt(bytes, at, at + (isGap ? GAP_SIZE : length), at);
+    }
+  }
+
+  private keep(name: string, bytes: Buffer): void {
+    const problem = keepAside(this.fs, this.directory, name, bytes);
+    if (problem !== null) this.report(name, problem);
+  }
+}
+
+/** What is wrong with a segment file's header; '' for nothing. */
+function whatIsWrong(
+  header: SegmentHeader | string,
+  number: number,
+  others: SegmentHeader | null,
+): string {
+  if (typeof header === 'string') return header;
+  if (header.number !== number) return `it is segment ${header.number}`;
+  return others !== null && header.salt !== others.salt ? 'it belongs to another segment' : '';
+}
