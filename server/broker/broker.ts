@@ -8,7 +8,7 @@ import { refuseNewerFiles } from '../storage/format-version.ts';
 import type { FileSystem } from '../storage/fs.ts';
 import type { LogState } from '../storage/log-health.ts';
 import { BlockPool } from '../storage/memory-block.ts';
-import { MessageStore } from '../storage/message-store.ts';
+import { MessageStore, type StoreTuning } from '../storage/message-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Alarms } from './alarms.ts';
 import { Reactor } from './reactor.ts';
@@ -28,6 +28,7 @@ export class Broker {
   private readonly logger: Logger;
   private readonly pool: BlockPool;
   private readonly cache: FileCache;
+  private readonly tuning: StoreTuning;
   private readonly housekeepingTimer: NodeJS.Timeout;
 
   /**
@@ -36,12 +37,13 @@ export class Broker {
    * @throws StorageError when a folder cannot be read or written at all
    * @throws NewerFormatError when a later version wrote here; nothing was touched then
    */
-  constructor(fs: FileSystem, vhostStore: VhostStore, logger: Logger) {
+  constructor(fs: FileSystem, vhostStore: VhostStore, logger: Logger, tuning: StoreTuning = {}) {
     for (const name of vhostStore.names) refuseNewerFiles(fs, vhostStore.folderOf(name));
     this.logger = logger;
     this.clock = new Clock();
     this.pool = new BlockPool();
     this.cache = new FileCache(fs);
+    this.tuning = tuning;
     this.reactor = new Reactor(this.clock, (err) => {
       logger.error({ event: 'turn.fail', err }, 'a step of a turn failed');
     });
@@ -99,6 +101,7 @@ export class Broker {
     const log = this.logger.child({ component: 'storage', vhost: name });
     const startedAt = performance.now();
     const { store, recovered } = MessageStore.open({
+      ...this.tuning,
       fs,
       directory,
       pool: this.pool,

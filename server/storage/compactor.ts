@@ -24,8 +24,8 @@ const RECORD_OVERHEAD_GUESS = 40;
 const WORTHWHILE_SHARE = 0.5;
 /** A segment is looked at again when at most this share of what it held then is left. */
 const LOOK_AGAIN_SHARE = 0.75;
-/** Smaller files are left alone. */
-const FILE_SIZE_MIN = 64 * 1024;
+/** Smaller files are left alone, in bytes. */
+export const COMPACTED_FILE_SIZE_MIN: number = 64 * 1024;
 
 /** A segment as the compactor sees it. */
 export interface CompactableSegment extends RewrittenSegment {
@@ -53,10 +53,12 @@ export interface ReferenceSource {
 }
 
 /** True when a look at the segment promises that a rewrite is worth it. */
-export function isCandidate(segment: CompactableSegment): boolean {
+export function isCandidate(
+  segment: CompactableSegment,
+  fileSizeMin: number = COMPACTED_FILE_SIZE_MIN,
+): boolean {
   const { live, liveBytes, fileSize, fullLive, examinedLive } = segment;
-  if (live === 0 || fileSize < FILE_SIZE_MIN || live > LOOK_AGAIN_SHARE * examinedLive)
-    return false;
+  if (live === 0 || fileSize < fileSizeMin || live > LOOK_AGAIN_SHARE * examinedLive) return false;
   const guess = liveBytes + live * RECORD_OVERHEAD_GUESS;
   // A message of many queues counts once for each, so the guess may be far too high.
   return guess <= WORTHWHILE_SHARE * fileSize || live <= WORTHWHILE_SHARE * fullLive;
@@ -74,16 +76,28 @@ export class Compactor {
   private readonly fs: FileSystem;
   private readonly directory: string;
   private readonly tables: TableCache;
+  private readonly fileSizeMin: number;
   private isStopped: boolean;
   /** Null while nothing is rewritten. */
   private underWay: Promise<boolean> | null;
 
-  constructor(fs: FileSystem, directory: string, tables: TableCache) {
+  constructor(
+    fs: FileSystem,
+    directory: string,
+    tables: TableCache,
+    fileSizeMin: number = COMPACTED_FILE_SIZE_MIN,
+  ) {
     this.fs = fs;
     this.directory = directory;
     this.tables = tables;
+    this.fileSizeMin = fileSizeMin;
     this.isStopped = false;
     this.underWay = null;
+  }
+
+  /** Whether a rewrite of the segment promises to be worth it. */
+  isCandidate(segment: CompactableSegment): boolean {
+    return isCandidate(segment, this.fileSizeMin);
   }
 
   get isBusy(): boolean {
@@ -100,7 +114,7 @@ export class Compactor {
     segments: readonly CompactableSegment[],
     source: ReferenceSource,
   ): Promise<boolean> {
-    const candidates = segments.filter(isCandidate);
+    const candidates = segments.filter((segment) => this.isCandidate(segment));
     const [first] = candidates.sort((a, b) => a.live / a.fileSize - b.live / b.fileSize);
     if (first === undefined || this.isStopped || this.isBusy) return false;
     this.underWay = this.compact(first, source).finally(() => {

@@ -32,6 +32,12 @@ import {
   refuseNewerFormat,
   STORAGE_FORMAT_VERSION,
 } from './format-version.ts';
+import {
+  decodeLargeHeader,
+  encodeLargeHeader,
+  LARGE_MAGIC,
+  largeFileName,
+} from './large-file-format.ts';
 import { segmentFileName } from './segment.ts';
 
 /** One file of each kind, and what its decoder says of bytes. */
@@ -69,6 +75,13 @@ const FILES = [
     decode: decodeDefinitions,
   },
 ];
+/** It is not looked at by a boot, which sees the others. */
+const LARGE_BODY = {
+  name: largeFileName(5),
+  magic: LARGE_MAGIC,
+  bytes: encodeLargeHeader(5),
+  decode: decodeLargeHeader,
+};
 
 /** The same file as a later version would begin it. */
 function ofVersion(bytes: Buffer, version: number): Buffer {
@@ -85,7 +98,7 @@ function write(fs: SimulatedFs, path: string, bytes: Buffer): void {
 }
 
 t.test('every kind of file names its magic word and this version', async (t) => {
-  for (const { magic, bytes, name } of FILES) {
+  for (const { magic, bytes, name } of [...FILES, LARGE_BODY]) {
     t.equal(formatVersionOf(bytes), STORAGE_FORMAT_VERSION, name);
     t.equal(formatProblem(bytes, magic, 'one'), null, name);
     t.equal(formatProblem(bytes, 'FIRNELSE', 'one'), 'not one', name);
@@ -112,7 +125,7 @@ t.test('a later version is refused with a sentence that names file and versions'
 });
 
 t.test('no damaged bit, and no cut, makes a file look newer', async (t) => {
-  for (const { name, bytes, decode } of FILES) {
+  for (const { name, bytes, decode } of [...FILES, LARGE_BODY]) {
     for (let bit = 0; bit < 8 * bytes.length; bit++) {
       const damaged = Buffer.from(bytes);
       damaged[bit >> 3]! ^= 1 << (bit & 7);

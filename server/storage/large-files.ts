@@ -117,10 +117,10 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
     this.log.waitForAll(SYNC_WANTED);
   }
 
-  /** The body was entered into a queue, under the number that the queue gave out last. */
-  enter(index: QueueIndex, body: LargeReference): void {
-    index.noteLarge(index.nextSequence - 1, body.file);
-    this.retain(body.file);
+  /** The message of a body was entered into a queue, under the number that the queue gave out last. */
+  enter(index: QueueIndex, file: number): void {
+    index.noteLarge(index.nextSequence - 1, file);
+    this.retain(file);
   }
 
   /** Whether bodies come faster than the disk takes them: publishers are to wait. */

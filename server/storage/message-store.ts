@@ -12,7 +12,7 @@ import {
   encodeCheckpoint,
   encodePart,
 } from './checkpoint-format.ts';
-import { Compactor, isCandidate } from './compactor.ts';
+import { Compactor } from './compactor.ts';
 import type { Definition } from './definitions-format.ts';
 import { DEFINITIONS_FILE, encodeDefinitions } from './definitions-format.ts';
 import { FileCache } from './file-cache.ts';
@@ -67,19 +67,25 @@ export interface CheckpointSource {
   nextQueueNumber(): number;
 }
 
+/** Sizes that tests make small, so that what is rare happens often. */
+export interface StoreTuning {
+  /** Memory that messages for transient queues may take before they are spilled, in bytes. */
+  readonly transientMemoryBytes?: number;
+  /** Segments with smaller files are not compacted, in bytes. */
+  readonly compactedFileSizeMin?: number;
+  /** Sizes and times of the log that differ from the usual ones. */
+  readonly limits?: Partial<LogLimits>;
+}
+
 /** Where a store is made of. */
-export interface MessageStoreOptions {
+export interface MessageStoreOptions extends StoreTuning {
   readonly fs: FileSystem;
   readonly directory: string;
   readonly pool: BlockPool;
   readonly clock: Clock;
   readonly events: LogEvents;
-  /** Memory that messages for transient queues may take before they are spilled, in bytes. */
-  readonly transientMemoryBytes?: number;
   /** Open files, where several stores share them. */
   readonly cache?: FileCache;
-  /** Sizes and times of the log that differ from the usual ones. */
-  readonly limits?: Partial<LogLimits>;
 }
 
 /** The storage of one vhost. */
@@ -131,7 +137,12 @@ export class MessageStore {
     const read = (block: MemoryBlock, position: number, length: number) =>
       (position >= TRANSIENT_POSITION_FIRST ? this.lane : this.log).read(block, position, length);
     this.reads = new ReadCache({ read }, options.pool);
-    this.compactor = new Compactor(options.fs, options.directory, recovered.tables);
+    this.compactor = new Compactor(
+      options.fs,
+      options.directory,
+      recovered.tables,
+      options.compactedFileSizeMin,
+    );
     this.nextCheckpoint = recovered.nextCheckpoint;
     this.checkpointBytes = 0;
     this.checkpointedAtMs = options.clock.monotonicMs;
@@ -198,7 +209,7 @@ export class MessageStore {
       body,
       indexes.some((index) => index.durable),
     );
-    for (const index of indexes) this.largeFiles.enter(index, body);
+    for (const index of indexes) this.largeFiles.enter(index, body.file);
     this.largeFiles.release(body.file);
   }
 
@@ -306,14 +317,16 @@ export class MessageStore {
     return log
       .segmentsBefore(log.end)
       .slice(reachable)
-      .filter((segment) => segment.live === 0 || isCandidate(segment))
+      .filter((segment) => segment.live === 0 || this.compactor.isCandidate(segment))
       .reduce((sum, { fileSize }) => sum + fileSize, 0);
   }
 
   /** True when a segment is worth to be rewritten. */
   get compactionDue(): boolean {
     if (this.compactor.isBusy) return false;
-    return this.log.segmentsBefore(this.oldestReplayStart()).some(isCandidate);
+    return this.log
+      .segmentsBefore(this.oldestReplayStart())
+      .some((segment) => this.compactor.isCandidate(segment));
   }
 
   /**

@@ -7,6 +7,9 @@ import {
   DEFINITION_ACTIONS,
   DELIVERABLE_SIZE,
   ENQUEUE_RECORD_SIZE,
+  isLargeAt,
+  LARGE_REFERENCE_SIZE,
+  largeFileAt,
   messageSizeAt,
   SETTLE_REASONS,
   sizeOfDefinition,
@@ -18,6 +21,7 @@ import {
   writeDefinition,
   writeDeliverable,
   writeEnqueue,
+  writeLargeReference,
   writeMessage,
   writePurge,
   writeRequeue,
@@ -43,8 +47,19 @@ t.test('every kind of record is read back as it was written, one behind the othe
   const message = testMessage(7, 100);
   const frame = Buffer.from('a method frame');
   const far = 2 ** 52 + 1;
+  const reference = { file: far, size: 2 ** 33 + 7, crc32: 2 ** 32 - 1 };
+  const inline = newByteArea(LARGE_REFERENCE_SIZE);
+  writeLargeReference(inline.view, 0, reference);
+  const large = {
+    ...testMessage(8, 4),
+    body: inline,
+    bodyAt: 0,
+    bodySize: LARGE_REFERENCE_SIZE,
+    large: { ...reference, datasync: async () => {}, end: () => {}, abort: () => {} },
+  };
   const sizes = [
     sizeOfMessage(message),
+    16 + 6 + 2 + 24,
     ENQUEUE_RECORD_SIZE,
     sizeOfSettle(2),
     sizeOfRequeue(2),
@@ -55,6 +70,7 @@ t.test('every kind of record is read back as it was written, one behind the othe
   const ends: number[] = [3];
   const at = (): number => ends[ends.length - 1]!;
   ends.push(writeMessage(area, at(), message, 65_535, 2 ** 32 - 1));
+  ends.push(writeMessage(area, at(), large, 9, 5));
   ends.push(writeEnqueue(area, at(), 3, 12, far, 7));
   ends.push(writeSettle(area, at(), SETTLE_REASONS.expired, far, 99, [1, 5, 7, far]));
   ends.push(writeRequeue(area, at(), 8, [far, 1, 3, 2 ** 32 - 1]));
@@ -73,6 +89,7 @@ t.test('every kind of record is read back as it was written, one behind the othe
   t.same(read, ends);
   t.same(seen, [
     ['message', 3, 65_535, 100],
+    ['largeMessage', ends[1], 9, reference],
     ['enqueue', 3, 12, far, 7],
     ['settle', far, SETTLE_REASONS.expired, 99, [1, 5, 7, far]],
     ['requeue', 8, [far, 1, 3, 2 ** 32 - 1]],
@@ -83,6 +100,13 @@ t.test('every kind of record is read back as it was written, one behind the othe
   t.equal(testMessageIdAt(area, 3), 7, 'the publisher’s bytes are there');
   t.equal(messageSizeAt(area.view, 3), sizeOfMessage(message));
   t.equal(bodySizeAt(area.view, 3), 100);
+  t.notOk(isLargeAt(area.view, 3));
+  t.ok(isLargeAt(area.view, ends[1]!));
+  t.equal(bodySizeAt(area.view, ends[1]!), reference.size, 'of a large message the real size');
+  t.equal(messageSizeAt(area.view, ends[1]!), ends[2]! - ends[1]!);
+  t.equal(largeFileAt(area.view, ends[1]!), far);
+  t.equal(largeFileAt(area.view, ends[2]!), 7);
+  t.equal(largeFileAt(area.view, 3), 0);
 });
 
 t.test('the largest envelope and large properties keep their sizes', async (t) => {

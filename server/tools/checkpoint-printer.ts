@@ -18,6 +18,7 @@ export async function printCheckpoint(file: DumpFile, out: DumpOutput): Promise<
       clean: checkpoint.clean,
       replay_from: new LogPosition(checkpoint.replayFrom),
       log_end: new LogPosition(checkpoint.logEnd),
+      next_large_file: checkpoint.nextLargeFile,
     },
   });
   for (const { index, position, bytes } of checkpoint.parts) {
@@ -31,6 +32,7 @@ export async function printCheckpoint(file: DumpFile, out: DumpOutput): Promise<
         next_sequence: index.nextSequence,
         messages: index.readyCount,
         payload_bytes: bytes,
+        large_messages: index.large?.size ?? 0,
         redelivered_up_to: index.redeliveredUpTo,
         deliverable_up_to: index.reservedUpTo,
       },

@@ -9,10 +9,12 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import t from 'tap';
 import { folderNameOf } from '../broker/vhost-document.ts';
 import { decodeSegmentHeader, encodeGap } from '../storage/batch-format.ts';
 import { realFileSystem } from '../storage/fs.ts';
+import { encodeLargeHeader, largeFileName } from '../storage/large-file-format.ts';
 import { positionAt } from '../storage/position.ts';
 import { writeCompactedCopy } from '../testing/compacted-copy.ts';
 import { contentOf, filesIn } from '../testing/directory-content.ts';
@@ -314,4 +316,19 @@ t.test('what is no data file is told, and a missing one is a wrong use', async (
   });
   t.match(await dumpJson(fileOf(t, 'msgs.0000000001', Buffer.alloc(0))), { problems: 1 });
   await t.rejects(dumpJson('/nowhere/file'), { code: 'USAGE', message: /does not exist/ });
+});
+
+t.test('a large body shows its number, size, checksum and beginning', async (t) => {
+  const body = Buffer.alloc(3_000_000, 'large ');
+  const path = fileOf(t, largeFileName(12), Buffer.concat([encodeLargeHeader(12), body]));
+  const { problems, text } = await dumpText(path);
+  t.equal(problems, 0);
+  t.match(text, /3000000/);
+  t.match(text, /large large/);
+  const { lines } = await dumpJson(path);
+  t.match(ofKind(lines, 'body'), [
+    { file: 12, payload_bytes: body.length, payload_crc32: crc32(body), payload: String(body) },
+  ]);
+  const damaged = fileOf(t, largeFileName(12), encodeLargeHeader(12).subarray(0, 20));
+  t.equal((await dumpJson(damaged)).problems, 1);
 });

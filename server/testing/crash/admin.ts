@@ -19,6 +19,7 @@ const ANSWERS: ReadonlySet<string> = new Set([
 
 /** Asks for changes of what exists. */
 export class CrashAdmin {
+  private readonly machine: Machine;
   private readonly client: MemoryClient;
   private readonly recorder: Recorder;
   /** Questions without an answer, oldest first. */
@@ -27,6 +28,7 @@ export class CrashAdmin {
   private isDropped: boolean;
 
   constructor(machine: Machine, recorder: Recorder) {
+    this.machine = machine;
     this.recorder = recorder;
     this.questions = [];
     this.isRead = true;
@@ -52,7 +54,9 @@ export class CrashAdmin {
       this.questions.push(question);
       this.recorder.add({ type: 'ask', question, change });
     }
-    this.isRead = this.client.send(...changes.map(frameOf));
+    const wasHeld = this.machine.holds.definitions;
+    const isRead = this.client.send(...changes.map(frameOf));
+    this.isRead = isRead && !wasHeld && !this.machine.holds.definitions;
   }
 
   drop(): void {

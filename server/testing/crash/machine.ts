@@ -11,6 +11,7 @@ import type { Vhost } from '../../broker/vhost.ts';
 import { VhostStore } from '../../broker/vhost-store.ts';
 import { createConfig } from '../../config/config.ts';
 import type { FileSystem } from '../../storage/fs.ts';
+import type { StoreTuning } from '../../storage/message-store.ts';
 import type { LogFields, Logger } from '../../telemetry/logger.ts';
 import type { SimulatedFs } from '../simulated-fs.ts';
 import type { VirtualTime } from '../virtual-time.ts';
@@ -20,6 +21,8 @@ const DATA_DIRECTORY = '/data';
 /** Turns after which something that should have happened is given up. */
 const TURNS_MAX = 20_000;
 const FRAME_MAX = 131_072;
+/** Small sizes, so that what is rare happens in the short life of a broker here. */
+const TUNING: StoreTuning = { compactedFileSizeMin: 2048, transientMemoryBytes: 65_536 };
 
 /** A line of the broker's log, from level warn on. */
 export interface Complaint {
@@ -66,12 +69,18 @@ export class Machine {
     disk.makeDirectory(DATA_DIRECTORY);
     const users = await UserStore.load(disk, DATA_DIRECTORY, config);
     const vhosts = await VhostStore.load(disk, DATA_DIRECTORY);
-    const broker = new Broker(disk, vhosts, log);
+    const broker = new Broker(disk, vhosts, log, TUNING);
     this.services = { config, users, broker, slabs: new SlabPool(), version: '0.0.0' };
   }
 
   get vhost(): Vhost {
     return this.running.broker.vhosts.get('/')!;
+  }
+
+  /** Whether publishes wait in their connections, and whether durable declares and bindings do. */
+  get holds(): { readonly publishes: boolean; readonly definitions: boolean } {
+    const { holdsPublishes: publishes, holdsDefinitions: definitions } = this.running.broker.alarms;
+    return { publishes, definitions };
   }
 
   /** A new connection to the vhost `/`, its handshake sent. */
@@ -120,7 +129,13 @@ export class Machine {
   abandon(): void {
     this.fs.stopNow();
     this.time.clear();
-    for (const { store } of this.services?.broker.vhosts.values() ?? []) store.close();
+    for (const { store } of this.services?.broker.vhosts.values() ?? []) {
+      try {
+        store.close();
+      } catch {
+        // It may still want something of the disk: nobody is there to hear.
+      }
+    }
     this.services = null;
   }
 

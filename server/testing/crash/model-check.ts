@@ -155,7 +155,7 @@ class Check {
   /** A commit that was asked for has happened whole, or not at all. */
   private checkTx(tx: ModelTx): void {
     if (tx.state !== 'asked') return;
-    const counts = ({ queue }: Copy): boolean => mustExist(queue);
+    const counts = ({ queue, isSure }: Copy): boolean => isSure && mustExist(queue);
     const added = tx.messages.flatMap(({ copies }) => copies.filter(counts));
     const removed = tx.settled.filter(counts);
     const happened =

@@ -220,6 +220,9 @@ export class Model {
       case 'ask':
         this.answers.set(event.question, this.ask(event.change));
         for (const message of this.unread) this.routeAgain(message);
+        for (const { state, messages } of this.transactions.values()) {
+          if (state === 'open') for (const message of messages) this.routeAgain(message);
+        }
         return;
       case 'commit':
         this.answers.set(event.question, this.commit(event.tx));

@@ -11,18 +11,23 @@ const CHANNEL = 1;
 /** One publisher; it publishes through one channel. */
 export class CrashPublisher {
   readonly name: string;
+  private readonly machine: Machine;
   private readonly client: MemoryClient;
   private readonly recorder: Recorder;
   /** Ids not yet confirmed, by delivery tag. */
   private readonly unconfirmed: Map<number, number>;
+  /** Ids that the broker may not have read yet: what comes behind them is not read before them. */
+  private readonly unread: Set<number>;
   private published: number;
   private isDropped: boolean;
 
   /** Without confirms nobody waits for what it publishes, and the broker may never write it. */
   constructor(machine: Machine, name: string, recorder: Recorder, withConfirms: boolean) {
     this.name = name;
+    this.machine = machine;
     this.recorder = recorder;
     this.unconfirmed = new Map();
+    this.unread = new Set();
     this.published = 0;
     this.isDropped = false;
     this.client = machine.connect({
@@ -35,9 +40,9 @@ export class CrashPublisher {
     if (withConfirms) this.client.send(frames.confirmSelect(CHANNEL));
   }
 
-  /** Whether the broker has read all that it sent. */
+  /** Whether the broker has read all that it sent, as far as can be told. */
   get isHeard(): boolean {
-    return this.client.socket.isRead;
+    return this.unread.size === 0 && this.client.socket.isRead;
   }
 
   /** Publishes message `id`. */
@@ -45,10 +50,12 @@ export class CrashPublisher {
     const { name: publisher } = this;
     this.unconfirmed.set(++this.published, id);
     this.recorder.add({ type: 'publish', id, publisher, exchange, key, size, tx: null });
-    const isRead = this.client.send(
-      frames.publishTo(CHANNEL, { exchange, routingKey: key }, bodyOf(id, size)),
-    );
-    if (!isRead) this.recorder.add({ type: 'unread', id });
+    const wasHeard = this.isHeard && !this.machine.holds.publishes;
+    const body = bodyOf(id, size);
+    this.client.send(frames.publishTo(CHANNEL, { exchange, routingKey: key }, body));
+    if (wasHeard && this.isHeard && !this.machine.holds.publishes) return;
+    this.unread.add(id);
+    this.recorder.add({ type: 'unread', id });
   }
 
   /** The socket is gone: what was not confirmed never will be. */
@@ -69,6 +76,7 @@ export class CrashPublisher {
     for (const [other, id] of this.unconfirmed) {
       if (other !== tag && !(multiple && other < tag)) continue;
       ids.push(id);
+      this.unread.delete(id);
       this.unconfirmed.delete(other);
     }
     this.recorder.add({ type: 'confirm', ids });

@@ -30,6 +30,14 @@ const FILE_KINDS: readonly FileKind[] = [
       delete: 'checkpoint deletion',
     },
   },
+  {
+    pattern: /^msgs\.\d{10}\.compact$/,
+    steps: {
+      write: 'compaction write',
+      sync: 'compaction sync',
+      rename: 'compaction rename',
+    },
+  },
 ];
 
 /** What a sync of the folder is called by the newest change in it that it saves. */

@@ -28,6 +28,9 @@ const CONSUMERS = 2;
 /** More than this and nothing is learnt from another message. */
 const UNACKED_MAX = 400;
 
+/** A body of this size does not lie in the log. */
+const LARGE_SIZE_MIN = 1024 * 1024 + 1;
+
 /** How much happens in a life. */
 interface Temper {
   readonly steps: number;
@@ -35,6 +38,8 @@ interface Temper {
   readonly bytesMax: number;
   /** Messages of one burst. */
   readonly burstMax: number;
+  /** Whether there are bodies that do not lie in the log. */
+  readonly hasLarge: boolean;
 }
 
 /** Numbers messages over all lives of a run. */
@@ -74,6 +79,7 @@ export class Workload {
       bodySizeMax: random.pick([16, 16, 300, 300, 5000, 50_000]),
       bytesMax: random.chance(0.1) ? 3_000_000 : 300_000,
       burstMax: random.pick([1, 3, 8, 8, 30]),
+      hasLarge: random.chance(0.15),
     };
     this.bytes = 0;
     this.publisherCount = 0;
@@ -145,6 +151,20 @@ export class Workload {
       this.bytes += size;
       publisher.publish(this.numbers.next++, exchange, key, size);
     }
+  }
+
+  /** A body that does not lie in the log, piece by piece, or cut off in the middle. */
+  async publishLarge(): Promise<void> {
+    const { random, temper } = this;
+    const publisher = random.pick(this.publishers);
+    if (!this.admin.isHeard || this.bytes > temper.bytesMax || !temper.hasLarge) return;
+    const size = LARGE_SIZE_MIN + random.below(LARGE_SIZE_MIN / 4);
+    this.bytes += size / 4;
+    const [exchange, key] = random.chance(0.3)
+      ? random.pick(ROUTES)
+      : ['', random.pick(QUEUE_NAMES)];
+    if (exchange !== '' && this.model.exchange(exchange) === null) return;
+    publisher.publish(this.numbers.next++, exchange, key, size);
   }
 
   consume(): void {
@@ -257,6 +277,16 @@ export class Workload {
     if (this.faults.length > 0) this.machine.fs.failFor(this.random.pick(this.faults));
   }
 
+  /** Nothing happens for a while: the broker keeps house. */
+  async rest(): Promise<void> {
+    for (let i = 0; i < 2; i++) {
+      this.checkpoint();
+      for (let turns = 0; turns < 12; turns++) await this.machine.turn(0, 2);
+    }
+    for (let turns = 0; turns < 20; turns++) await this.machine.turn(50, 2);
+    this.recorder.add({ type: 'turn' });
+  }
+
   private declare(name: string): void {
     if (this.admin.isHeard) {
       this.admin.ask({ kind: 'declare-queue', name, durable: name.startsWith('q') });
@@ -287,6 +317,7 @@ export class Workload {
 const WORK: readonly (readonly [number, (workload: Workload) => void | Promise<void>])[] = [
   [30, (w) => w.publishSome()],
   [40, (w) => w.turn()],
+  [4, (w) => w.publishLarge()],
   [10, (w) => w.consume()],
   [2, (w) => w.cancel()],
   [12, (w) => w.settle()],
@@ -299,6 +330,7 @@ const WORK: readonly (readonly [number, (workload: Workload) => void | Promise<v
   [0.5, (w) => w.changeExchange()],
   [1.5, (w) => w.passThrough()],
   [3, (w) => w.checkpoint()],
+  [1, (w) => w.rest()],
   [1, (w) => w.failDisk()],
 ];
 const WORK_WEIGHT: number = WORK.reduce((sum, [weight]) => sum + weight, 0);
