@@ -33,7 +33,7 @@ export async function printBody(
     fields: {
       file: number,
       payload_bytes: size,
-      crc32: crcOfBody(file, size),
+      payload_crc32: crcOfBody(file, size),
       ...(isWhole ? payloadOf(start) : beginningOf(start, BODY_BEGINNING)),
       ...(!isWhole && { payload_cut: true }),
     },

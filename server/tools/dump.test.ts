@@ -238,7 +238,7 @@ t.test('a large message names its file, which shows the beginning of the body', 
   t.equal(problems, 0);
   t.match(
     text,
-    /body file=1 payload_bytes=1048579 crc32=\d+ payload="large body .*payload_cut=true/,
+    /body file=1 payload_bytes=1048579 payload_crc32=\d+ payload="large body .*payload_cut=true/,
   );
   t.match(text, `crc32=${String(message?.['crc32'])}`);
   const damaged = join(temporaryDirectory(t), '0000000000000001');

@@ -17,7 +17,7 @@ import {
 } from '../storage/definitions-format.ts';
 import { positionAt } from '../storage/position.ts';
 import type { Finding } from './finding.ts';
-import type { SegmentMap, SegmentReport } from './segment-map.ts';
+import { nameAt, type SegmentMap, type SegmentReport } from './segment-map.ts';
 import type { ShadowFileSystem } from './shadow-fs.ts';
 
 /** Mends what `segments` show to be damaged; returns a finding for each place. */
@@ -59,13 +59,13 @@ class Mending {
     }
   }
 
-  mendStretches(
-    { name, size, header, invalid, isCompacted }: SegmentReport,
-    isLast: boolean,
-  ): void {
+  mendStretches(segment: SegmentReport, isLast: boolean): void {
+    const { size, header, invalid, isCompacted, partProblems } = segment;
+    for (const problem of partProblems) this.find(problem.name, 0, problem.reason);
     for (const { from, to } of invalid) {
       // Nothing follows: recovery knows whether it was ever synced.
       if (isLast && to === size) continue;
+      const name = nameAt(segment, from);
       this.find(name, from, `bytes ${from} to ${to} are damaged`);
       if (isCompacted || header === null || to - from < GAP_SIZE) continue;
       const position = positionAt(header.number, from);

@@ -5,6 +5,8 @@
 import { ByteArea } from '../base/byte-area.ts';
 import {
   decodeSegmentHeader,
+  encodeGap,
+  GAP_SIZE,
   readBatch,
   SEGMENT_HEADER_SIZE,
   type SegmentHeader,
@@ -20,6 +22,20 @@ export interface FoundHeader {
   readonly header: SegmentHeader | null;
   /** What is wrong with the header as it stands in the file, or null. */
   readonly problem: string | null;
+}
+
+/**
+ * The bytes of a file that holds its segment only from offset `from` on, with a gap in place of what it does not hold;
+ * of any other file the bytes themselves.
+ */
+export function withoutReplaced(bytes: Buffer, from: number): Buffer {
+  const header = decodeSegmentHeader(bytes);
+  if (typeof header === 'string' || from < SEGMENT_HEADER_SIZE + GAP_SIZE) return bytes;
+  const position = positionAt(header.number, SEGMENT_HEADER_SIZE);
+  const gap = encodeGap(position, from - SEGMENT_HEADER_SIZE, 0, 0, header.salt);
+  const changed = Buffer.from(bytes);
+  gap.copy(changed, SEGMENT_HEADER_SIZE);
+  return changed;
 }
 
 /** Reads the header of the segment file `name`; `bytes` are the file's, at least up to its first batch. */

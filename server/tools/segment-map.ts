@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import { ByteArea } from '../base/byte-area.ts';
-import type { SegmentHeader } from '../storage/batch-format.ts';
+import { decodeSegmentHeader, type SegmentHeader } from '../storage/batch-format.ts';
 import {
   COMPACTED_HEADER_SIZE,
   type CompactedHeader,
@@ -18,15 +18,31 @@ import type { FileSystem } from '../storage/fs.ts';
 import { type InvalidStretch, readSegment } from '../storage/log-reader.ts';
 import { offsetOf, segmentOf } from '../storage/position.ts';
 import { recordSizeAt } from '../storage/record-format.ts';
-import { segmentNumberOf } from '../storage/segment.ts';
+import { segmentNumberOf, segmentOffsetOf } from '../storage/segment.ts';
 import { DumpFile } from './dump-file.ts';
-import { readSegmentHeader } from './segment-header.ts';
+import { readSegmentHeader, withoutReplaced } from './segment-header.ts';
 
-/** One segment file, looked at. */
-export interface SegmentReport {
+/** A file that holds a segment from an offset on, up to where the next one begins. */
+export interface SegmentPart {
   readonly name: string;
+  readonly from: number;
+}
+
+/** The name of the file that holds the byte at `offset`. */
+export function nameAt({ name, parts }: SegmentReport, offset: number): string {
+  return parts.findLast(({ from }) => from <= offset)?.name ?? name;
+}
+
+/** One segment, looked at. */
+export interface SegmentReport {
+  /** Of its first file. */
+  readonly name: string;
+  /** The files that hold it, each from an offset on, ascending. */
+  readonly parts: readonly SegmentPart[];
+  /** What is wrong with a later file, which is not used then. */
+  readonly partProblems: readonly { readonly name: string; readonly reason: string }[];
   readonly number: number;
-  /** Bytes in the file. */
+  /** Bytes in the files. */
   readonly size: number;
   readonly isCompacted: boolean;
   /** Null where nothing can be read by it. */
@@ -56,9 +72,14 @@ export class SegmentMap {
 
   /** Reads all segments in a vhost's directory. */
   static async read(fs: FileSystem, directory: string): Promise<SegmentMap> {
-    const segments: SegmentReport[] = [];
+    const namesOf = new Map<number, string[]>();
     for (const name of fs.list(directory)) {
-      if (segmentNumberOf(name) >= 0) segments.push(readReport(fs, join(directory, name), name));
+      const number = segmentNumberOf(name);
+      if (number >= 0) namesOf.set(number, [...(namesOf.get(number) ?? []), name]);
+    }
+    const segments: SegmentReport[] = [];
+    for (const names of namesOf.values()) {
+      segments.push(readReport(fs, directory, names));
       // Interrupts and the end of the output are seen between two segments.
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -72,17 +93,51 @@ export class SegmentMap {
   }
 }
 
-function readReport(fs: FileSystem, path: string, name: string): SegmentReport {
+function readReport(fs: FileSystem, directory: string, names: readonly string[]): SegmentReport {
+  const [first, ...later] = names as readonly [string, ...string[]];
+  const bytes = readBytes(fs, join(directory, first));
+  if (isCompacted(bytes)) return reportOfCompacted(first, bytes);
+  const parts: SegmentPart[] = [{ name: first, from: segmentOffsetOf(first) }];
+  const partProblems: { name: string; reason: string }[] = [];
+  let whole = withoutReplaced(bytes, parts[0]!.from);
+  for (const name of later) {
+    const part = readBytes(fs, join(directory, name));
+    const problem = problemOfPart(part, first, bytes);
+    if (problem === null) {
+      const from = segmentOffsetOf(name);
+      parts.push({ name, from });
+      const gap = Buffer.alloc(Math.max(0, from - whole.length));
+      whole = Buffer.concat([whole.subarray(0, from), gap, part.subarray(from)]);
+    } else {
+      partProblems.push({ name, reason: problem });
+    }
+  }
+  return { ...reportOf(first, whole), parts, partProblems };
+}
+
+/** A later file must name the segment and its salt as the first one does. */
+function problemOfPart(part: Buffer, first: string, bytes: Buffer): string | null {
+  const header = decodeSegmentHeader(part);
+  if (typeof header === 'string') return header;
+  if (header.number !== segmentNumberOf(first)) return `it is segment ${header.number}`;
+  const { header: expected } = readSegmentHeader(first, bytes);
+  return expected === null || expected.salt === header.salt
+    ? null
+    : 'its salt is that of another segment';
+}
+
+function readBytes(fs: FileSystem, path: string): Buffer {
   const file = new DumpFile(fs, path);
   try {
-    const bytes = file.readAll();
-    return isCompacted(bytes) ? reportOfCompacted(name, bytes) : reportOf(name, bytes);
+    return file.readAll();
   } finally {
     file.close();
   }
 }
 
 const NOTHING_READABLE = {
+  parts: [],
+  partProblems: [],
   isCompacted: false,
   header: null,
   invalid: [],
@@ -109,6 +164,8 @@ function reportOf(name: string, bytes: Buffer): SegmentReport {
     number,
     size,
     isCompacted: false,
+    parts: [],
+    partProblems: [],
     header,
     headerProblem,
     invalid,

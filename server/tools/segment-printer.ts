@@ -3,10 +3,11 @@ import { ByteArea } from '../base/byte-area.ts';
 import { SEGMENT_HEADER_SIZE, type SegmentHeader } from '../storage/batch-format.ts';
 import { readSegment } from '../storage/log-reader.ts';
 import { offsetOf } from '../storage/position.ts';
+import { segmentOffsetOf } from '../storage/segment.ts';
 import { type BodyOptions, printBatch } from './batch-printer.ts';
 import type { DumpFile } from './dump-file.ts';
 import { type DumpOutput, LogPosition, timeOf } from './dump-output.ts';
-import { readSegmentHeader } from './segment-header.ts';
+import { readSegmentHeader, withoutReplaced } from './segment-header.ts';
 
 /** The `PrintFile` of segments. */
 export async function printSegment(
@@ -14,7 +15,7 @@ export async function printSegment(
   out: DumpOutput,
   options: BodyOptions,
 ): Promise<void> {
-  const bytes = file.readAll();
+  const bytes = withoutReplaced(file.readAll(), segmentOffsetOf(file.name));
   const { header, problem } = readSegmentHeader(file.name, bytes);
   if (problem !== null) out.problem(0, 0, problem);
   if (header === null) return;

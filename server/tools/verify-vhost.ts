@@ -10,7 +10,7 @@ import type { Finding } from './finding.ts';
 import { findBodyProblem, largePathOf } from './large-body-check.ts';
 import { readRecord } from './message-export.ts';
 import { type OfflineVhost, openOfflineVhost } from './offline-vhost.ts';
-import { SegmentMap, type SegmentReport } from './segment-map.ts';
+import { nameAt, SegmentMap, type SegmentReport } from './segment-map.ts';
 import { ShadowFileSystem } from './shadow-fs.ts';
 
 /** A queue as a start would find it. */
@@ -103,16 +103,19 @@ class VhostCheck {
   }
 
   /** Nobody was promised anything of what a start cuts off. */
-  private checkSegment({ name, size, headerProblem, invalid }: SegmentReport): void {
-    const kept = this.sizeAfterStart(name);
+  private checkSegment(segment: SegmentReport): void {
+    const { name, size, headerProblem, invalid, partProblems } = segment;
     const unsynced = 'was never synced: a start cuts it off';
     if (headerProblem !== null) {
-      if (kept === 0) this.note(name, 0, `${headerProblem}; the file ${unsynced}`);
-      else this.find(name, 0, headerProblem);
+      if (this.sizeAfterStart(name) > 0) this.find(name, 0, headerProblem);
+      else this.note(name, 0, `${headerProblem}; the file ${unsynced}`);
     }
+    for (const problem of partProblems) this.find(problem.name, 0, problem.reason);
     for (const { from, to } of invalid) {
-      if (from < kept) this.find(name, from, `bytes ${from} to ${to} are damaged`);
-      else this.note(name, from, `what follows, up to ${size}, ${unsynced}`);
+      const file = nameAt(segment, from);
+      const isKept = from < this.sizeAfterStart(file);
+      if (isKept) this.find(file, from, `bytes ${from} to ${to} are damaged`);
+      else this.note(file, from, `what follows, up to ${size}, ${unsynced}`);
     }
   }
 

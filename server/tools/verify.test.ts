@@ -54,6 +54,18 @@ function flip(path: string, at: number): void {
   writeFileSync(path, bytes);
 }
 
+/** Where the batches of a segment file begin; the dump must find nothing wrong with it. */
+async function batchOffsets(path: string): Promise<readonly number[]> {
+  const sink = new TextCollector();
+  const problems = await dump(realFileSystem, [path], sink, { json: true, bodies: false });
+  if (problems > 0) throw new Error(sink.text);
+  return sink
+    .lines()
+    .map((line) => JSON.parse(line) as { kind: string; offset: number })
+    .filter(({ kind }) => kind === 'batch')
+    .map(({ offset }) => offset);
+}
+
 t.test(
   'a good directory is told to be well, with all its queues, and is not touched',
   async (t) => {
@@ -135,6 +147,33 @@ t.test(
     await writeCompactedCopy(pathOf(small, /^msgs/), `${path}.new`, offsets.slice(1));
     renameSync(`${path}.new`, path);
     t.match((await verified(directory)).findings, [/queue 'q': 1 messages cannot be read/]);
+  },
+);
+
+t.test(
+  'a file that takes the place of a segment from an offset on is read from there',
+  async (t) => {
+    const directory = copyOf(t, small);
+    const path = pathOf(directory, /^msgs/);
+    const bytes = readFileSync(path);
+    const [, , from] = await batchOffsets(path);
+    const second = `${path}.${String(from).padStart(10, '0')}`;
+    const sparse = Buffer.from(bytes);
+    sparse.fill(0, 40, from);
+    writeFileSync(second, sparse);
+    // What the first file has behind it counts no more.
+    bytes.fill(0xee, from);
+    writeFileSync(path, bytes);
+    t.match(await verified(directory), { count: 0, lines: [/1 queues, 3 messages with 16 bytes/] });
+    const dumped = await batchOffsets(second);
+    t.equal(dumped[0], from);
+    const body = readFileSync(second).indexOf('third');
+    flip(second, body);
+    const { findings } = await verified(directory);
+    t.match(findings[0], new RegExp(`^${second}: at \\d+: bytes \\d+ to \\d+ are damaged$`));
+    flip(second, body);
+    flip(second, 17);
+    t.match((await verified(directory)).findings[0], new RegExp(`^${second}: at 0: `));
   },
 );
 
