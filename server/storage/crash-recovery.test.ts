@@ -6,7 +6,7 @@
 import t from 'tap';
 import { countFailedSyncs, renameBeforeSync } from '../testing/crash/mutations.ts';
 import { describeFailure } from '../testing/crash/report.ts';
-import { type CrashRunOptions, runCrashes } from '../testing/crash/run.ts';
+import { type CrashRunOptions, campaignOptions, runCrashes } from '../testing/crash/run.ts';
 
 const SEEDS = 10;
 const POINTS_PER_SEED = 25;
@@ -17,7 +17,7 @@ t.setTimeout(180_000);
 t.test('whatever a crash takes, what was confirmed comes back and nothing else', async (t) => {
   let points = 0;
   for (let seed = 1; seed <= SEEDS; seed++) {
-    const result = await runCrashes({ seed, points: POINTS_PER_SEED });
+    const result = await runCrashes(campaignOptions(seed, POINTS_PER_SEED));
     if (result.failure !== null) t.fail(describeFailure(result.failure).join('\n'));
     points += result.points;
   }

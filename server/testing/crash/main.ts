@@ -9,7 +9,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { POINTS_PER_SEED, runCampaign } from './campaign.ts';
 import { CrashReport } from './report.ts';
-import { runCrashes } from './run.ts';
+import { campaignOptions, runCrashes } from './run.ts';
 
 /** Between two lines about the progress of a long run. */
 const PROGRESS_MS = 30_000;
@@ -23,7 +23,7 @@ async function report(points: number, firstSeed: number): Promise<CrashReport> {
   const { SEED } = process.env;
   if (SEED !== undefined) {
     const single = new CrashReport();
-    single.add(await runCrashes({ seed: wholeNumber(SEED), points: POINTS_PER_SEED }));
+    single.add(await runCrashes(campaignOptions(wholeNumber(SEED), POINTS_PER_SEED)));
     return single;
   }
   let toldMs = performance.now();

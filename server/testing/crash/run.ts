@@ -28,10 +28,13 @@ const POINTS_PER_LIFE = 5;
 const BOOT_CRASH_SHARE = 0.4;
 /** Moments that few lives have, and how often each is crashed. */
 const RARE = /^(compaction|segment deletion|large|gap)/;
-const RARE_TIMES = 4;
+const RARE_TIMES = 6;
 /** Complaints that tell of much work, and those that tell of a disk that fails. */
 const STATES_OF_LOAD = /^log\.behind$/;
-const STATES_OF_DISK = /^(log|checkpoint|segment)\./;
+const STATES_OF_DISK = /^(log|checkpoint|segment|alarm)\./;
+/** One seed in so many has a disk that fails now and then. */
+const FAULTY_SEEDS = 4;
+
 /** The end of a life at no step in particular. */
 export const AT_REST = 'at rest';
 
@@ -61,6 +64,20 @@ export interface CrashRunResult {
   readonly stepKinds: Map<string, number>;
   readonly recordKinds: Map<string, number>;
   readonly failure: CrashFailure | null;
+}
+
+/** What a disk that fails does to the log: syncs, writes and the folder's syncs. */
+export const LOG_FAULTS: readonly BadSpell[] = [
+  { calls: ['sync'], errno: 'EIO', length: 2, path: /msgs/ },
+  { calls: ['sync'], errno: 'EIO', length: 6, chance: 0.5, path: /msgs/ },
+  { calls: ['write'], errno: 'EIO', length: 2, path: /msgs/ },
+  { calls: ['write'], errno: 'ENOSPC', length: 8, chance: 0.5, path: /msgs/ },
+  { calls: ['syncDirectory'], errno: 'EIO', length: 2 },
+];
+
+/** What a seed of a campaign does. */
+export function campaignOptions(seed: number, points: number): CrashRunOptions {
+  return seed % FAULTY_SEEDS === 0 ? { seed, points, faults: LOG_FAULTS } : { seed, points };
 }
 
 /** Runs lives until there were enough crashes, or one broke a promise. */
@@ -190,8 +207,10 @@ class CrashRun {
   /** The moments of the kinds that this run has hit least. */
   private choose(sampler: Sampler, count: number): CrashPoint[] {
     const points: CrashPoint[] = [];
-    while (points.length < count) {
-      const point = sampler.takeRarest((kind) => this.hitsOf(kind));
+    for (;;) {
+      // Beyond the count only what this run has never hit.
+      const hitsMax = points.length < count ? Number.POSITIVE_INFINITY : 0;
+      const point = sampler.takeRarest((kind) => this.hitsOf(kind), hitsMax);
       if (point === null) break;
       this.count(point);
       points.push(point);

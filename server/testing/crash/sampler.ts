@@ -44,11 +44,11 @@ export class Sampler {
     fs.onStep = (step) => this.look(step);
   }
 
-  /** Takes out the moment of the kind that was hit least so far; null when none is left. */
-  takeRarest(hitsOf: (kind: string) => number): CrashPoint | null {
+  /** Takes out the moment of the kind that was hit least so far, and not more than `hitsMax` times; null: none. */
+  takeRarest(hitsOf: (kind: string) => number, hitsMax: number): CrashPoint | null {
     const kinds = [...this.kept.keys()].sort((a, b) => hitsOf(a) - hitsOf(b));
     const [rarest] = kinds;
-    if (rarest === undefined) return null;
+    if (rarest === undefined || hitsOf(rarest) > hitsMax) return null;
     const point = this.kept.get(rarest)!;
     for (const kind of kinds) if (this.kept.get(kind) === point) this.kept.delete(kind);
     return point;
