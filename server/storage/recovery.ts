@@ -163,7 +163,7 @@ class Recovery implements RecordVisitor {
     for (const segment of onDisk.values()) this.replay(segment, end);
     const clean = checkpoint?.clean === true && end <= checkpoint.logEnd;
     const segments = [...onDisk.values()].map(({ segment }) => segment);
-    const { files: large, dropped } = this.recoverLarge(checkpoint);
+    const { files: large, dropped } = this.recoverLarge(checkpoint, onDisk);
     this.finishQueues(segments);
     return {
       clean,
@@ -416,16 +416,26 @@ class Recovery implements RecordVisitor {
   }
 
   /** Takes out the messages whose large bodies are not there. */
-  private recoverLarge(checkpoint: UsableCheckpoint | null): {
+  private recoverLarge(
+    checkpoint: UsableCheckpoint | null,
+    onDisk: ReadonlyMap<number, SegmentOnDisk>,
+  ): {
     readonly files: RecoveredLargeFiles;
     readonly dropped: readonly DroppedMessage[];
   } {
-    const recovered = recoverLargeFiles(this.fs, this.directory, this.queues.values(), {
+    const { files, dropped } = recoverLargeFiles(this.fs, this.directory, this.queues.values(), {
       nextFile: (checkpoint?.nextLargeFile ?? 1) - 1,
       bodies: this.largeBodies,
       unsynced: this.unsyncedLarge,
     });
-    for (const { index, sequence, bodySize, file, isDamage } of recovered.dropped) {
+    const sized = dropped.map((message) => {
+      // A record that was not replayed still says how large its body was.
+      const segment = onDisk.get(segmentOf(message.position))?.segment;
+      const isKnown = message.bodySize > 0 || segment === undefined;
+      const body = isKnown ? null : this.segments.largeBodyAt(segment, offsetOf(message.position));
+      return body === null ? message : { ...message, bodySize: body.size };
+    });
+    for (const { index, sequence, bodySize, file, isDamage } of sized) {
       discardRange(index, sequence, sequence);
       this.addBytes(index.number, -bodySize);
       if (!isDamage) continue;
@@ -435,7 +445,7 @@ class Recovery implements RecordVisitor {
       );
     }
     for (const index of this.queues.values()) index.forgetSettledLarge();
-    return recovered;
+    return { files, dropped: sized };
   }
 
   /** Marks what may have been delivered, fills the live counters, and drops what lies in no segment. */

@@ -6,6 +6,7 @@
  * - A file that takes a segment's place from an offset on holds it from there, whatever the one before has.
  */
 import { join } from 'node:path';
+import { ByteArea } from '../base/byte-area.ts';
 import { keepAside, moveAside } from './aside.ts';
 import {
   decodeSegmentHeader,
@@ -22,6 +23,13 @@ import { isDiskFull } from './log-health.ts';
 import type { SegmentContent } from './log-reader.ts';
 import { readSegment } from './log-reader.ts';
 import { offsetOf, positionAt, segmentOf } from './position.ts';
+import {
+  isLargeAt,
+  type LargeReference,
+  largeReferenceAt,
+  MESSAGE_HEAD_SIZE,
+  messageSizeAt,
+} from './record-format.ts';
 import {
   isUnfinishedSegmentFile,
   Segment,
@@ -120,6 +128,15 @@ export class SegmentRecovery {
       at = from + piece.length;
     }
     return Buffer.concat(pieces);
+  }
+
+  /** The large body that the record at an offset names; null where it names none, or the segment is compacted. */
+  largeBodyAt(segment: Segment, offset: number): LargeReference | null {
+    if (segment.isCompacted) return null;
+    const { view } = new ByteArea(this.read(segment, offset));
+    if (offset + MESSAGE_HEAD_SIZE > view.byteLength || !isLargeAt(view, offset)) return null;
+    const isWhole = offset + messageSizeAt(view, offset) <= view.byteLength;
+    return isWhole ? largeReferenceAt(view, offset) : null;
   }
 
   /** A file, with zeros before `start`. */
