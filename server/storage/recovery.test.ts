@@ -462,3 +462,20 @@ t.test('a first segment whose name was lost before any sync leaves an empty log'
   t.same(again.recovered.damage, []);
   t.equal(again.recovered.queues.size, 0, 'nothing was promised of what follows, either');
 });
+
+t.test('a gap at the end of the log, and a checkpoint behind it, is no damage', async (t) => {
+  const fs = new SimulatedFs();
+  const h = StorageHarness.open(t, fs);
+  const queue = h.queue(1);
+  h.publish(1, [queue]);
+  h.consume(queue, 1);
+  await h.store.log.syncAll();
+  // Nothing of this is ever written: a gap header stands for it, and the file ends with that.
+  h.publish(2, [queue], 1000);
+  h.consume(queue, 1, 1000);
+  await h.checkpoint([queue]);
+  await h.checkpoint([queue]);
+  const next = StorageHarness.open(t, fs.crash('power', new Random(1)));
+  t.same(next.recovered.damage, []);
+  t.equal(next.queue(1).readyCount, 0);
+});

@@ -179,9 +179,26 @@ export class SegmentRecovery {
     const segment = new Segment(this.cache, this.directory, header, offsets);
     const from = Math.max(SEGMENT_HEADER_SIZE, replayFrom - positionAt(number, 0));
     const bytes = withContent ? this.read(segment, from) : Buffer.alloc(0);
-    const content = readSegment(bytes, header, from);
+    const isShort = withContent && bytes.length < from;
+    const content = isShort
+      ? this.readShort(segment, header, from)
+      : readSegment(bytes, header, from);
     segment.size = withContent ? content.validEnd : size;
     return { segment, content, from };
+  }
+
+  /**
+   * A segment whose file ends before the offset `from`: either a gap reaches that far, which has no bytes there, or
+   * the file was cut. Where batches end tells which.
+   */
+  private readShort(segment: Segment, header: SegmentHeader, from: number): SegmentContent {
+    const whole = readSegment(this.read(segment), header);
+    const start = positionAt(header.number, from);
+    return {
+      ...whole,
+      batches: whole.batches.filter(({ position }) => position >= start),
+      invalid: whole.invalid.filter(({ to }) => to > from),
+    };
   }
 
   /** A compacted segment is one file; the others were to be deleted when it took their place. */
