@@ -100,7 +100,7 @@ export class Broker {
 
   /** Memory of message blocks, in bytes. */
   get blockBytes(): number {
-    return this.pool.allocatedBytes;
+    return this.pool.usedBytes;
   }
 
   /** Memory of the indexes of all queues, in bytes. */

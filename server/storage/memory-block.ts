@@ -51,6 +51,11 @@ export class BlockPool {
     this.allocatedBytes = 0;
   }
 
+  /** Bytes in blocks handed out: those kept free are given back when memory is short. */
+  get usedBytes(): number {
+    return this.allocatedBytes - this.free.length * BLOCK_SIZE;
+  }
+
   /** A block of at least `sizeMin` bytes for the positions from `start` on. */
   acquire(start: number, sizeMin: number): MemoryBlock {
     const recycled = sizeMin <= BLOCK_SIZE ? this.free.pop() : undefined;
