@@ -25,7 +25,11 @@ import { ByteArea, newByteArea } from '../base/byte-area.ts';
 import type { LargeBodyWriter } from '../storage/large-body-writer.ts';
 import { INLINE_BODY_SIZE_MAX } from '../storage/large-files.ts';
 import type { MessageParts } from '../storage/record-format.ts';
-import { LARGE_REFERENCE_SIZE, writeLargeReference } from '../storage/record-format.ts';
+import {
+  emptyMessageParts,
+  LARGE_REFERENCE_SIZE,
+  writeLargeReference,
+} from '../storage/record-format.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import { bodyNotStored, preconditionFailed, unexpectedFrame } from './protocol-error.ts';
 
@@ -56,17 +60,7 @@ export class ContentAssembly {
   private received: number;
 
   constructor(largeBodies: LargeBodySource) {
-    this.parts = {
-      head: NO_BYTES,
-      envelopeAt: 0,
-      envelopeSize: 0,
-      propertiesAt: 0,
-      propertiesSize: 0,
-      body: NO_BYTES,
-      bodyAt: 0,
-      bodySize: 0,
-      large: null,
-    };
+    this.parts = emptyMessageParts();
     this.bits = 0;
     this.phase = 'method';
     this.writer = null;

@@ -49,10 +49,14 @@ export function sizeOfContentHeader(propertiesSize: number): number {
   return FRAME_OVERHEAD + HEADER_FIXED_SIZE + propertiesSize;
 }
 
+/** Size of the body frames. */
+function sizeOfBody(bodySize: number, frameMax: number): number {
+  return bodySize + Math.ceil(bodySize / (frameMax - FRAME_OVERHEAD)) * FRAME_OVERHEAD;
+}
+
 /** Size of header and body frames. */
 export function sizeOfContent(propertiesSize: number, bodySize: number, frameMax: number): number {
-  const bodyFrames = Math.ceil(bodySize / (frameMax - FRAME_OVERHEAD));
-  return sizeOfContentHeader(propertiesSize) + bodySize + bodyFrames * FRAME_OVERHEAD;
+  return sizeOfContentHeader(propertiesSize) + sizeOfBody(bodySize, frameMax);
 }
 
 /** Size of method and header frame of a delivery of the record at `at`. */
@@ -74,14 +78,7 @@ export function sizeOfDelivery(
   at: number,
   frameMax: number,
 ): number {
-  const { view } = area;
-  return (
-    prefix.buf.length +
-    DELIVER_FIXED_SIZE +
-    envelopeSizeAt(view, at) +
-    1 +
-    sizeOfContent(propertiesSizeAt(view, at), bodySizeAt(view, at), frameMax)
-  );
+  return sizeOfDeliveryHead(prefix, area, at) + sizeOfBody(bodySizeAt(area.view, at), frameMax);
 }
 
 /** HOT per delivery. Writes the frames of a message with its body at `to`; returns the offset behind them. */

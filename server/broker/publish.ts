@@ -14,7 +14,8 @@ import {
   WireError,
 } from '../../generated/index.ts';
 import type { MessageStore } from '../storage/message-store.ts';
-import type { LargeBody, MessageParts } from '../storage/record-format.ts';
+import type { MessageParts } from '../storage/record-format.ts';
+import type { RouteSet } from '../storage/route-set.ts';
 import type { Destination } from './binding.ts';
 import { accessRefused, resourceText } from './broker-error.ts';
 import type { Exchange } from './exchange.ts';
@@ -58,14 +59,8 @@ export class Publisher {
    */
   publish(message: MessageParts): number {
     const { queues, set } = this.routeOf(message);
-    const count = queues.length;
-    if (count === 0) return PUBLISH_OUTCOMES.unrouted;
-    const position = this.vhost.store.publish(message, set);
-    this.lastPosition = position;
-    const { large } = message;
-    const bodySize = large === null ? message.bodySize : large.size;
-    for (let i = 0; i < count; i++) queues[i]!.enqueue(position, bodySize);
-    if (large !== null) keepLarge(this.vhost.store, large, queues);
+    if (queues.length === 0) return PUBLISH_OUTCOMES.unrouted;
+    this.lastPosition = storeMessage(this.vhost.store, message, queues, set);
     return set.durable.length > 0 ? PUBLISH_OUTCOMES.durable : PUBLISH_OUTCOMES.transient;
   }
 
@@ -138,12 +133,27 @@ export class Publisher {
   }
 }
 
-/** The body of the message stored last lies in a file of its own: from now on it lives as long as they need it. */
-export function keepLarge(store: MessageStore, large: LargeBody, queues: readonly Queue[]): void {
-  store.keepLarge(
-    large,
-    queues.map(({ index }) => index),
-  );
+/**
+ * HOT per publish. Stores a message and enters it into its queues, at least one; returns its position. A body in a file
+ * of its own lives from then on as long as they need it.
+ */
+export function storeMessage(
+  store: MessageStore,
+  message: MessageParts,
+  queues: readonly Queue[],
+  set: RouteSet,
+): number {
+  const position = store.publish(message, set);
+  const { large } = message;
+  const bodySize = large === null ? message.bodySize : large.size;
+  for (let i = 0; i < queues.length; i++) queues[i]!.enqueue(position, bodySize);
+  if (large !== null) {
+    store.keepLarge(
+      large,
+      queues.map(({ index }) => index),
+    );
+  }
+  return position;
 }
 
 /** A message's headers, decoded when the first exchange asks for them. */

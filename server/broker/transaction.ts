@@ -12,10 +12,15 @@
  * it stays below the 128 MiB that such a batch may have.
  */
 import { ByteArea, newByteArea } from '../base/byte-area.ts';
-import { type LargeBody, MESSAGE_HEAD_SIZE, type MessageParts } from '../storage/record-format.ts';
+import {
+  emptyMessageParts,
+  type LargeBody,
+  MESSAGE_HEAD_SIZE,
+  type MessageParts,
+} from '../storage/record-format.ts';
 import { RouteSet } from '../storage/route-set.ts';
 import { preconditionFailed } from './broker-error.ts';
-import { keepLarge } from './publish.ts';
+import { storeMessage } from './publish.ts';
 import type { Queue } from './queue.ts';
 import type { Route } from './route.ts';
 import type { Vhost } from './vhost.ts';
@@ -95,17 +100,7 @@ export class Transaction {
     this.routeByQueues = new Map();
     this.lastRoute = null;
     this.lastRouteIndex = -1;
-    this.parts = {
-      head: NO_BYTES,
-      envelopeAt: 0,
-      envelopeSize: 0,
-      propertiesAt: 0,
-      propertiesSize: 0,
-      body: NO_BYTES,
-      bodyAt: 0,
-      bodySize: 0,
-      large: null,
-    };
+    this.parts = emptyMessageParts();
   }
 
   get messageCount(): number {
@@ -182,13 +177,8 @@ export class Transaction {
         }
         continue;
       }
-      const { large } = parts;
-      const position = store.publish(parts, set);
-      for (const queue of queues) queue.enqueue(position, large?.size ?? parts.bodySize);
-      if (large !== null) {
-        keepLarge(store, large, queues);
-        this.largeBodies.delete(i);
-      }
+      storeMessage(store, parts, queues, set);
+      this.largeBodies.delete(i);
     }
   }
 

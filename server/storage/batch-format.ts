@@ -105,7 +105,7 @@ export interface BatchHeader {
 }
 
 /** What stands behind the records of a batch. */
-export interface BatchFooter {
+export interface DecodedFooter {
   /** The number of each queue touched. */
   readonly numbers: readonly number[];
   /** The first sequence number given out in the batch, by row. Whoever replays counts on from here. */
@@ -115,7 +115,7 @@ export interface BatchFooter {
 }
 
 /** Decodes the footer that begins at `at`. */
-export function readFooter(view: DataView, at: number, rowCount: number): BatchFooter {
+export function readFooter(view: DataView, at: number, rowCount: number): DecodedFooter {
   const numbers: number[] = [];
   const firsts: number[] = [];
   let p = at;

@@ -35,8 +35,7 @@
  *
  * What a record means to its queue is decided in recovery.ts.
  */
-import type { ByteArea } from '../base/byte-area.ts';
-import { copyBytes } from '../base/byte-area.ts';
+import { ByteArea, copyBytes } from '../base/byte-area.ts';
 
 export const RECORD_MESSAGE: number = 1;
 /** A message whose body lies in a file of its own. */
@@ -104,6 +103,23 @@ export interface MessageParts {
 /** Size of a message's real body, wherever it lies, in bytes. */
 export function realBodySizeOf(m: MessageParts): number {
   return m.large === null ? m.bodySize : m.large.size;
+}
+
+const NO_BYTES = new ByteArea(Buffer.alloc(0));
+
+/** Parts without anything in them, to be filled in. */
+export function emptyMessageParts(): MessageParts {
+  return {
+    head: NO_BYTES,
+    envelopeAt: 0,
+    envelopeSize: 0,
+    propertiesAt: 0,
+    propertiesSize: 0,
+    body: NO_BYTES,
+    bodyAt: 0,
+    bodySize: 0,
+    large: null,
+  };
 }
 
 /** Size of a message's record, in bytes. */

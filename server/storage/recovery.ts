@@ -8,8 +8,8 @@
 import { join } from 'node:path';
 import { ByteArea } from '../base/byte-area.ts';
 import { keepAside } from './aside.ts';
-import type { BatchHeader } from './batch-format.ts';
-import { BATCH_HEADER_SIZE, FOOTER_ROW_SIZE, SEGMENT_HEADER_SIZE } from './batch-format.ts';
+import type { BatchHeader, DecodedFooter } from './batch-format.ts';
+import { BATCH_HEADER_SIZE, readFooter, SEGMENT_HEADER_SIZE } from './batch-format.ts';
 import { checkpointNumberOf } from './checkpoint-format.ts';
 import { readNewestCheckpoint, type UsableCheckpoint } from './checkpoint-reader.ts';
 import type { ChunkStore } from './chunk-store.ts';
@@ -92,6 +92,8 @@ export function recover(
   return new Recovery(fs, directory, chunks, cache).run();
 }
 
+const NO_FOOTER: DecodedFooter = { numbers: [], firsts: [], sets: [] };
+
 class Recovery implements RecordVisitor {
   private readonly fs: FileSystem;
   private readonly directory: string;
@@ -116,9 +118,7 @@ class Recovery implements RecordVisitor {
 
   // The batch being visited.
   private batchPosition: number;
-  private rowNumbers: number[];
-  private rowNext: number[];
-  private routeSets: number[][];
+  private footer: DecodedFooter;
 
   constructor(fs: FileSystem, directory: string, chunks: ChunkStore, cache: FileCache) {
     this.fs = fs;
@@ -140,9 +140,7 @@ class Recovery implements RecordVisitor {
       this.report(name, reason),
     );
     this.batchPosition = 0;
-    this.rowNumbers = [];
-    this.rowNext = [];
-    this.routeSets = [];
+    this.footer = NO_FOOTER;
   }
 
   run(): Recovered {
@@ -268,20 +266,31 @@ class Recovery implements RecordVisitor {
     for (let i = 0; i < placements.length; i += 2) {
       const queue = placements[i]!;
       this.seeQueueNumber(queue);
-      const index = this.queueFor(queue);
-      const sequence = placements[i + 1]!;
-      if (index === null || sequence < index.nextSequence) continue;
-      restoreMessage(index, sequence, position, bodySizeAt(view, at));
-      if (largeFile > 0) index.noteLarge(sequence, largeFile);
-      this.addBytes(queue, bodySizeAt(view, at));
+      this.enterInto(queue, placements[i + 1]!, position, bodySizeAt(view, at), largeFile);
     }
+  }
+
+  /** Enters a message into one queue, unless that one is gone or knows of it. */
+  private enterInto(
+    queue: number,
+    sequence: number,
+    position: number,
+    bodySize: number,
+    largeFile: number,
+  ): void {
+    const index = this.queueFor(queue);
+    if (index === null || sequence < index.nextSequence) return;
+    restoreMessage(index, sequence, position, bodySize);
+    if (largeFile > 0) index.noteLarge(sequence, largeFile);
+    this.addBytes(queue, bodySize);
   }
 
   private replayBatch(area: ByteArea, batch: BatchHeader): void {
     const start = offsetOf(batch.position);
     const footerAt = start + batch.footerAt;
     this.batchPosition = batch.position;
-    this.readFooter(area.view, footerAt, batch.rowCount);
+    this.footer = readFooter(area.view, footerAt, batch.rowCount);
+    for (const number of this.footer.numbers) this.seeQueueNumber(number);
     let at = start + BATCH_HEADER_SIZE;
     while (at < footerAt) {
       const next = visitRecord(area, at, this);
@@ -293,27 +302,6 @@ class Recovery implements RecordVisitor {
         return;
       }
       at = next;
-    }
-  }
-
-  private readFooter(view: DataView, footerAt: number, rowCount: number): void {
-    this.rowNumbers = [];
-    this.rowNext = [];
-    this.routeSets = [];
-    let p = footerAt;
-    for (let row = 0; row < rowCount; row++, p += FOOTER_ROW_SIZE) {
-      this.rowNumbers.push(view.getFloat64(p));
-      this.rowNext.push(view.getFloat64(p + 8));
-      this.seeQueueNumber(view.getFloat64(p));
-    }
-    const setCount = view.getUint32(p);
-    p += 4;
-    for (let set = 0; set < setCount; set++) {
-      const rows: number[] = [];
-      const count = view.getUint32(p);
-      for (let i = 1; i <= count; i++) rows.push(view.getUint32(p + 4 * i));
-      this.routeSets.push(rows);
-      p += 4 + 4 * count;
     }
   }
 
@@ -355,14 +343,9 @@ class Recovery implements RecordVisitor {
   }
 
   private enter(routeSet: number, bodySize: number, position: number, largeFile: number): void {
-    for (const row of this.routeSets[routeSet] ?? []) {
-      const number = this.rowNumbers[row]!;
-      const sequence = this.rowNext[row]!++;
-      const index = this.queueFor(number);
-      if (index === null || sequence < index.nextSequence) continue;
-      restoreMessage(index, sequence, position, bodySize);
-      if (largeFile > 0) index.noteLarge(sequence, largeFile);
-      this.addBytes(number, bodySize);
+    const { numbers, firsts, sets } = this.footer;
+    for (const row of sets[routeSet] ?? []) {
+      this.enterInto(numbers[row]!, firsts[row]!++, position, bodySize, largeFile);
     }
   }
 

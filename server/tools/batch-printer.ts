@@ -2,8 +2,8 @@
 import type { ByteArea } from '../base/byte-area.ts';
 import {
   BATCH_HEADER_SIZE,
-  type BatchFooter,
   type BatchHeader,
+  type DecodedFooter,
   readFooter,
 } from '../storage/batch-format.ts';
 import { LARGE_FOLDER, largeFileName } from '../storage/large-file-format.ts';
@@ -64,7 +64,7 @@ export function printBatch(
   while (at >= 0 && at < end) at = printer.print(at);
 }
 
-function placementsIn({ numbers, firsts, sets }: BatchFooter, routeSet: number): DumpValue[] {
+function placementsIn({ numbers, firsts, sets }: DecodedFooter, routeSet: number): DumpValue[] {
   return (sets[routeSet] ?? []).map((row) => ({
     queue: numbers[row] ?? null,
     sequence: firsts[row]!++,
