@@ -31,10 +31,13 @@ export type SendableName =
   | 'access.request'
   | 'exchange.declare'
   | 'exchange.delete'
+  | 'exchange.bind'
+  | 'exchange.unbind'
   | 'queue.declare'
   | 'queue.bind'
   | 'queue.purge'
   | 'queue.delete'
+  | 'queue.unbind'
   | 'basic.qos'
   | 'basic.consume'
   | 'basic.cancel'
@@ -42,6 +45,7 @@ export type SendableName =
   | 'basic.get'
   | 'basic.ack'
   | 'basic.nack'
+  | 'basic.reject'
   | 'basic.recover'
   | 'basic.recover-async'
   | 'confirm.select'
@@ -134,6 +138,28 @@ const SENDABLE: { readonly [N in SendableName]: Sendable<ArgumentsOf<N>> } = {
     encode: amqp.encodeExchangeDelete,
     defaults: { exchange: '', ifUnused: false, noWait: false },
   },
+  'exchange.bind': {
+    sizeOf: amqp.sizeOfExchangeBind,
+    encode: amqp.encodeExchangeBind,
+    defaults: {
+      destination: '',
+      source: '',
+      routingKey: '',
+      noWait: false,
+      arguments: NO_ARGUMENTS,
+    },
+  },
+  'exchange.unbind': {
+    sizeOf: amqp.sizeOfExchangeUnbind,
+    encode: amqp.encodeExchangeUnbind,
+    defaults: {
+      destination: '',
+      source: '',
+      routingKey: '',
+      noWait: false,
+      arguments: NO_ARGUMENTS,
+    },
+  },
   'queue.declare': {
     sizeOf: amqp.sizeOfQueueDeclare,
     encode: amqp.encodeQueueDeclare,
@@ -161,6 +187,11 @@ const SENDABLE: { readonly [N in SendableName]: Sendable<ArgumentsOf<N>> } = {
     sizeOf: amqp.sizeOfQueueDelete,
     encode: amqp.encodeQueueDelete,
     defaults: { queue: '', ifUnused: false, ifEmpty: false, noWait: false },
+  },
+  'queue.unbind': {
+    sizeOf: amqp.sizeOfQueueUnbind,
+    encode: amqp.encodeQueueUnbind,
+    defaults: { queue: '', exchange: '', routingKey: '', arguments: NO_ARGUMENTS },
   },
   'basic.qos': {
     sizeOf: amqp.sizeOfBasicQos,
@@ -204,6 +235,11 @@ const SENDABLE: { readonly [N in SendableName]: Sendable<ArgumentsOf<N>> } = {
     sizeOf: amqp.sizeOfBasicNack,
     encode: amqp.encodeBasicNack,
     defaults: { deliveryTag: 0, multiple: false, requeue: true },
+  },
+  'basic.reject': {
+    sizeOf: amqp.sizeOfBasicReject,
+    encode: amqp.encodeBasicReject,
+    defaults: { deliveryTag: 0, requeue: true },
   },
   'basic.recover': {
     sizeOf: amqp.sizeOfBasicRecover,
