@@ -39,6 +39,7 @@ import {
   FRAME_OVERHEAD,
   FrameScanner,
   type FrameSink,
+  METHODS,
   PROTOCOL_HEADER,
   sizeOfChannelClose,
   sizeOfChannelCloseOk,
@@ -414,7 +415,7 @@ export class Connection
     try {
       if (this.phase === 'closing' || this.phase === 'closed')
         this.whileClosing(type, number, buf, start, end);
-      else if (type === FRAME_HEARTBEAT) this.heartbeat(number);
+      else if (type === FRAME_HEARTBEAT) this.heartbeat(number, buf, start, end);
       else if (type !== FRAME_METHOD && type !== FRAME_HEADER && type !== FRAME_BODY) {
         throw unknownFrame(type, buf, start, end);
       } else if (number === 0) this.onChannelZero(type, buf, start, end);
@@ -429,8 +430,9 @@ export class Connection
     }
   }
 
-  private heartbeat(number: number): void {
+  private heartbeat(number: number, buf: Buffer, start: number, end: number): void {
     if (number !== 0) throw strayFrame('heartbeat frame on a channel other than 0');
+    if (end > start) throw unknownFrame(FRAME_HEARTBEAT, buf, start, end);
   }
 
   private readMethodId(buf: Buffer, start: number, end: number): number {
@@ -460,7 +462,7 @@ export class Connection
     const methodId = this.readMethodId(buf, start, end);
     if (methodId === BASIC_PUBLISH_ID) content.begin(buf, start + 4, end);
     else if (!dispatchToServer(channelMethods, channel, methodId, this.reader)) {
-      throw unknownMethod(methodId);
+      throw notForServers(methodId);
     }
   }
 
@@ -490,8 +492,8 @@ export class Connection
     start: number,
     end: number,
   ): void {
-    const methodId = type === FRAME_METHOD ? this.readMethodId(buf, start, end) : 0;
-    if (methodId === CHANNEL_CLOSE_OK_ID) return;
+    if (type !== FRAME_METHOD) throw strayFrame(NO_METHOD_FRAME);
+    const methodId = this.readMethodId(buf, start, end);
     if (methodId !== CHANNEL_OPEN_ID) throw channelError("expected 'channel.open'");
     if (this.channelMax !== 0 && this.channels.size >= this.channelMax) {
       throw notAllowed(
@@ -800,7 +802,9 @@ function isAcceptedHeader(header: Buffer): boolean {
   );
 }
 
-function unknownMethod(methodId: number): ProtocolError {
+/** One that only a server sends, or that nobody knows. */
+function notForServers(methodId: number): ProtocolError {
+  if (METHODS.some(({ id }) => id === methodId)) return commandInvalid('unimplemented method');
   return commandInvalid(`unknown method ${methodId >>> 16}.${methodId & 0xffff}`);
 }
 
