@@ -188,3 +188,14 @@ scenario(
     t.match(consumerTag, /^amq\.ctag-[A-Za-z0-9_-]{22}$/);
   },
 );
+
+scenario(
+  'unknown arguments are accepted and mean nothing [basic.consume/unknown-argument]',
+  async (t, broker) => {
+    const channel = await broker.channel();
+    const { queue } = await channel.assertQueue('', { exclusive: true });
+    await enqueue(channel, queue, 'one');
+    const consumer = await consume(channel, queue, { arguments: { 'x-nobody-knows': 1 } });
+    t.same(await bodies(consumer, 1), ['one']);
+  },
+);
