@@ -121,3 +121,19 @@ scenario(
     t.same(await drain(channel, queue), ['published']);
   },
 );
+
+scenario(
+  'exclusive queues are gone by the time the client reads a close of the server [connection.close/by-server-exclusive-queues]',
+  async (t, broker) => {
+    const other = await broker.channel();
+    const raw = await broker.rawChannel();
+    const queue = broker.queueName('exclusive');
+    raw.send(1, 'queue.declare', { queue, exclusive: true });
+    await raw.expect(1, 'queue.declare-ok');
+    raw.send(1, 'channel.open');
+    t.equal((await raw.expect(0, 'connection.close')).replyCode, 504);
+    await expectChannelError(t, other, noQueue(queue, 'queue.declare'), () =>
+      other.checkQueue(queue),
+    );
+  },
+);

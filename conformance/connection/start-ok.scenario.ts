@@ -112,7 +112,7 @@ scenario(
   differs(
     'rabbitmq',
     'RabbitMQ 3.10 drops the socket after some seconds without a connection.close.',
-    'The mistake is in the client, and nobody can guess a password by its being told.',
+    'The mistake is in the client, which learns nothing about passwords by being told.',
     async (t, broker) => {
       t.same(
         await outcomesOfMalformed(broker),

@@ -61,7 +61,7 @@ function dropsInSilence(state: State, ...welcome: string[]): ScenarioOptions {
   return differs(
     'rabbitmq',
     'RabbitMQ 3.10 drops the socket without a connection.close until the client has tuned.',
-    'A client that errs is told so in every state; nobody can guess a password by it.',
+    'A client that errs is told so in every state, and learns nothing about passwords by it.',
     async (t, broker) => {
       const methods = methodsBut(...welcome);
       const outcomes = await outcomeOfEach(broker, methods, REACH[state], (raw, method) =>

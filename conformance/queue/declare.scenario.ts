@@ -224,3 +224,24 @@ scenario(
     t.equal((await channel.assertQueue(queue, { arguments: { other: 'two' } })).queue, queue);
   },
 );
+
+scenario(
+  'an exclusive queue is not durable whatever is asked for, so both declarations are equal [queue.declare/exclusive-durable]',
+  async (t, broker) => {
+    const channel = await broker.channel();
+    const queue = broker.queueName('exclusive');
+    await channel.assertQueue(queue, { exclusive: true, durable: true });
+    const again = await channel.assertQueue(queue, { exclusive: true, durable: false });
+    t.equal(again.queue, queue);
+  },
+);
+
+scenario(
+  'with no-wait an error is told all the same [queue.declare/no-wait-error]',
+  async (t, broker) => {
+    const raw = await broker.rawChannel();
+    const queue = broker.queueName('missing');
+    raw.send(1, 'queue.declare', { queue, passive: true, noWait: true });
+    t.same(await raw.expectChannelClose(1), noQueue(queue, 'queue.declare'));
+  },
+);

@@ -84,8 +84,18 @@ function run(known: Environment, { title, rule, options, body }: Scenario): void
   void tap.test(title, async (t) => {
     // Registered first, so it runs last: a teardown that fails counts against the scenario.
     t.teardown(() => record(t.passing() ? 'passed' : 'failed', ''));
-    await chosen(t, new Broker(t, known));
+    try {
+      await chosen(t, new Broker(t, known));
+    } catch (error) {
+      throw toldByTap(error);
+    }
   });
+}
+
+/** Of an error whose code is a number, as those of amqplib have it, tap would not tell the message. */
+function toldByTap(error: unknown): unknown {
+  const isUntold = error instanceof Error && 'code' in error && typeof error.code === 'number';
+  return isUntold ? new Error(error.message, { cause: error }) : error;
 }
 
 function skipReasonOf(

@@ -70,7 +70,8 @@ function requireEquivalent(
   if (existing.owner !== owner) throw lockedError(vhost, existing);
   const text = resourceText('queue', existing.name, vhost.name);
   const compared = [
-    ['durable', declaration.durable, existing.durable],
+    // One that is exclusive goes with its connection, whatever was asked for.
+    ['durable', declaration.durable && !declaration.exclusive, existing.index.durable],
     ['auto_delete', declaration.autoDelete, existing.autoDelete],
   ] as const;
   for (const [what, received, current] of compared) {
