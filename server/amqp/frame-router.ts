@@ -138,7 +138,7 @@ export class FrameRouter implements FrameSink {
       } else if (methodId === BASIC_ACK_ID && channel.isReadyForMethod && end - start === 13) {
         this.lastMethodId = methodId;
         try {
-          channel.settle(
+          channel.settlements.settle(
             basicAckDeliveryTag(buf, start + 4),
             basicAckMultiple(buf, start + 4),
             true,

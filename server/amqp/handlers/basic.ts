@@ -34,7 +34,7 @@ import {
   MESSAGE_HEAD_SIZE,
   propertiesSizeAt,
 } from '../../storage/record-format.ts';
-import type { Channel, PendingReply } from '../channel.ts';
+import type { Channel } from '../channel.ts';
 import {
   sizeOfContent,
   sizeOfContentHeader,
@@ -43,6 +43,7 @@ import {
 } from '../delivery-writer.ts';
 import { GetQueue } from '../get-queue.ts';
 import { notAllowed, notImplemented, preconditionFailed } from '../protocol-error.ts';
+import type { PendingReply } from '../reply-order.ts';
 import { queueNameOf } from './queue-name.ts';
 
 const CONSUMER_TAG_PREFIX = 'amq.ctag-';
@@ -144,17 +145,17 @@ export const basicHandlers: Pick<
   },
 
   basicAck(channel, m) {
-    channel.settle(m.deliveryTag, m.multiple, true);
+    channel.settlements.settle(m.deliveryTag, m.multiple, true);
   },
 
   basicNack(channel, m) {
-    if (m.requeue) channel.requeue(m.deliveryTag, m.multiple);
-    else channel.settle(m.deliveryTag, m.multiple, false);
+    if (m.requeue) channel.settlements.requeue(m.deliveryTag, m.multiple);
+    else channel.settlements.settle(m.deliveryTag, m.multiple, false);
   },
 
   basicReject(channel, m) {
-    if (m.requeue) channel.requeue(m.deliveryTag, false);
-    else channel.settle(m.deliveryTag, false, false);
+    if (m.requeue) channel.settlements.requeue(m.deliveryTag, false);
+    else channel.settlements.settle(m.deliveryTag, false, false);
   },
 
   basicRecover(channel, m) {
@@ -173,7 +174,7 @@ export const basicHandlers: Pick<
 
 function recover(channel: Channel, requeue: boolean): void {
   if (!requeue) throw notImplemented('requeue=false');
-  channel.requeueUpTo(Number.POSITIVE_INFINITY);
+  channel.settlements.requeueUpTo(Number.POSITIVE_INFINITY);
 }
 
 /** The channel closed while the message was fetched: it goes back as if nobody had asked. */
@@ -211,7 +212,7 @@ function prepareGetOk(
   if (noAck) {
     queue.acknowledge(sequence, position, bodySize);
   } else {
-    channel.keepUnacked(queue, tag, sequence, position, bodySize);
+    channel.settlements.keepGot(queue, tag, sequence, position, bodySize);
   }
 }
 
