@@ -10,14 +10,10 @@
 import {
   BASIC_PUBLISH_IMMEDIATE_BIT,
   BASIC_PUBLISH_MANDATORY_BIT,
-  BasicPropertiesView,
-  checkFieldTable,
   encodeBasicAck,
   encodeBasicCancel,
-  FRAME_ERROR,
   sizeOfBasicAck,
   sizeOfBasicCancel,
-  WireError,
 } from '../../generated/index.ts';
 import { type ByteArea, newByteArea } from '../base/byte-area.ts';
 import { Consumer, type ConsumerOptions } from '../broker/consumer.ts';
@@ -28,13 +24,7 @@ import { removeConsumer } from '../broker/queues.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { LargeBodyReader } from '../storage/large-body-reader.ts';
 import type { DurabilityWaiter } from '../storage/log.ts';
-import {
-  bodySizeAt,
-  isLargeAt,
-  type LargeBody,
-  largeReferenceAt,
-  type MessageParts,
-} from '../storage/record-format.ts';
+import { bodySizeAt, isLargeAt, largeReferenceAt } from '../storage/record-format.ts';
 import type { StorageError } from '../storage/storage-error.ts';
 import type { ChannelTransaction } from './channel-transaction.ts';
 import type { ConfirmTracker } from './confirm-tracker.ts';
@@ -49,9 +39,11 @@ import {
 import type { GetQueue } from './get-queue.ts';
 import type { LargeContentOwner, LargeOutput } from './large-output.ts';
 import type { Output } from './output.ts';
+import { sendReturn } from './parts-sender.ts';
 import { bodyNotRead, notImplemented, type ProtocolError } from './protocol-error.ts';
+import { PublishProperties } from './publish-properties.ts';
+import type { ReplyConsumer } from './reply-consumer.ts';
 import { type PendingReply, ReplyOrder } from './reply-order.ts';
-import { encodeReturn, encodeReturnHead, writeReturn } from './return-writer.ts';
 import { Settlements, type SettlementsOwner } from './settlements.ts';
 
 /** What a channel needs of its connection. */
@@ -61,6 +53,8 @@ export interface ChannelConnection {
   readonly vhost: Vhost;
   readonly actor: Actor;
   readonly maxMessageSizeBytes: number;
+  /** 0: any number. */
+  readonly consumersPerChannelMax: number;
   readonly knowsConsumerCancel: boolean;
   /** Bodies in files on their way out. */
   readonly largeOutput: LargeOutput;
@@ -70,6 +64,8 @@ export interface ChannelConnection {
   channelClosed(channel: Channel): void;
   /** The queue is exclusive to this connection. */
   ownsQueue(queue: Queue): void;
+  /** Bytes that waited for their turn do so no more. */
+  heldOutputReleased(): void;
   /** The content that a channel was sending is complete, or never will be. */
   largeContentEnded(channel: Channel, error: ProtocolError | null): void;
 }
@@ -83,6 +79,10 @@ export class Channel implements SettlementsOwner, DurabilityWaiter, LargeContent
   readonly content: ContentAssembly;
   readonly settlements: Settlements;
   readonly consumers: Map<string, Consumer>;
+  /** What leaves in which order. */
+  readonly replies: ReplyOrder;
+  /** Null unless it consumes direct replies. */
+  replyConsumer: ReplyConsumer | null;
   /** Null until the first basic.get. */
   gets: GetQueue | null;
   /** Null until confirm.select. */
@@ -101,9 +101,8 @@ export class Channel implements SettlementsOwner, DurabilityWaiter, LargeContent
   private readonly output: Output;
   private readonly frameMax: number;
   private readonly publisher: Publisher;
-  private readonly properties: BasicPropertiesView;
+  private readonly properties: PublishProperties;
   private deliveryTag: number;
-  private readonly replies: ReplyOrder;
 
   constructor(number: number, connection: ChannelConnection) {
     this.number = number;
@@ -113,6 +112,8 @@ export class Channel implements SettlementsOwner, DurabilityWaiter, LargeContent
     this.content = new ContentAssembly(connection.vhost.store.largeFiles);
     this.settlements = new Settlements(this);
     this.consumers = new Map();
+    this.replies = new ReplyOrder(connection.vhost.store.log, this);
+    this.replyConsumer = null;
     this.gets = null;
     this.confirms = null;
     this.consumerPrefetchCount = 0;
@@ -123,9 +124,8 @@ export class Channel implements SettlementsOwner, DurabilityWaiter, LargeContent
     this.output = connection.output;
     this.frameMax = connection.frameMax;
     this.publisher = new Publisher(connection.vhost, connection.actor);
-    this.properties = new BasicPropertiesView();
+    this.properties = new PublishProperties(connection.actor);
     this.deliveryTag = 0;
-    this.replies = new ReplyOrder(connection.vhost.store.log, this);
   }
 
   /** Null until tx.select. */
@@ -145,19 +145,24 @@ export class Channel implements SettlementsOwner, DurabilityWaiter, LargeContent
     const { parts, bits } = content;
     if ((bits & BASIC_PUBLISH_IMMEDIATE_BIT) !== 0) throw notImplemented('immediate=true');
     requireBodySize(parts.bodySize, this.connection.maxMessageSizeBytes);
-    if (parts.propertiesSize !== 2 || parts.head.view.getUint16(parts.propertiesAt) !== 0) {
-      this.checkProperties();
-    }
-    if (this.transaction !== null) {
-      const isMandatory = (bits & BASIC_PUBLISH_MANDATORY_BIT) !== 0;
-      const { messages } = this.transaction;
-      if (messages.add(parts, this.publisher.routeOf(parts), isMandatory)) content.writer = null;
+    const hasProperties =
+      parts.propertiesSize !== 2 || parts.head.view.getUint16(parts.propertiesAt) !== 0;
+    const copies = hasProperties
+      ? this.properties.apply(parts, this.replyConsumer?.name ?? null)
+      : null;
+    const { publisher, transaction } = this;
+    const isMandatory = (bits & BASIC_PUBLISH_MANDATORY_BIT) !== 0;
+    if (transaction !== null) {
+      const route =
+        copies === null ? publisher.routeOf(parts) : publisher.routeWithCopies(parts, copies);
+      if (transaction.messages.add(parts, route, isMandatory)) content.writer = null;
       return;
     }
-    const outcome = this.publisher.publish(parts);
+    const outcome =
+      copies === null ? publisher.publish(parts) : publisher.publishCopies(parts, copies);
     if (outcome !== PUBLISH_OUTCOMES.unrouted) content.writer = null;
-    else if ((bits & BASIC_PUBLISH_MANDATORY_BIT) !== 0) {
-      this.returnMessage(parts);
+    else if (isMandatory) {
+      sendReturn(this, parts);
       content.writer = null;
     }
     const { confirms } = this;
@@ -169,47 +174,6 @@ export class Channel implements SettlementsOwner, DurabilityWaiter, LargeContent
       confirms.publishedWithoutLog();
       this.markConfirms();
     }
-  }
-
-  /** Sends a message back that went nowhere, in its turn; its large body is the return's then. */
-  private returnMessage(parts: MessageParts): void {
-    const { output, number, frameMax } = this;
-    if (parts.large !== null) {
-      this.returnLarge(parts, parts.large);
-      return;
-    }
-    if (!this.replies.isSendingLarge) {
-      writeReturn(output, number, frameMax, parts);
-      return;
-    }
-    const frames = encodeReturn(number, frameMax, parts);
-    output.heldBytes += frames.length;
-    const letGo = () => {
-      output.heldBytes -= frames.length;
-    };
-    const send = () => {
-      letGo();
-      output.write(frames);
-    };
-    this.reply(-1, send, letGo);
-  }
-
-  private returnLarge(parts: MessageParts, large: LargeBody): void {
-    const { largeOutput } = this.connection;
-    const { largeFiles } = this.vhost.store;
-    const head = encodeReturnHead(this.number, parts);
-    largeFiles.keep(large, false);
-    const body = largeFiles.read(large);
-    largeFiles.release(large.file);
-    largeOutput.owedCount++;
-    const released = () => {
-      largeOutput.owedCount--;
-    };
-    const discard = () => {
-      body.close();
-      released();
-    };
-    this.reply(-1, () => this.sendLarge(head, body, released), discard);
   }
 
   /** Whether a method may come now: the channel is open, and in the middle of no publish. */
@@ -230,18 +194,6 @@ export class Channel implements SettlementsOwner, DurabilityWaiter, LargeContent
   /** Whether it publishes to a queue that falls behind though its consumers are willing. */
   get publishesAhead(): boolean {
     return this.publisher.isAhead;
-  }
-
-  /** Malformed properties must not reach a consumer. */
-  private checkProperties(): void {
-    const { head, propertiesAt, propertiesSize } = this.content.parts;
-    const end = propertiesAt + propertiesSize;
-    const view = this.properties.reset(head.buf, propertiesAt, end);
-    if (view.endAt() !== end) {
-      throw new WireError(FRAME_ERROR, 'content header does not end with its properties', end);
-    }
-    const headersAt = view.headersAt();
-    if (headersAt >= 0) checkFieldTable(head.buf, headersAt, end);
   }
 
   private markConfirms(): void {
@@ -433,7 +385,7 @@ export class Channel implements SettlementsOwner, DurabilityWaiter, LargeContent
     const { log } = this.vhost.store;
     if (isDurable) log.beginAtomic(transaction.recordBytes, messages.footerBytes);
     try {
-      messages.publishAll((parts) => this.returnMessage(parts));
+      messages.publishAll((parts) => sendReturn(this, parts));
       this.settlements.settleHeld(transaction);
     } finally {
       if (isDurable) log.endAtomic();
@@ -451,6 +403,7 @@ export class Channel implements SettlementsOwner, DurabilityWaiter, LargeContent
     this.confirms = null;
     for (const consumer of [...this.consumers.values()]) removeConsumer(this.vhost, consumer);
     this.consumers.clear();
+    this.replyConsumer?.close();
     this.settlements.returnAll();
   }
 }

@@ -5,11 +5,13 @@ import {
   encodeChannelOpenOk,
   encodeConnectionClose,
   encodeConnectionCloseOk,
+  encodeConnectionUpdateSecretOk,
   sizeOfChannelClose,
   sizeOfChannelCloseOk,
   sizeOfChannelOpenOk,
   sizeOfConnectionClose,
   sizeOfConnectionCloseOk,
+  sizeOfConnectionUpdateSecretOk,
 } from '../../generated/index.ts';
 import type { MethodWriter } from './output.ts';
 import { type ProtocolError, replyText } from './protocol-error.ts';
@@ -60,4 +62,11 @@ export function sendConnectionClose(output: MethodWriter, reason: CloseReason): 
 /** connection.close-ok */
 export function sendConnectionCloseOk(output: MethodWriter): void {
   output.writeMethod(sizeOfConnectionCloseOk(), (buf, at) => encodeConnectionCloseOk(buf, at, 0));
+}
+
+/** connection.update-secret-ok */
+export function sendUpdateSecretOk(output: MethodWriter): void {
+  output.writeMethod(sizeOfConnectionUpdateSecretOk(), (buf, at) =>
+    encodeConnectionUpdateSecretOk(buf, at, 0),
+  );
 }

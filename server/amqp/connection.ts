@@ -14,6 +14,8 @@ import {
   CONNECTION_CLOSE_ID,
   CONNECTION_CLOSE_OK_ID,
   CONNECTION_FORCED,
+  CONNECTION_UPDATE_SECRET_ID,
+  decodeConnectionUpdateSecret,
   encodeHeartbeat,
   FRAME_ERROR,
   FRAME_OVERHEAD,
@@ -33,6 +35,7 @@ import {
   sendChannelOpenOk,
   sendConnectionClose,
   sendConnectionCloseOk,
+  sendUpdateSecretOk,
 } from './connection-methods.ts';
 import { FrameRouter, type FrameRouterOwner } from './frame-router.ts';
 import { Handshake, type Session, SilentRefusal } from './handshake.ts';
@@ -51,6 +54,9 @@ const SILENT_CLOSE_MS = 3000;
 const CLOSE_TIMEOUT_MS = 30_000;
 /** How long a peer that broke the framing may take. */
 const FRAME_ERROR_TIMEOUT_MS = 1000;
+
+/** Tag of a user who may publish in the name of others. */
+const IMPERSONATOR = 'impersonator';
 
 /** Where a connection stands. */
 type Phase = 'header' | 'handshake' | 'running' | 'closing' | 'closed';
@@ -149,6 +155,10 @@ export class Connection
 
   get maxMessageSizeBytes(): number {
     return this.services.config.maxMessageSizeBytes;
+  }
+
+  get consumersPerChannelMax(): number {
+    return this.services.config.consumersPerChannelMax;
   }
 
   get largeOutput(): LargeOutput {
@@ -250,6 +260,7 @@ export class Connection
   methodOfConnection(methodId: number, reader: ByteReader): void {
     const { handshake } = this;
     if (methodId === CONNECTION_CLOSE_ID) this.clientCloses();
+    else if (methodId === CONNECTION_UPDATE_SECRET_ID && this.isRunning) this.updateSecret(reader);
     else if (handshake === null) {
       throw channelError('unexpected method in connection state running');
     } else {
@@ -258,11 +269,18 @@ export class Connection
     }
   }
 
+  /** A new token for an identity provider: there is none here, and a password does not expire. */
+  private updateSecret(reader: ByteReader): void {
+    decodeConnectionUpdateSecret(reader);
+    sendUpdateSecretOk(this.output);
+  }
+
   private opened(session: Session): void {
     const { vhost, userName, permissions } = session;
     this.handshake = null;
     this.session = session;
-    this.sessionActor = { userName, permissions, owner: this };
+    const canImpersonate = this.services.users.find(userName)?.tags.includes(IMPERSONATOR) === true;
+    this.sessionActor = { userName, permissions, canImpersonate, owner: this };
     this.phase = 'running';
     this.frameMax = session.frameMax;
     this.router.tuned(session.frameMax);
@@ -412,6 +430,10 @@ export class Connection
     if (error !== null && (error.scope === 'connection' || !channel.isClosing)) {
       this.fail(error, channel);
     }
+    this.input.resumeIfPaused();
+  }
+
+  heldOutputReleased(): void {
     this.input.resumeIfPaused();
   }
 

@@ -11,7 +11,13 @@ import { type ChannelTransaction, SETTLEMENTS, type Settlement } from './channel
 import { preconditionFailed } from './protocol-error.ts';
 import { UnackedList } from './unacked-list.ts';
 
-const GETTER: ConsumerOptions = { tag: '', noAck: false, exclusive: false, prefetchCount: 0 };
+const GETTER: ConsumerOptions = {
+  tag: '',
+  noAck: false,
+  exclusive: false,
+  prefetchCount: 0,
+  priority: 0,
+};
 const NO_PREFIX = new ByteArea(Buffer.alloc(0));
 
 /** The channel, as far as its deliveries concern it. */
