@@ -44,6 +44,7 @@ import { LargeOutput } from './large-output.ts';
 import { Liveness } from './liveness.ts';
 import { Output, type OutputOwner } from './output.ts';
 import { channelError, notAllowed, ProtocolError, toProtocolError } from './protocol-error.ts';
+import { isAcceptedHeader } from './protocol-header.ts';
 import type { AmqpServices } from './services.ts';
 
 /** A peer that takes no output is not read when this much waits for it. */
@@ -492,12 +493,4 @@ export class Connection
     }
     this.socket.destroy();
   }
-}
-
-/** `AMQP` 0 0 9 1, or `AMQP` 1 1 0 9 as early 0-9 clients sent it. */
-function isAcceptedHeader(header: Buffer): boolean {
-  return (
-    header.equals(PROTOCOL_HEADER) ||
-    (header.toString('latin1', 0, 4) === 'AMQP' && header.readUInt32BE(4) === 0x01010009)
-  );
 }

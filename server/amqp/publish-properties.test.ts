@@ -63,7 +63,7 @@ const OTHERS = fc.record(
   { requiredKeys: [] },
 );
 const HEADERS = fc.dictionary(
-  fc.constantFrom('a', 'cc', 'Bcc', 'x-longer', 'CCC'),
+  fc.constantFrom('a', 'cc', 'Bcc', 'x-longer', 'CCC', 'Ca', 'aC', 'BCa', 'aCC'),
   fc.oneof(fc.string(), fc.boolean(), fc.nat(), fc.constant({ CC: 1, BCC: 2 })),
 );
 const KEYS = fc.option(fc.array(fc.string({ maxLength: 10 }), { maxLength: 4 }), {

@@ -91,7 +91,9 @@ export class PublishProperties {
     if (replyName === null) throw preconditionFailed('fast reply consumer does not exist');
     const value = Buffer.alloc(1 + replyName.length);
     writeShortstr(value, 0, replyName);
-    const at = this.offsetOf(BASIC_REPLY_TO_FLAG);
+    // Where the properties before it end; replace() reads the flags anew.
+    this.view.flags &= ~(2 * BASIC_REPLY_TO_FLAG - 1);
+    const at = this.view.endAt();
     this.replace(parts, at, at + 1 + REPLY_QUEUE.length, value);
   }
 
@@ -116,17 +118,6 @@ export class PublishProperties {
       this.replace(parts, at, at + 4 + readU32(view.buf, at), table);
     }
     return copies;
-  }
-
-  /** Where the value of a property begins. */
-  private offsetOf(flag: number): number {
-    const { view } = this;
-    const { flags } = view;
-    // The end of those before it.
-    view.flags = flags & ~(2 * flag - 1);
-    const offset = view.endAt();
-    view.flags = flags;
-    return offset;
   }
 
   /** Puts `value` in place of the octets from `from` to `to`: what was borrowed is copied for that. */
