@@ -65,3 +65,44 @@ scenario(
     t.equal((await two.deliveries.take()).fields.deliveryTag, 3);
   },
 );
+
+scenario(
+  'a body of exactly n full frames is delivered in n frames, none above frame-max [basic.deliver/full-frames]',
+  async (t, broker) => {
+    const frameMax = 4096;
+    const pieceSize = frameMax - 8;
+    const raw = await broker.rawChannel({ frameMax });
+    const queue = await raw.declareQueue(1);
+    const sizes = [1, pieceSize - 1, pieceSize, pieceSize + 1, 2 * pieceSize, 2 * pieceSize + 1];
+    for (const size of sizes) raw.publish(1, { routingKey: queue }, Buffer.alloc(size, size % 251));
+    raw.send(1, 'basic.consume', { queue, noAck: true });
+    await raw.expect(1, 'basic.consume-ok');
+    for (const size of sizes) {
+      await raw.expect(1, 'basic.deliver');
+      t.equal((await raw.expectHeader(1)).bodySize, size);
+      const pieces: Buffer[] = [];
+      for (let left = size; left > 0; left -= pieceSize) pieces.push(await raw.expectBody(1));
+      t.ok(
+        pieces.every((piece) => piece.length <= pieceSize),
+        `${size} octets in ${pieces.length} frames`,
+      );
+      t.ok(Buffer.concat(pieces).equals(Buffer.alloc(size, size % 251)));
+    }
+    t.same(raw.untaken, []);
+  },
+);
+
+scenario(
+  'an empty body is delivered without any body frame [basic.deliver/no-body-frame]',
+  async (t, broker) => {
+    const raw = await broker.rawChannel();
+    const queue = await raw.declareQueue(1);
+    raw.send(1, 'basic.consume', { queue, noAck: true });
+    await raw.expect(1, 'basic.consume-ok');
+    raw.publish(1, { routingKey: queue }, Buffer.alloc(0));
+    await raw.expect(1, 'basic.deliver');
+    t.equal((await raw.expectHeader(1)).bodySize, 0);
+    raw.send(1, 'channel.flow');
+    await raw.expect(1, 'channel.flow-ok');
+  },
+);

@@ -90,7 +90,7 @@ scenario(
     raw.send(1, 'queue.declare', { queue, passive: true });
     raw.send(0, 'connection.close-ok');
     await raw.expectEnd();
-    t.equal(raw.framesWaiting, 0);
+    t.same(raw.untaken, []);
     t.same(await drain(channel, queue), []);
   },
 );

@@ -1,5 +1,5 @@
 /** Numbers in arguments: equal when their values are, whatever their types. */
-import { drain, expectChannelError, publish } from '../support/amqp.ts';
+import { drain, publish } from '../support/amqp.ts';
 import { differs, scenario } from '../support/scenario.ts';
 
 /** A number with its type on the wire, as amqplib has it said. */
@@ -42,20 +42,5 @@ scenario(
     await channel.unbindQueue(queue, 'amq.direct', queue, { n: typed('int64', 10) });
     await publish(channel, 'amq.direct', queue, 'one');
     t.same(await drain(channel, queue), []);
-  },
-);
-
-scenario(
-  'another number in the arguments of a redeclaration closes the channel with 406 [queue.declare/inequivalent-number]',
-  async (t, broker) => {
-    const channel = await broker.channel();
-    const queue = broker.queueName('numbers');
-    const declare = (value: number) =>
-      channel.assertQueue(queue, { arguments: { 'x-queue-version': typed('int32', value) } });
-    await declare(2);
-    const text = `PRECONDITION_FAILED - inequivalent arg 'x-queue-version' for queue '${queue}' in vhost '/': received '1' but current is '2'`;
-    await expectChannelError(t, channel, { code: 406, text, method: 'queue.declare' }, () =>
-      declare(1),
-    );
   },
 );

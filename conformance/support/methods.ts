@@ -32,10 +32,13 @@ export type SendableName =
   | 'access.request'
   | 'exchange.declare'
   | 'exchange.delete'
+  | 'exchange.bind'
+  | 'exchange.unbind'
   | 'queue.declare'
   | 'queue.bind'
   | 'queue.purge'
   | 'queue.delete'
+  | 'queue.unbind'
   | 'basic.qos'
   | 'basic.consume'
   | 'basic.cancel'
@@ -44,6 +47,7 @@ export type SendableName =
   | 'basic.get'
   | 'basic.ack'
   | 'basic.nack'
+  | 'basic.reject'
   | 'basic.recover'
   | 'basic.recover-async'
   | 'confirm.select'
@@ -141,6 +145,28 @@ const SENDABLE: { readonly [N in SendableName]: Sendable<ArgumentsOf<N>> } = {
     encode: amqp.encodeExchangeDelete,
     defaults: { exchange: '', ifUnused: false, noWait: false },
   },
+  'exchange.bind': {
+    sizeOf: amqp.sizeOfExchangeBind,
+    encode: amqp.encodeExchangeBind,
+    defaults: {
+      destination: '',
+      source: '',
+      routingKey: '',
+      noWait: false,
+      arguments: NO_ARGUMENTS,
+    },
+  },
+  'exchange.unbind': {
+    sizeOf: amqp.sizeOfExchangeUnbind,
+    encode: amqp.encodeExchangeUnbind,
+    defaults: {
+      destination: '',
+      source: '',
+      routingKey: '',
+      noWait: false,
+      arguments: NO_ARGUMENTS,
+    },
+  },
   'queue.declare': {
     sizeOf: amqp.sizeOfQueueDeclare,
     encode: amqp.encodeQueueDeclare,
@@ -168,6 +194,11 @@ const SENDABLE: { readonly [N in SendableName]: Sendable<ArgumentsOf<N>> } = {
     sizeOf: amqp.sizeOfQueueDelete,
     encode: amqp.encodeQueueDelete,
     defaults: { queue: '', ifUnused: false, ifEmpty: false, noWait: false },
+  },
+  'queue.unbind': {
+    sizeOf: amqp.sizeOfQueueUnbind,
+    encode: amqp.encodeQueueUnbind,
+    defaults: { queue: '', exchange: '', routingKey: '', arguments: NO_ARGUMENTS },
   },
   'basic.qos': {
     sizeOf: amqp.sizeOfBasicQos,
@@ -216,6 +247,11 @@ const SENDABLE: { readonly [N in SendableName]: Sendable<ArgumentsOf<N>> } = {
     sizeOf: amqp.sizeOfBasicNack,
     encode: amqp.encodeBasicNack,
     defaults: { deliveryTag: 0, multiple: false, requeue: true },
+  },
+  'basic.reject': {
+    sizeOf: amqp.sizeOfBasicReject,
+    encode: amqp.encodeBasicReject,
+    defaults: { deliveryTag: 0, requeue: true },
   },
   'basic.recover': {
     sizeOf: amqp.sizeOfBasicRecover,

@@ -24,6 +24,7 @@ import {
   FRAME_METHOD,
   FrameScanner,
   type FrameSink,
+  METHODS,
 } from '../../generated/index.ts';
 import { ByteArea } from '../base/byte-area.ts';
 import { type Alarms, HeldByAlarm } from '../broker/alarms.ts';
@@ -205,7 +206,7 @@ export class FrameRouter implements FrameSink {
     if (type !== FRAME_HEADER && type !== FRAME_BODY) this.lastMethodId = 0;
     try {
       if (owner.isClosing) this.whileClosing(type, number, buf, start, end);
-      else if (type === FRAME_HEARTBEAT) requireChannelZero(number);
+      else if (type === FRAME_HEARTBEAT) checkHeartbeat(number, buf, start, end);
       else if (type !== FRAME_METHOD && type !== FRAME_HEADER && type !== FRAME_BODY) {
         throw unknownFrame(type, buf, start, end);
       } else if (number === 0) this.onChannelZero(type, buf, start, end);
@@ -250,7 +251,7 @@ export class FrameRouter implements FrameSink {
     const methodId = this.readMethodId(buf, start, end);
     if (methodId === BASIC_PUBLISH_ID) content.begin(buf, start + 4, end);
     else if (!dispatchToServer(channelMethods, channel, methodId, this.reader)) {
-      throw unknownMethod(methodId);
+      throw notForServers(methodId);
     }
   }
 
@@ -272,8 +273,8 @@ export class FrameRouter implements FrameSink {
     start: number,
     end: number,
   ): void {
-    const methodId = type === FRAME_METHOD ? this.readMethodId(buf, start, end) : 0;
-    if (methodId === CHANNEL_CLOSE_OK_ID) return;
+    if (type !== FRAME_METHOD) throw strayFrame(NO_METHOD_FRAME);
+    const methodId = this.readMethodId(buf, start, end);
     if (methodId !== CHANNEL_OPEN_ID) throw channelError("expected 'channel.open'");
     this.owner.openChannel(number);
   }
@@ -311,11 +312,14 @@ function finishContent(channel: Channel): void {
   }
 }
 
-function requireChannelZero(number: number): void {
+function checkHeartbeat(number: number, buf: Buffer, start: number, end: number): void {
   if (number !== 0) throw strayFrame('heartbeat frame on a channel other than 0');
+  if (end > start) throw unknownFrame(FRAME_HEARTBEAT, buf, start, end);
 }
 
-function unknownMethod(methodId: number): ProtocolError {
+/** One that only a server sends, or that nobody knows. */
+function notForServers(methodId: number): ProtocolError {
+  if (METHODS.some(({ id }) => id === methodId)) return commandInvalid('unimplemented method');
   return commandInvalid(`unknown method ${methodId >>> 16}.${methodId & 0xffff}`);
 }
 

@@ -15,10 +15,12 @@ export function findDifference(
   current: FieldValue | undefined,
 ): ArgumentDifference | null {
   if (received === undefined && current === undefined) return null;
-  if (received === undefined) return { received: 'none', current: typedText(current) };
-  if (current === undefined) return { received: typedText(received), current: 'none' };
-  if (fieldTablesEqual(new Map([['', received]]), new Map([['', current]]))) return null;
-  return { received: `'${plainText(received)}'`, current: `'${plainText(current)}'` };
+  if (received !== undefined && current !== undefined && areEqual(received, current)) return null;
+  return { received: describe(received), current: describe(current) };
+}
+
+function areEqual(a: FieldValue, b: FieldValue): boolean {
+  return fieldTablesEqual(new Map([['', a]]), new Map([['', b]]));
 }
 
 /** `inequivalent arg 'a' for queue 'q' in vhost '/': received 'x' but current is 'y'` */
@@ -30,11 +32,8 @@ export function inequivalentText(
   return `inequivalent arg '${argument}' for ${resource}: received ${received} but current is ${current}`;
 }
 
-function plainText(value: FieldValue): string {
-  return typeof value.value === 'string' ? value.value : fieldValueTerm(value);
-}
-
-function typedText(value: FieldValue | undefined): string {
+function describe(value: FieldValue | undefined): string {
   if (value === undefined) return 'none';
-  return `the value '${plainText(value)}' of type '${fieldTypeName(value)}'`;
+  const text = typeof value.value === 'string' ? value.value : fieldValueTerm(value);
+  return `the value '${text}' of type '${fieldTypeName(value)}'`;
 }

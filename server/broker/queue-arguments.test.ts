@@ -54,7 +54,7 @@ t.test('two declarations are compared by what is known, numbers by their value',
   });
   t.same(findArgumentDifference(version('I', 1), version('I', 2)), {
     name: 'x-queue-version',
-    received: "'1'",
-    current: "'2'",
+    received: "the value '1' of type 'signedint'",
+    current: "the value '2' of type 'signedint'",
   });
 });

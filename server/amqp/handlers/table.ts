@@ -27,7 +27,7 @@ import { exchangeHandlers } from './exchange.ts';
 import { queueHandlers } from './queue.ts';
 import { txHandlers } from './tx.ts';
 
-/** Methods of the connection have no business on a channel. */
+/** Methods of the connection have no business on a channel, nor have answers to what the server never asks. */
 function refuse(): never {
   throw commandInvalid('unimplemented method');
 }
@@ -52,9 +52,7 @@ export const channelMethods: ServerMethods<Channel> = {
     );
   },
 
-  channelFlowOk() {
-    // The server never asks for it.
-  },
+  channelFlowOk: refuse,
 
   channelClose(channel) {
     channel.reply(-1, () => {
