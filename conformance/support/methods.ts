@@ -24,6 +24,7 @@ export type SendableName =
   | 'connection.open'
   | 'connection.close'
   | 'connection.close-ok'
+  | 'connection.update-secret'
   | 'channel.open'
   | 'channel.flow'
   | 'channel.close'
@@ -41,6 +42,7 @@ export type SendableName =
   | 'basic.qos'
   | 'basic.consume'
   | 'basic.cancel'
+  | 'basic.cancel-ok'
   | 'basic.publish'
   | 'basic.get'
   | 'basic.ack'
@@ -86,6 +88,11 @@ const SENDABLE: { readonly [N in SendableName]: Sendable<ArgumentsOf<N>> } = {
     sizeOf: amqp.sizeOfConnectionCloseOk,
     encode: amqp.encodeConnectionCloseOk,
     defaults: {},
+  },
+  'connection.update-secret': {
+    sizeOf: amqp.sizeOfConnectionUpdateSecret,
+    encode: amqp.encodeConnectionUpdateSecret,
+    defaults: { newSecret: Buffer.alloc(0), reason: '' },
   },
   'channel.open': {
     sizeOf: amqp.sizeOfChannelOpen,
@@ -215,6 +222,11 @@ const SENDABLE: { readonly [N in SendableName]: Sendable<ArgumentsOf<N>> } = {
     sizeOf: amqp.sizeOfBasicCancel,
     encode: amqp.encodeBasicCancel,
     defaults: { consumerTag: '', noWait: false },
+  },
+  'basic.cancel-ok': {
+    sizeOf: amqp.sizeOfBasicCancelOk,
+    encode: amqp.encodeBasicCancelOk,
+    defaults: { consumerTag: '' },
   },
   'basic.publish': {
     sizeOf: amqp.sizeOfBasicPublish,

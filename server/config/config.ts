@@ -27,6 +27,8 @@ export interface Config {
   readonly frameMaxBytes: number;
   /** The highest channel number that is offered to clients. */
   readonly channelMax: number;
+  /** Consumers that one channel may have; 0: any number. */
+  readonly consumersPerChannelMax: number;
   /** The heartbeat interval that is offered to clients; 0 offers none. */
   readonly heartbeatSeconds: number;
   /** From accept to `connection.open-ok`; a slower client is dropped. */
@@ -51,6 +53,7 @@ export const configDefaults: Omit<Config, 'dataDir'> = Object.freeze({
   logLevel: 'info',
   frameMaxBytes: 131_072,
   channelMax: 2047,
+  consumersPerChannelMax: 0,
   heartbeatSeconds: 60,
   handshakeTimeoutMs: 10_000,
   maxMessageSizeBytes: 128 * 1024 * 1024,

@@ -1,7 +1,7 @@
 /**
  * Every method that a client may send on a channel other than 0, with the function that carries it out.
  *
- * `basicPublish` never comes through here: connection.ts hands publishes to the channel with their content.
+ * `basicPublish` never comes through here: frame-router.ts hands publishes to the channel with their content.
  */
 import {
   encodeAccessRequestOk,
