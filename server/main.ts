@@ -1,33 +1,34 @@
 #!/usr/bin/env node
 /**
- * The process: command line -> Config -> launcher -> signals -> exit codes; or -> one of the tools.
+ * The process: command line, file, environment -> Config -> launcher -> signals -> exit codes; or -> one of the tools.
  *
- * Exit codes: 0 after help, version and a polite stop; 1 when the server cannot start, when it breaks, or
- * at a second signal; 2 when the command line is wrong; those of a tool are in tools/run-tool.ts. What is not needed to find out that much is
- * imported afterwards.
+ * Exit codes: 0 after help, version, a configuration that was found right or printed, and a polite stop; 1 when the
+ * server cannot start, when it breaks, or at a second signal; 2 when command line, file or environment are wrong;
+ * those of a tool are in tools/run-tool.ts. What is not needed to find out that much is imported afterwards.
  */
 import { isAppError } from './base/app-error.ts';
-import { parseCommandLine } from './config/command-line.ts';
 import type { Config } from './config/config.ts';
+import { linesOf, readStartCommand, type StartCommand } from './config/start-command.ts';
 import type { ToolCommand } from './config/tool-command.ts';
 import { openLogOutput } from './telemetry/log-output.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 
 async function main(): Promise<void> {
-  const result = parseCommandLine(process.argv.slice(2), process.env);
-  switch (result.kind) {
+  const start = readStartCommand(process.argv.slice(2), process.env, process.cwd());
+  switch (start.kind) {
     case 'print':
-      process.stdout.write(result.text);
+      process.stderr.write(linesOf('warning', start.warnings));
+      process.stdout.write(start.text);
       break;
     case 'error':
-      process.stderr.write(result.text);
+      process.stderr.write(start.text);
       process.exitCode = 2;
       break;
     case 'run':
-      await run(result.config);
+      await run(start);
       break;
     case 'tool':
-      process.exitCode = await runCommand(result.command);
+      process.exitCode = await runCommand(start.command);
       break;
   }
 }
@@ -37,8 +38,10 @@ async function runCommand(command: ToolCommand): Promise<number> {
   return runTool(command, process.stdout, process.stderr);
 }
 
-async function run(config: Config): Promise<void> {
+async function run(start: StartCommand & { readonly kind: 'run' }): Promise<void> {
+  const { config } = start;
   const logger = createLogger({ level: config.logLevel, output: await openLogOutput(1) });
+  logConfiguration(logger, start);
   exitWhenBroken(logger);
   const firstSignal = waitForSignal(logger);
   process.exit(await serve(config, logger, firstSignal));
@@ -60,6 +63,18 @@ async function serve(
   } catch (error) {
     logFailure(logger, error);
     return 1;
+  }
+}
+
+function logConfiguration(
+  logger: Logger,
+  { configPath, warnings }: StartCommand & { readonly kind: 'run' },
+): void {
+  if (configPath !== null) {
+    logger.info({ event: 'config.load', path: configPath }, 'the configuration file is in force');
+  }
+  for (const reason of warnings) {
+    logger.warn({ event: 'config.ignore', reason }, 'a part of the configuration is not in force');
   }
 }
 

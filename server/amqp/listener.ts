@@ -66,7 +66,7 @@ export class AmqpListener {
       createServer((socket) => connections.add(new Connection(socket, shared, events, logger)));
     const { listening, skipped } = await listenOnAddresses(
       'amqp',
-      config.bindAddresses,
+      config.amqpBindAddresses ?? config.bindAddresses,
       config.amqpPort,
       accept,
     );
