@@ -55,6 +55,7 @@ import type { Vhost } from '../broker/vhost.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Channel, type ChannelConnection } from './channel.ts';
 import { locatePublish } from './content-assembly.ts';
+import { guessProtocol } from './guess-protocol.ts';
 import { channelMethods } from './handlers/table.ts';
 import { Handshake, type Session, SilentRefusal } from './handshake.ts';
 import { HeldInput, type HeldInputOwner, type HeldMethod } from './held-input.ts';
@@ -72,6 +73,7 @@ import {
   unexpectedFrame,
 } from './protocol-error.ts';
 import type { AmqpServices } from './services.ts';
+import type { Transport } from './transport.ts';
 
 /** Bytes of one connection that a turn parses; what has come beyond waits for the next. */
 const PARSE_BYTES_PER_TURN = 256 * 1024;
@@ -108,6 +110,7 @@ export class Connection
   readonly output: Output;
   frameMax: number;
   knowsConsumerCancel: boolean;
+  private readonly transport: Transport;
   private readonly socket: Socket;
   private readonly services: AmqpServices;
   private readonly events: ConnectionEvents;
@@ -142,10 +145,16 @@ export class Connection
   /** The peer broke the framing: nothing it sends can be read any more. */
   private hasLostFraming: boolean;
 
-  constructor(socket: Socket, services: AmqpServices, events: ConnectionEvents, logger: Logger) {
+  constructor(
+    transport: Transport,
+    services: AmqpServices,
+    events: ConnectionEvents,
+    logger: Logger,
+  ) {
     const { config } = services;
-    const nowMs = performance.now();
-    this.description = `${socket.remoteAddress}:${socket.remotePort} -> ${socket.localAddress}:${socket.localPort}`;
+    const { socket } = transport;
+    this.description = transport.description;
+    this.transport = transport;
     this.output = new Output(socket, services.slabs, this);
     this.frameMax = config.frameMaxBytes;
     this.knowsConsumerCancel = false;
@@ -172,9 +181,11 @@ export class Connection
     this.lastMethodId = 0;
     this.confirming = [];
     this.large = null;
-    this.liveness = new Liveness(nowMs, nowMs + config.handshakeTimeoutMs);
+    this.liveness = new Liveness(
+      performance.now(),
+      transport.acceptedMs + config.handshakeTimeoutMs,
+    );
     this.hasLostFraming = false;
-    socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.received(chunk));
     socket.on('error', (err) => {
       this.logger.debug({ event: 'connection.error', err }, 'the socket fails');
@@ -232,16 +243,19 @@ export class Connection
     if (bytes.length < PROTOCOL_HEADER.length) return null;
     if (!isAcceptedHeader(this.headerBytes)) {
       this.logger.warn(
-        { event: 'connection.refuse', bytes: this.headerBytes.toString('latin1') },
-        'the client does not speak AMQP 0-9-1: it sent another protocol header, HTTP or TLS',
+        {
+          event: 'connection.refuse',
+          bytes: this.headerBytes.toString('latin1'),
+          ...guessProtocol(this.headerBytes),
+        },
+        'the client does not speak AMQP 0-9-1',
       );
       this.phase = 'closing';
       this.socket.end(PROTOCOL_HEADER);
       return null;
     }
     this.phase = 'handshake';
-    const peer = this.socket.remoteAddress ?? '';
-    this.handshake = new Handshake(this.services, peer, this.output, this.logger);
+    this.handshake = new Handshake(this.services, this.transport, this.output, this.logger);
     this.handshake.start();
     return bytes.subarray(PROTOCOL_HEADER.length);
   }

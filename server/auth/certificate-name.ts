@@ -8,12 +8,7 @@
  * Source: RabbitMQ docs, "TLS Support" and the README of rabbitmq_auth_mechanism_ssl; the names of attributes as
  * RabbitMQ 3.10 prints them.
  */
-
-/** Which part of a certificate is the user name, by RabbitMQ's words for it. */
-export const certificateLogins = ['distinguished_name', 'common_name'] as const;
-
-/** One of {@link certificateLogins}. */
-export type CertificateLogin = (typeof certificateLogins)[number];
+import type { CertificateLogin } from '../config/config.ts';
 
 /** RabbitMQ's names of attributes, where OpenSSL has others; those without a name go by their number. */
 const RABBITMQ_NAMES: Readonly<Record<string, string>> = {

@@ -4,8 +4,8 @@
  *
  * Spaces around a text are not part of it: the sources have taken them off.
  */
-import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { isAddressOrNetwork } from '../base/address-list.ts';
 import { parseByteSize } from './byte-size.ts';
 import type { TlsVersion } from './config.ts';
 import { parseDurationMs } from './duration.ts';
@@ -142,12 +142,7 @@ export const trustedSourcesType: ValueType<readonly string[]> = {
 };
 
 function isTrustedSource(text: string): boolean {
-  const [address = '', bits, ...more] = text.split('/');
-  const family = isIP(address);
-  if (text === 'unix') return true;
-  if (family === 0 || more.length > 0) return false;
-  if (bits === undefined) return true;
-  return /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
+  return text === 'unix' || isAddressOrNetwork(text);
 }
 
 /**
@@ -167,6 +162,15 @@ export const keepaliveType: ValueType<number | null> = {
     text.includes(':') && !text.endsWith(':1:10')
       ? 'only the idle time can be chosen: Node.js asks 10 times, once a second'
       : null,
+};
+
+/** Permissions of a file, octal, as `660`. */
+export const fileModeType: ValueType<number> = {
+  parse(text) {
+    if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8);
+    throw new ValueError('three octal digits, as 660');
+  },
+  format: (value) => value.toString(8).padStart(3, '0'),
 };
 
 /** The oldest version of TLS that is spoken. */
