@@ -546,6 +546,7 @@ export class Connection
     const { vhost, userName, permissions } = session;
     this.handshake = null;
     this.session = session;
+    this.services.openConnections.add();
     this.sessionActor = { userName, permissions, owner: this };
     this.phase = 'running';
     this.frameMax = session.frameMax;
@@ -709,6 +710,7 @@ export class Connection
     if (this.phase === 'closed') return;
     const wasRunning = this.phase === 'running';
     this.phase = 'closed';
+    if (this.session !== null) this.services.openConnections.remove();
     this.held.release();
     this.release();
     this.output.flush();

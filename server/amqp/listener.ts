@@ -11,6 +11,7 @@ import {
 } from '../base/listen-on-addresses.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Connection } from './connection.ts';
+import { OpenConnections } from './open-connections.ts';
 import { SlabPool } from './output.ts';
 import type { AmqpServices } from './services.ts';
 
@@ -51,10 +52,14 @@ export class AmqpListener {
    *
    * @throws ListenError when it cannot
    */
-  static async start(services: Omit<AmqpServices, 'slabs'>, logger: Logger): Promise<AmqpListener> {
+  static async start(
+    services: Omit<AmqpServices, 'slabs' | 'openConnections'>,
+    logger: Logger,
+  ): Promise<AmqpListener> {
     const { config } = services;
     const slabs = new SlabPool();
-    const shared: AmqpServices = { ...services, slabs };
+    const openConnections = new OpenConnections(config.connectionsMax);
+    const shared: AmqpServices = { ...services, slabs, openConnections };
     const connections = new Set<Connection>();
     const events = {
       closed: (connection: Connection) => {
