@@ -54,7 +54,11 @@ class Resolver {
     // A value that could not be read may look like one that is missing.
     if (problems.length === 0) {
       if (dataDir === undefined) problems.push(DATA_DIR_NEEDED);
-      problems.push(...contradictionsIn({ ...configDefaults, ...values, tlsServerNames }));
+      const all = { ...configDefaults, ...values, tlsServerNames };
+      problems.push(...contradictionsIn(all));
+      if (all.tlsCaPath !== null && all.tlsVerifyPeer === 'off') {
+        warnings.push("'tls_ca_cert' has no effect while 'tls_verify_peer' is off");
+      }
     }
     const config =
       dataDir === undefined || problems.length > 0
