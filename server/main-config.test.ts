@@ -1,9 +1,11 @@
 /** What the process makes of its configuration: what it prints, logs and ends with. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { eventually } from './testing/eventually.ts';
 import { runToEnd } from './testing/run-to-end.ts';
-import { startServerProcess } from './testing/start-server-process.ts';
+import { spawnServerProcess, startServerProcess } from './testing/start-server-process.ts';
 import { temporaryDirectory } from './testing/temporary-directory.ts';
 
 t.test('all that is wrong with a configuration is on standard error and ends with 2', async (t) => {
@@ -60,3 +62,40 @@ t.test(
     t.notMatch(JSON.stringify(server.log), /secret/);
   },
 );
+
+t.test('the log goes to a file, and after a hangup to a new one of its name', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const path = join(temporaryDirectory(t), 'log');
+  const args = ['-b', '127.0.0.1'];
+  const server = spawnServerProcess(t, { dataDir, args, env: { FIRNMQ_LOG_FILE: path } });
+  const isThere = (file: string, event: string) =>
+    eventually(() => assert.match(readFileSync(file, 'utf8'), new RegExp(`"event":"${event}"`)));
+  await isThere(path, 'listening');
+  renameSync(path, `${path}.1`);
+  server.kill('SIGHUP');
+  await isThere(path, 'log.reopen');
+  server.kill('SIGTERM');
+  t.same(await server.stopped, { code: 0, signal: null });
+  await isThere(path, 'server.stop');
+  t.notMatch(readFileSync(`${path}.1`, 'utf8'), /server.stop/);
+  t.same(server.log, []);
+});
+
+t.test('a log that cannot be opened ends the start with 1', async (t) => {
+  const directory = temporaryDirectory(t);
+  const server = spawnServerProcess(t, {
+    dataDir: join(directory, 'data'),
+    env: { FIRNMQ_LOG_FILE: directory },
+  });
+  t.same(await server.stopped, { code: 1, signal: null });
+  t.match(server.stderr, new RegExp(`^error: cannot write the log to ${directory}: EISDIR.*\n$`));
+  t.notOk(existsSync(join(directory, 'data')));
+});
+
+t.test('a log on a full disk does not stop the server', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const server = spawnServerProcess(t, { dataDir, env: { FIRNMQ_LOG_FILE: '/dev/full' } });
+  await eventually(() => assert.ok(existsSync(join(dataDir, 'vhosts.json'))));
+  server.kill('SIGTERM');
+  t.same(await server.stopped, { code: 0, signal: null });
+});

@@ -83,6 +83,13 @@ export const settings: Settings = {
     type: choiceType(logLevels, { warning: 'warn' }),
     description: `least level that is logged: ${logLevels.join(', ')}`,
   },
+  logFilePath: {
+    section: 'main',
+    key: 'log_file',
+    type: optionalType(pathType),
+    description: 'file for the log',
+    defaultText: 'standard output',
+  },
   defaultUser: {
     section: 'main',
     key: 'default_user',
