@@ -687,6 +687,8 @@ export class Connection
 
   /** Ends all channels and exclusive queues; one that fails, as a broken disk may make it, stops no other. */
   private release(): void {
+    // Before the answer leaves, so that the client finds room for the next one.
+    if (this.phase === 'running') this.services.openConnections.remove();
     this.large?.close();
     for (const channel of [...this.channels.values()]) this.attempt(() => this.forget(channel));
     for (const queue of this.exclusiveQueues) this.attempt(() => removeQueue(this.vhost, queue));
@@ -710,7 +712,7 @@ export class Connection
     if (this.phase === 'closed') return;
     const wasRunning = this.phase === 'running';
     this.phase = 'closed';
-    if (this.session !== null) this.services.openConnections.remove();
+    if (wasRunning) this.services.openConnections.remove();
     this.held.release();
     this.release();
     this.output.flush();

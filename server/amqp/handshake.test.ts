@@ -4,6 +4,7 @@ import t from 'tap';
 import { encodePlain, PROTOCOL_HEADER, toFieldTable } from '../../generated/index.ts';
 import {
   channelOpen,
+  connectionClose,
   connectionOpen,
   connectionStartOk,
   connectionTuneOk,
@@ -127,6 +128,14 @@ t.test(
     }
     first.destroy();
     await untilConnectionsAre(0);
+    const second = await connect();
+    await second.expect(0, 'connection.open-ok');
+    second.write(connectionClose());
+    await second.expect(0, 'connection.close-ok');
+    const third = await connect();
+    await third.expect(0, 'connection.open-ok');
+    third.write(channelOpen(0));
+    await third.expect(0, 'connection.close');
     await (await connect()).expect(0, 'connection.open-ok');
   },
 );

@@ -1,4 +1,4 @@
-/** How many connections of a server are open, from connection.open-ok to the end of the socket, and how many may be. */
+/** How many connections of a server are open, from connection.open-ok to the first close, and how many may be. */
 import { notAllowed, type ProtocolError } from './protocol-error.ts';
 
 /** One server's count. */
