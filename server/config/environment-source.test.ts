@@ -3,7 +3,7 @@ import { readEnvironmentSettings } from './environment-source.ts';
 import { environmentName, settingNames } from './settings.ts';
 
 function read(env: Readonly<Record<string, string>>) {
-  return readEnvironmentSettings(env, '/work');
+  return readEnvironmentSettings(env, '/base');
 }
 
 t.test('every setting has a variable', async (t) => {
@@ -17,7 +17,7 @@ t.test('every setting has a variable', async (t) => {
           place: 'environment',
           label: variable,
           origin: variable,
-          baseDirectory: '/work',
+          baseDirectory: '/base',
         },
       ],
       serverNames: [],

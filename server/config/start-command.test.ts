@@ -8,7 +8,7 @@ import { settingNames, settings } from './settings.ts';
 import { linesOf, readStartCommand } from './start-command.ts';
 
 function start(argv: readonly string[], env: Environment = {}) {
-  return readStartCommand(argv, env, '/work');
+  return readStartCommand(argv, env, '/base');
 }
 
 /** The Config that a start runs with. */
@@ -55,6 +55,14 @@ t.test('flags have their long and their short form', async (t) => {
   for (const line of [short, long]) {
     t.same(configOf([...line.split(' '), ...rest.split(' ')]), config);
   }
+});
+
+t.test('-d is the log level debug, and does not go with another one', async (t) => {
+  t.equal(configOf(['-D', '/data', '-d'], { FIRNMQ_LOG_LEVEL: 'warn' }).logLevel, 'debug');
+  t.match(start(['-D', '/data', '-d', '-l', 'warn']), {
+    kind: 'error',
+    text: /^error: option '-d, --debug' cannot be used with option '-l, --log-level <level>'\n$/,
+  });
 });
 
 t.test('a stronger source wins: command line, environment, file, default', async (t) => {
