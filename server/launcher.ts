@@ -77,10 +77,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     for (const listener of listeners) logListening(logger, listener);
     return {
       listeners,
-      reload() {
-        logger.info({ event: 'server.reload' }, 'the certificates are read again');
-        amqp.reloadCertificates();
-      },
+      reload: () => amqp.reloadCertificates(),
       async stop(reason) {
         logger.info({ event: 'server.close', reason }, 'the server closes');
         await unwind();

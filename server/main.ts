@@ -11,7 +11,7 @@ import type { Config } from './config/config.ts';
 import { linesOf, readStartCommand, type StartCommand } from './config/start-command.ts';
 import type { ToolCommand } from './config/tool-command.ts';
 import type { RunningServer } from './launcher.ts';
-import { openLogOutput } from './telemetry/log-output.ts';
+import { type LogTarget, openLogOutput } from './telemetry/log-output.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 
 async function main(): Promise<void> {
@@ -41,7 +41,8 @@ async function runCommand(command: ToolCommand): Promise<number> {
 
 async function run(start: StartCommand & { readonly kind: 'run' }): Promise<void> {
   const { config } = start;
-  const logger = createLogger({ level: config.logLevel, output: await openLogOutput(1) });
+  const logger = await openLog(config);
+  if (logger === null) return;
   logConfiguration(logger, start);
   exitWhenBroken(logger);
   const firstSignal = waitForSignal(logger);
@@ -68,6 +69,33 @@ async function serve(
     logFailure(logger, error);
     return 1;
   }
+}
+
+/** Opens the log; null, with a word on standard error and an exit code, when that cannot be. */
+async function openLog(config: Config): Promise<Logger | null> {
+  try {
+    const output = await openLogOutput(config.logFilePath ?? 1);
+    const logger = createLogger({ level: config.logLevel, output });
+    if (config.logFilePath !== null) reopenOnHangup(output, logger);
+    return logger;
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    process.stderr.write(linesOf('error', [error.message]));
+    process.exitCode = 1;
+    return null;
+  }
+}
+
+/** A hangup is how programs that rename logs ask for a new one. */
+function reopenOnHangup(output: LogTarget, logger: Logger): void {
+  process.on('SIGHUP', () => {
+    try {
+      output.reopen();
+      logger.info({ event: 'log.reopen' }, 'the log goes on in a new file');
+    } catch (err) {
+      logger.error({ event: 'log.fail', err }, 'the log goes on in the old file');
+    }
+  });
 }
 
 function logConfiguration(

@@ -8,6 +8,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { Arrivals } from './arrivals.ts';
 import { Connection } from './connection.ts';
 import { openDoors } from './doors.ts';
+import { OpenConnections } from './open-connections.ts';
 import { SlabPool } from './output.ts';
 import { ProxyTrust } from './proxy-trust.ts';
 import type { AmqpServices } from './services.ts';
@@ -26,6 +27,12 @@ interface Parts {
   readonly tls: TlsAcceptor | null;
   readonly connections: Set<Connection>;
   readonly slabs: SlabPool;
+  readonly end: End;
+}
+
+/** Who waits for the last connection to close. */
+interface End {
+  whenEmpty: (() => void) | null;
 }
 
 /** The AMQP side of a server. */
@@ -40,12 +47,12 @@ export class AmqpListener {
   private readonly connections: Set<Connection>;
   private readonly slabs: SlabPool;
   private readonly ticker: NodeJS.Timeout;
-  private whenEmpty: (() => void) | null;
+  private readonly end: End;
 
   private constructor(
     listening: readonly Listening<Server>[],
     skipped: readonly ListenError[],
-    { arrivals, tls, connections, slabs }: Parts,
+    { arrivals, tls, connections, slabs, end }: Parts,
   ) {
     this.addresses = listening.map(({ protocol, address, port }) => ({ protocol, address, port }));
     this.skipped = skipped;
@@ -54,7 +61,7 @@ export class AmqpListener {
     this.tls = tls;
     this.connections = connections;
     this.slabs = slabs;
-    this.whenEmpty = null;
+    this.end = end;
     this.ticker = setInterval(() => this.tick(), TICK_MS);
   }
 
@@ -63,15 +70,21 @@ export class AmqpListener {
    *
    * @throws ListenError when it cannot, ConfigError when a certificate cannot be used
    */
-  static async start(services: Omit<AmqpServices, 'slabs'>, logger: Logger): Promise<AmqpListener> {
+  static async start(
+    services: Omit<AmqpServices, 'slabs' | 'openConnections'>,
+    logger: Logger,
+  ): Promise<AmqpListener> {
     const { config } = services;
     const slabs = new SlabPool();
-    const shared: AmqpServices = { ...services, slabs };
+    const openConnections = new OpenConnections(config.connectionsMax);
+    const shared: AmqpServices = { ...services, slabs, openConnections };
     const connections = new Set<Connection>();
+    // Connections come and go from the first listening socket on, while the others are being opened.
+    const end: End = { whenEmpty: null };
     const events = {
       closed: (connection: Connection) => {
         connections.delete(connection);
-        if (connections.size === 0) started.whenEmpty?.();
+        if (connections.size === 0) end.whenEmpty?.();
       },
     };
     const connect = (transport: Transport) => {
@@ -89,9 +102,7 @@ export class AmqpListener {
       logger,
     });
     const { listening, skipped } = await openDoors(config, servesTls, arrivals);
-    const parts = { arrivals, tls, connections, slabs };
-    const started = new AmqpListener(listening, skipped, parts);
-    return started;
+    return new AmqpListener(listening, skipped, { arrivals, tls, connections, slabs, end });
   }
 
   /** Reads certificates and keys again, where there are any; what is connected stays as it is. */
@@ -120,7 +131,7 @@ export class AmqpListener {
     for (const server of this.servers) server.close();
     this.arrivals.destroyAll();
     const empty = new Promise<void>((resolve) => {
-      this.whenEmpty = resolve;
+      this.end.whenEmpty = resolve;
     });
     const timeout = setTimeout(() => this.destroyAll(), STOP_TIMEOUT_MS);
     for (const connection of [...this.connections]) connection.shutDown();

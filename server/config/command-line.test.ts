@@ -3,7 +3,7 @@ import { commandLineFlags, parseCommandLine } from './command-line.ts';
 import { productVersion } from './version.ts';
 
 function parse(...argv: readonly string[]) {
-  return parseCommandLine(argv, '/work');
+  return parseCommandLine(argv, '/base');
 }
 
 t.test('a flag is given as it was written, and which file is meant', async (t) => {
@@ -16,7 +16,7 @@ t.test('a flag is given as it was written, and which file is meant', async (t) =
       place: 'command line',
       label: '--data-dir',
       origin: '--data-dir',
-      baseDirectory: '/work',
+      baseDirectory: '/base',
     },
     {
       name: 'amqpPort',
@@ -24,7 +24,7 @@ t.test('a flag is given as it was written, and which file is meant', async (t) =
       place: 'command line',
       label: '--amqp-port',
       origin: '--amqp-port',
-      baseDirectory: '/work',
+      baseDirectory: '/base',
     },
   ]);
 });

@@ -40,6 +40,11 @@ const ownFlags = {
     description: 'configuration file',
     defaultText: '$CONFIGURATION_DIRECTORY/firnmq.ini',
   },
+  debug: {
+    flags: '-d, --debug',
+    description: 'the same as --log-level debug',
+    defaultText: '',
+  },
   checkConfig: {
     flags: '--check-config',
     description: 'read the whole configuration, say what is wrong with it, and end',
@@ -108,12 +113,13 @@ function createParser(
   print: (text: string) => void,
   choose: (command: ToolCommand) => void,
 ): Command {
-  const { config, checkConfig, printConfig, help, version } = ownFlags;
+  const { config, debug, checkConfig, printConfig, help, version } = ownFlags;
   const parser = new Command('firnmq')
     .description(`${productName}, a message broker for AMQP 0-9-1.`)
     .version(`${productName} ${productVersion}`, version.flags, version.description)
     .helpOption(help.flags, help.description)
-    .addOption(optionOf(config));
+    .addOption(optionOf(config))
+    .addOption(optionOf(debug).conflicts('logLevel'));
   for (const { name, flag } of settingFlags) {
     const option = optionOf(flag);
     parser.addOption(settings[name].isRepeatable === true ? option.argParser(joined) : option);
@@ -143,9 +149,10 @@ function joined(text: string, sofar: string | undefined): string {
 function readServerFlags(flags: GivenFlags, baseDirectory: string): CommandLineResult {
   const given = settingFlags.flatMap(({ name, flag }): readonly GivenSetting[] => {
     const option = optionOf(flag);
-    const text = flags[option.attributeName()];
+    const isDebug = name === 'logLevel' && flags['debug'] === true;
+    const text = isDebug ? 'debug' : flags[option.attributeName()];
     if (typeof text !== 'string') return [];
-    const label = option.long ?? flag.flags;
+    const label = isDebug ? '--debug' : (option.long ?? flag.flags);
     return [{ name, text, place: 'command line', label, origin: label, baseDirectory }];
   });
   const { config = null } = flags;

@@ -1,6 +1,7 @@
 /** Finds and reads the configuration file. */
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Config } from './config.ts';
 import { CONFIG_VARIABLE, type Environment } from './environment-source.ts';
 import { readIniSettings } from './ini-source.ts';
 import type { SettingSource } from './setting-source.ts';
@@ -55,10 +56,29 @@ export function readConfigFile(
     if (bytes.length <= FILE_SIZE_MAX) return readIniSettings(resolve(baseDirectory, path), bytes);
     return unreadable(`${path}: is larger than 1 MiB, and surely no configuration`);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error)) throw error;
-    const reason = REASONS[String(error.code)] ?? `cannot be read: ${error.message}`;
-    return unreadable(`${path}: ${reason}`);
+    return unreadable(`${path}: ${reasonOf(error)}`);
   }
+}
+
+/** Files that a Config names and that cannot be read, a line for each. */
+export function unreadableFilesIn(config: Config): readonly string[] {
+  const { tlsCertPath, tlsKeyPath, tlsCaPath, tlsServerNames } = config;
+  const ofServerNames = tlsServerNames.flatMap(({ certPath, keyPath }) => [certPath, keyPath]);
+  return [tlsCertPath, tlsKeyPath, tlsCaPath, ...ofServerNames].flatMap((path) => {
+    if (path === null) return [];
+    try {
+      readStart(path);
+      return [];
+    } catch (error) {
+      return [`${path}: ${reasonOf(error)}`];
+    }
+  });
+}
+
+/** @throws what was given, when the system did not throw it */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error && 'code' in error)) throw error;
+  return REASONS[String(error.code)] ?? `cannot be read: ${error.message}`;
 }
 
 function unreadable(problem: string): SettingSource {

@@ -41,6 +41,8 @@ export interface Config {
   /** Where everything that must survive a restart is kept; absolute. */
   readonly dataDir: string;
   readonly logLevel: LogLevel;
+  /** The file that lines are added to; null: standard output. */
+  readonly logFilePath: string | null;
   /** The user that the first start makes. */
   readonly defaultUser: string;
   /** In clear; null where there is none, or {@link Config.defaultPasswordHash} has it. */
@@ -117,6 +119,7 @@ export interface Config {
 /** All defaults; the data directory has none. */
 export const configDefaults: Omit<Config, 'dataDir'> = Object.freeze({
   logLevel: 'info',
+  logFilePath: null,
   defaultUser: 'guest',
   defaultPassword: null,
   defaultPasswordHash: null,

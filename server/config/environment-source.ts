@@ -3,7 +3,7 @@
  * a missing one.
  */
 import type { GivenSetting, SettingSource } from './setting-source.ts';
-import { environmentName, settingNames } from './settings.ts';
+import { environmentName, settingNames, settings } from './settings.ts';
 import { suggestionFor } from './suggestion.ts';
 
 /** The environment of a process. */
@@ -21,7 +21,8 @@ export function readEnvironmentSettings(env: Environment, baseDirectory: string)
   const known = new Set([CONFIG_VARIABLE]);
   for (const name of settingNames) {
     const variable = environmentName(name);
-    const text = (env[variable] ?? '').trim();
+    const written = env[variable] ?? '';
+    const text = settings[name].isSecret === true ? written : written.trim();
     known.add(variable);
     if (text === '') continue;
     const origin = variable;

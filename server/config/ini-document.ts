@@ -130,7 +130,7 @@ function parseValue(text: string): string | null {
   if (!text.startsWith('"')) return text.replace(/(^|\s)[;#].*$/, '').trimEnd();
   const [quoted, inner = ''] = /^"((?:[^"\\]|\\.)*)"/.exec(text) ?? [];
   if (quoted === undefined || !isCommentOrNothing(text.slice(quoted.length).trim())) return null;
-  return inner.replace(/\\(.)/g, '$1');
+  return inner.replace(/\\(["\\])/g, '$1');
 }
 
 function isCommentOrNothing(text: string): boolean {

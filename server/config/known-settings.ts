@@ -25,7 +25,6 @@ export const unsupportedSettings: ReadonlyMap<string, string> = new Map([
     'gc_segments_interval',
     'load_definitions',
     'log_exchange',
-    'log_file',
     'max_deleted_definitions',
     'metrics_http_bind',
     'metrics_http_port',

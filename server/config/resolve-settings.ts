@@ -54,7 +54,11 @@ class Resolver {
     // A value that could not be read may look like one that is missing.
     if (problems.length === 0) {
       if (dataDir === undefined) problems.push(DATA_DIR_NEEDED);
-      problems.push(...contradictionsIn({ ...configDefaults, ...values, tlsServerNames }));
+      const all = { ...configDefaults, ...values, tlsServerNames };
+      problems.push(...contradictionsIn(all));
+      if (all.tlsCaPath !== null && all.tlsVerifyPeer === 'off') {
+        warnings.push("'tls_ca_cert' has no effect while 'tls_verify_peer' is off");
+      }
     }
     const config =
       dataDir === undefined || problems.length > 0
@@ -105,7 +109,7 @@ function contradictionsIn(config: Omit<Config, 'dataDir'>): readonly string[] {
       problems.push("a section [sni:HOST] needs 'tls_cert' in [main], for all other hosts");
     }
   }
-  if (config.tlsVerifyPeer !== 'off' && config.tlsCaPath === null) {
+  if (config.tlsCertPath !== null && config.tlsVerifyPeer !== 'off' && config.tlsCaPath === null) {
     problems.push("'tls_verify_peer' needs 'tls_ca_cert': who may sign certificates of clients");
   }
   return [...problems, ...sharedPortsIn(config)];

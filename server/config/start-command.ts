@@ -4,7 +4,7 @@
  */
 import { parseCommandLine, type ServerAction } from './command-line.ts';
 import type { Config } from './config.ts';
-import { directoriesIn, findConfigFile, readConfigFile } from './config-file.ts';
+import { directoriesIn, findConfigFile, readConfigFile, unreadableFilesIn } from './config-file.ts';
 import { type Environment, readEnvironmentSettings } from './environment-source.ts';
 import { formatConfig } from './print-config.ts';
 import { type ResolvedSettings, resolveSettings } from './resolve-settings.ts';
@@ -55,9 +55,12 @@ function decide(
 ): StartCommand {
   if (config === null) return { kind: 'error', text: linesOf('error', problems) };
   if (action === 'run') return { kind: 'run', config, configPath, warnings };
-  const text =
-    action === 'check config' ? 'the configuration is ok\n' : formatConfig(config, origins);
-  return { kind: 'print', text, warnings };
+  if (action === 'print config') {
+    return { kind: 'print', text: formatConfig(config, origins), warnings };
+  }
+  const unreadable = unreadableFilesIn(config);
+  if (unreadable.length > 0) return { kind: 'error', text: linesOf('error', unreadable) };
+  return { kind: 'print', text: 'the configuration is ok\n', warnings };
 }
 
 /** The text of messages, one a line, each behind a word that says how serious it is. */

@@ -4,6 +4,7 @@
  *
  * Spaces around a text are not part of it: the sources have taken them off.
  */
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { isAddressOrNetwork } from '../base/address-list.ts';
 import { parseByteSize } from './byte-size.ts';
@@ -33,16 +34,27 @@ export interface Range {
 /** A lower one would be a mistake: the server needs more for itself. */
 const MEMORY_MARK_BYTES_MIN = 2 ** 20;
 
+const CONTROL_CHARACTER = /\p{Cc}/u;
+
 const TRUE_WORDS: readonly string[] = ['true', 'yes', 'on', '1'];
 const FALSE_WORDS: readonly string[] = ['false', 'no', 'off', '0'];
 
-/** Any text but the empty one. */
+/** Any text but the empty one, without line ends and their like. */
 export const textType: ValueType<string> = {
   parse(text) {
-    if (text === '' || text.trim() !== text) {
-      throw new ValueError('a text that is not empty, and does not begin or end with a space');
-    }
-    return text;
+    if (text !== '' && text.trim() === text && !CONTROL_CHARACTER.test(text)) return text;
+    throw new ValueError(
+      'a text that is not empty, does not begin or end with a space, and has no control characters',
+    );
+  },
+  format: (value) => value,
+};
+
+/** A text that may begin and end with spaces. */
+export const passwordType: ValueType<string> = {
+  parse(text) {
+    if (text !== '' && !CONTROL_CHARACTER.test(text)) return text;
+    throw new ValueError('a text that is not empty and has no control characters');
   },
   format: (value) => value,
 };
@@ -113,13 +125,16 @@ function shareOf(text: string): number {
 export const addressListType: ValueType<readonly string[]> = {
   parse(text) {
     const addresses = listItems(text);
-    if (addresses.length > 0 && addresses.every((item) => /^[\w.:%-]+$/.test(item))) {
-      return addresses;
-    }
+    if (addresses.length > 0 && addresses.every(isAddress)) return [...new Set(addresses)];
     throw new ValueError('one or more addresses or host names, with commas between them');
   },
   format: (value) => value.join(', '),
 };
+
+function isAddress(text: string): boolean {
+  // What has digits alone would be looked up as a name, and not be found.
+  return isIP(text) !== 0 || (/^[\w.-]+$/.test(text) && !/^[\d.]+$/.test(text));
+}
 
 /** Who is believed about the address of a client: addresses, networks (`10.0.0.0/8`), `unix`. */
 export const trustedSourcesType: ValueType<readonly string[]> = {
