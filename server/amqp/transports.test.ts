@@ -16,6 +16,7 @@ import { proxyHeaderV2, tlv } from '../testing/proxy-headers.ts';
 import { RawClient } from '../testing/raw-client.ts';
 import { type RunningAmqp, startAmqp } from '../testing/start-amqp.ts';
 import { type Teardown, temporaryDirectory } from '../testing/temporary-directory.ts';
+import { tcpOptions } from './doors.ts';
 
 /** Trust in what connects here; the peer of every test is 127.0.0.1. */
 const TRUSTED = { proxyProtocolTrustedSources: ['10.0.0.0/8', '127.0.0.1'] };
@@ -377,6 +378,16 @@ t.test(
 );
 
 // --- TCP ---------------------------------------------------------------------------------------
+
+t.test('Nagle is off unless it is asked for', async (t) => {
+  const base = { tcpKeepaliveIdleSeconds: 60 };
+  t.same(tcpOptions({ ...base, tcpNodelay: true }), {
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
+  });
+  t.match(tcpOptions({ ...base, tcpNodelay: false }), { noDelay: false });
+});
 
 /** Which timer of the kernel runs on the server's end of a connection, and for how long, in hundredths of a second. */
 function kernelTimerOf(serverPort: number, clientPort: number): { kind: string; left: number } {

@@ -9,10 +9,10 @@ import { promisify } from 'node:util';
 import { AMQPClient } from '@cloudamqp/amqp-client';
 import { connect, credentials } from 'amqplib';
 import t from 'tap';
-import { hashPassword } from '../auth/password-hash.ts';
-import { createServer } from '../index.ts';
-import { CertificateAuthority, writeFiles } from '../testing/certificates.ts';
-import { type Teardown, temporaryDirectory } from '../testing/temporary-directory.ts';
+import { hashPassword } from './auth/password-hash.ts';
+import { createServer } from './index.ts';
+import { CertificateAuthority, writeFiles } from './testing/certificates.ts';
+import { type Teardown, temporaryDirectory } from './testing/temporary-directory.ts';
 
 const authority = await CertificateAuthority.create('test');
 const own = await authority.issue({ subject: [], hosts: ['127.0.0.1'] });
@@ -104,7 +104,7 @@ t.test(
   { skip },
   async (t) => {
     const { port, paths } = await start(t);
-    const script = new URL('../../../server/testing/pika_amqps.py', import.meta.url).pathname;
+    const script = new URL('../../server/testing/pika_amqps.py', import.meta.url).pathname;
     const { ca, cert, key } = paths;
     const { stdout } = await run(PYTHON, [script, String(port), ca, cert, key]);
     t.equal(stdout, 'done external\ndone password\ndone unknown-authority\n');
