@@ -13,6 +13,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { Connection } from './connection.ts';
 import { SlabPool } from './output.ts';
 import type { AmqpServices } from './services.ts';
+import { SocketReader } from './socket-reader.ts';
 
 /** How often heartbeats and deadlines are looked at. */
 const TICK_MS = 250;
@@ -51,10 +52,13 @@ export class AmqpListener {
    *
    * @throws ListenError when it cannot
    */
-  static async start(services: Omit<AmqpServices, 'slabs'>, logger: Logger): Promise<AmqpListener> {
+  static async start(
+    services: Omit<AmqpServices, 'slabs' | 'reader'>,
+    logger: Logger,
+  ): Promise<AmqpListener> {
     const { config } = services;
     const slabs = new SlabPool();
-    const shared: AmqpServices = { ...services, slabs };
+    const shared: AmqpServices = { ...services, slabs, reader: new SocketReader() };
     const connections = new Set<Connection>();
     const events = {
       closed: (connection: Connection) => {
