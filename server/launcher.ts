@@ -102,8 +102,9 @@ function watchResources(
       sampledBytes: () => broker.indexBytes() + amqp.connectionBytes(),
       residentBytes: () => process.memoryUsage.rss(),
       allocatedBytes: () => {
-        const { heapTotal, external } = process.memoryUsage();
-        return heapTotal + external;
+        // `external` holds the buffers as well, but V8 brings it up to date late.
+        const { heapTotal, arrayBuffers } = process.memoryUsage();
+        return heapTotal + arrayBuffers;
       },
       freeDiskBytes: () => fs.freeBytes(config.dataDir),
       collectGarbage,

@@ -3,6 +3,8 @@ import { createSilentLogger } from '../telemetry/logger.ts';
 import { Alarms } from './alarms.ts';
 import { ResourceMonitor } from './resource-monitor.ts';
 
+const MIB = 1024 * 1024;
+
 /** A monitor of 1000 bytes of memory, 2000 resident, 500 of disk, whose gauges the test sets. */
 function setUp() {
   const alarms = new Alarms(createSilentLogger());
@@ -111,4 +113,35 @@ t.test('two causes of the memory alarm end on their own', async (t) => {
   t.equal(check({ pooled: 1000, resident: 2500, allocated: 2400 }), 'low on memory');
   t.equal(check({ pooled: 0 }), 'low on memory');
   t.equal(check({ resident: 0 }), '');
+});
+
+/** What four checks in a row at rest find; the first of them ends the work before. */
+function rest({ monitor }: ReturnType<typeof setUp>): void {
+  for (let i = 0; i < 5; i++) monitor.check();
+}
+
+t.test('garbage that work has left is collected once the server rests', async (t) => {
+  const server = setUp();
+  const { now, monitor, garbageLeaves } = server;
+  rest(server);
+  now.allocated = 100 * MIB;
+  now.pooled = 40 * MIB;
+  for (let turn = 0; turn < 100; turn++) monitor.endTurn();
+  monitor.check();
+  t.equal(now.collected, 0, 'not while it works');
+  garbageLeaves(45 * MIB);
+  rest(server);
+  t.equal(now.collected, 1);
+  rest(server);
+  t.equal(now.collected, 1, 'nothing is left to collect');
+});
+
+t.test('little garbage, and what is accounted, is no reason to collect at rest', async (t) => {
+  const server = setUp();
+  const { now } = server;
+  rest(server);
+  now.allocated = 107 * MIB;
+  now.pooled = 100 * MIB;
+  rest(server);
+  t.equal(now.collected, 0);
 });

@@ -6,6 +6,8 @@
  * - Resident memory is a second, hard mark, for what nobody accounts. It does not fall by itself while everybody
  *   waits: garbage is collected only when something is allocated, and the allocator keeps pages for later. So past
  *   this mark a collection is asked for; and when what V8 holds is then little, the rest is no reason to wait.
+ * - A server that comes to rest has blocks and buffers that V8 would keep until it needs memory again, perhaps for
+ *   ever: when that is much, a collection is asked for while nobody waits.
  * - An alarm ends only a tenth on the other side of its mark, so that it does not flap.
  */
 import type { Alarms } from './alarms.ts';
@@ -14,6 +16,12 @@ import type { Alarms } from './alarms.ts';
 const CHECK_MS = 250;
 /** Checks between two garbage collections that are asked for. */
 const CHECKS_PER_COLLECTION = 8;
+/** A check that comes after at most so many turns, a hundred a second, finds the server at rest ... */
+const TURNS_AT_REST = 25;
+/** ... and after so many such checks in a row what it holds beyond its accounts is looked at. */
+const CHECKS_AT_REST = 4;
+/** Garbage for which a collection at rest is asked for, in bytes. */
+const GARBAGE_AT_REST = 8 * 1024 * 1024;
 /** Distance from a mark, as a share of it, at which its alarm ends. */
 const HYSTERESIS = 0.1;
 
@@ -52,6 +60,10 @@ export class ResourceMonitor {
   private isResidentLow: boolean;
   private isDiskLow: boolean;
   private checksUntilCollection: number;
+  private turnsSinceCheck: number;
+  private checksAtRest: number;
+  /** What V8 held beyond the accounts after the last collection at rest, or when the server began. */
+  private unaccountedAtRest: number;
   private timer: NodeJS.Timeout | null;
 
   constructor(alarms: Alarms, gauges: ResourceGauges, marks: ResourceMarks) {
@@ -63,6 +75,9 @@ export class ResourceMonitor {
     this.isResidentLow = false;
     this.isDiskLow = false;
     this.checksUntilCollection = 0;
+    this.turnsSinceCheck = 0;
+    this.checksAtRest = 0;
+    this.unaccountedAtRest = Number.POSITIVE_INFINITY;
     this.timer = null;
   }
 
@@ -83,8 +98,9 @@ export class ResourceMonitor {
     this.timer = null;
   }
 
-  /** HOT per turn: two comparisons. What grows fast must not wait for the timer. */
+  /** HOT per turn: what grows fast must not wait for the timer. */
   endTurn(): void {
+    this.turnsSinceCheck++;
     const bytes = this.accountedBytes;
     const { memoryBytes } = this.marks;
     if (this.isAccountedLow ? bytes < (1 - HYSTERESIS) * memoryBytes : bytes >= memoryBytes) {
@@ -99,6 +115,24 @@ export class ResourceMonitor {
     this.endTurn();
     this.checkResident();
     this.checkDisk();
+    this.collectAtRest();
+  }
+
+  /** Collects garbage when nobody waits and there is much of it. */
+  private collectAtRest(): void {
+    this.checksAtRest = this.turnsSinceCheck <= TURNS_AT_REST ? this.checksAtRest + 1 : 0;
+    this.turnsSinceCheck = 0;
+    if (this.checksAtRest === 0 || this.checksAtRest % CHECKS_AT_REST > 0) return;
+    const unaccounted = this.unaccountedBytes;
+    if (unaccounted < this.unaccountedAtRest) this.unaccountedAtRest = unaccounted;
+    else if (unaccounted >= this.unaccountedAtRest + GARBAGE_AT_REST) {
+      this.gauges.collectGarbage();
+      this.unaccountedAtRest = this.unaccountedBytes;
+    }
+  }
+
+  private get unaccountedBytes(): number {
+    return this.gauges.allocatedBytes() - this.accountedBytes;
   }
 
   private checkResident(): void {
