@@ -107,6 +107,8 @@ function watchResources(
         return heapTotal + arrayBuffers;
       },
       freeDiskBytes: () => fs.freeBytes(config.dataDir),
+      letGo: () => broker.rest() + amqp.rest(),
+      heapBytes: () => process.memoryUsage().heapTotal,
       collectGarbage,
     },
     {

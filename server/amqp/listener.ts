@@ -84,7 +84,12 @@ export class AmqpListener {
 
   /** Memory of unsent output, in bytes. */
   get outputBytes(): number {
-    return this.slabs.allocatedBytes;
+    return this.slabs.usedBytes;
+  }
+
+  /** Lets go of output memory that nobody uses; returns how much, in bytes. Free with the next collection. */
+  rest(): number {
+    return this.slabs.trim();
   }
 
   /** Memory that connections hold besides output, in bytes; asks every one. */

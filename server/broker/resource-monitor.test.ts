@@ -8,7 +8,16 @@ const MIB = 1024 * 1024;
 /** A monitor of 1000 bytes of memory, 2000 resident, 500 of disk, whose gauges the test sets. */
 function setUp() {
   const alarms = new Alarms(createSilentLogger());
-  const now = { pooled: 0, sampled: 0, resident: 0, allocated: 0, disk: 10_000, collected: 0 };
+  const now = {
+    pooled: 0,
+    sampled: 0,
+    resident: 0,
+    allocated: 0,
+    heap: 0,
+    spare: 0,
+    disk: 10_000,
+    collected: 0,
+  };
   /** What a collection leaves of `allocated`. */
   let afterCollection = Number.POSITIVE_INFINITY;
   const monitor = new ResourceMonitor(
@@ -19,6 +28,12 @@ function setUp() {
       residentBytes: () => now.resident,
       allocatedBytes: () => now.allocated,
       freeDiskBytes: () => now.disk,
+      heapBytes: () => now.heap,
+      letGo: () => {
+        const { spare } = now;
+        now.spare = 0;
+        return spare;
+      },
       collectGarbage: () => {
         now.collected++;
         now.allocated = Math.min(now.allocated, afterCollection);
@@ -120,28 +135,35 @@ function rest({ monitor }: ReturnType<typeof setUp>): void {
   for (let i = 0; i < 5; i++) monitor.check();
 }
 
-t.test('garbage that work has left is collected once the server rests', async (t) => {
+t.test('what work has left is given back, and collected, once the server rests', async (t) => {
   const server = setUp();
-  const { now, monitor, garbageLeaves } = server;
+  const { now, monitor } = server;
   rest(server);
-  now.allocated = 100 * MIB;
-  now.pooled = 40 * MIB;
+  now.spare = 33 * MIB;
   for (let turn = 0; turn < 100; turn++) monitor.endTurn();
   monitor.check();
   t.equal(now.collected, 0, 'not while it works');
-  garbageLeaves(45 * MIB);
   rest(server);
+  t.equal(now.spare, 0);
   t.equal(now.collected, 1);
   rest(server);
   t.equal(now.collected, 1, 'nothing is left to collect');
 });
 
-t.test('little garbage, and what is accounted, is no reason to collect at rest', async (t) => {
-  const server = setUp();
-  const { now } = server;
-  rest(server);
-  now.allocated = 107 * MIB;
-  now.pooled = 100 * MIB;
-  rest(server);
-  t.equal(now.collected, 0);
-});
+t.test(
+  'a heap that has grown much is collected at rest, one that stays large is not',
+  async (t) => {
+    const server = setUp();
+    const { now } = server;
+    now.heap = 10 * MIB;
+    rest(server);
+    now.heap = 17 * MIB;
+    rest(server);
+    t.equal(now.collected, 0);
+    now.heap = 18 * MIB;
+    rest(server);
+    t.equal(now.collected, 1);
+    rest(server);
+    t.equal(now.collected, 1);
+  },
+);

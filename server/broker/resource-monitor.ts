@@ -6,8 +6,8 @@
  * - Resident memory is a second, hard mark, for what nobody accounts. It does not fall by itself while everybody
  *   waits: garbage is collected only when something is allocated, and the allocator keeps pages for later. So past
  *   this mark a collection is asked for; and when what V8 holds is then little, the rest is no reason to wait.
- * - A server that comes to rest has blocks and buffers that V8 would keep until it needs memory again, perhaps for
- *   ever: when that is much, a collection is asked for while nobody waits.
+ * - A server that comes to rest gives back what it holds to be quick. V8 would keep that until it needs memory again,
+ *   perhaps for ever: when it is much, a collection is asked for while nobody waits.
  * - An alarm ends only a tenth on the other side of its mark, so that it does not flap.
  */
 import type { Alarms } from './alarms.ts';
@@ -18,9 +18,9 @@ const CHECK_MS = 250;
 const CHECKS_PER_COLLECTION = 8;
 /** A check that comes after at most so many turns, a hundred a second, finds the server at rest ... */
 const TURNS_AT_REST = 25;
-/** ... and after so many such checks in a row what it holds beyond its accounts is looked at. */
+/** ... and after so many such checks in a row it gives memory back. */
 const CHECKS_AT_REST = 4;
-/** Garbage for which a collection at rest is asked for, in bytes. */
+/** What was let go, or what the heap has grown by, when a collection at rest is asked for, in bytes. */
 const GARBAGE_AT_REST = 8 * 1024 * 1024;
 /** Distance from a mark, as a share of it, at which its alarm ends. */
 const HYSTERESIS = 0.1;
@@ -37,6 +37,10 @@ export interface ResourceGauges {
   allocatedBytes(): number;
   /** Free space on the disk of the data directory. */
   freeDiskBytes(): number;
+  /** V8's heap, without what lies off it. */
+  heapBytes(): number;
+  /** Lets go of memory that a server at rest does not need; returns how much. Free with the next collection. */
+  letGo(): number;
   collectGarbage(): void;
 }
 
@@ -62,8 +66,8 @@ export class ResourceMonitor {
   private checksUntilCollection: number;
   private turnsSinceCheck: number;
   private checksAtRest: number;
-  /** What V8 held beyond the accounts after the last collection at rest, or when the server began. */
-  private unaccountedAtRest: number;
+  /** The heap's size after the last collection at rest, or when the server began. */
+  private heapAtRest: number;
   private timer: NodeJS.Timeout | null;
 
   constructor(alarms: Alarms, gauges: ResourceGauges, marks: ResourceMarks) {
@@ -77,7 +81,7 @@ export class ResourceMonitor {
     this.checksUntilCollection = 0;
     this.turnsSinceCheck = 0;
     this.checksAtRest = 0;
-    this.unaccountedAtRest = Number.POSITIVE_INFINITY;
+    this.heapAtRest = Number.POSITIVE_INFINITY;
     this.timer = null;
   }
 
@@ -115,24 +119,19 @@ export class ResourceMonitor {
     this.endTurn();
     this.checkResident();
     this.checkDisk();
-    this.collectAtRest();
+    this.tidyAtRest();
   }
 
-  /** Collects garbage when nobody waits and there is much of it. */
-  private collectAtRest(): void {
+  /** Gives back what the work before has left, when nobody waits. */
+  private tidyAtRest(): void {
     this.checksAtRest = this.turnsSinceCheck <= TURNS_AT_REST ? this.checksAtRest + 1 : 0;
     this.turnsSinceCheck = 0;
     if (this.checksAtRest === 0 || this.checksAtRest % CHECKS_AT_REST > 0) return;
-    const unaccounted = this.unaccountedBytes;
-    if (unaccounted < this.unaccountedAtRest) this.unaccountedAtRest = unaccounted;
-    else if (unaccounted >= this.unaccountedAtRest + GARBAGE_AT_REST) {
-      this.gauges.collectGarbage();
-      this.unaccountedAtRest = this.unaccountedBytes;
-    }
-  }
-
-  private get unaccountedBytes(): number {
-    return this.gauges.allocatedBytes() - this.accountedBytes;
+    const heap = this.gauges.heapBytes();
+    this.heapAtRest = Math.min(this.heapAtRest, heap);
+    if (this.gauges.letGo() + heap - this.heapAtRest < GARBAGE_AT_REST) return;
+    this.gauges.collectGarbage();
+    this.heapAtRest = this.gauges.heapBytes();
   }
 
   private checkResident(): void {

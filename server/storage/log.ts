@@ -480,6 +480,12 @@ export class MessageLog implements SyncListener {
     else this.freeBlocks();
   }
 
+  /** Gives back the memory of what the files hold, when nothing is on its way there. */
+  rest(): void {
+    if (this.batch.isOpen || !this.writer.isEmpty || !this.sync.isClean) return;
+    this.freeBlocks();
+  }
+
   /** Bytes of its segments. */
   get fileBytes(): number {
     let bytes = 0;
@@ -559,7 +565,6 @@ export class MessageLog implements SyncListener {
     // What was left out needs no sync: with nothing unsynced before it, it is as good as durable.
     this.advanceDurable(this.sync.isClean ? this.writer.writtenUpTo : target);
     this.recent.evict(this.keepFrom);
-    if (this.sync.isClean && this.writer.isEmpty) this.pool.trim();
     this.health.measure(this.sync.unsyncedBytes + this.writer.bytes);
     this.setAlarm();
   }

@@ -93,10 +93,16 @@ export class ReadCache {
     }
   }
 
-  close(): void {
-    this.closed = true;
+  /** Gives all memory back; what is asked for next is read again. */
+  clear(): void {
     for (const block of this.blocks) this.pool.release(block);
     this.blocks.length = 0;
+    this.bytes = 0;
+  }
+
+  close(): void {
+    this.closed = true;
+    this.clear();
   }
 
   private evict(): void {
