@@ -11,6 +11,9 @@ import { PiecePool } from '../base/piece-pool.ts';
 /** Size of an ordinary block, in bytes (1 MiB). */
 export const BLOCK_SIZE: number = 2 ** 20;
 
+/** Size of a block for a short read, in bytes. */
+export const SMALL_BLOCK_SIZE: number = 64 * 1024;
+
 /** What a block holds that was given back. */
 const NOTHING = new ByteArea(Buffer.alloc(0));
 
@@ -42,17 +45,26 @@ export class BlockPool {
   /** Bytes in blocks handed out. */
   usedBytes: number;
   private readonly pieces: PiecePool;
+  private readonly smallPieces: PiecePool;
 
   constructor() {
     this.usedBytes = 0;
     this.pieces = new PiecePool(BLOCK_SIZE);
+    this.smallPieces = new PiecePool(SMALL_BLOCK_SIZE);
   }
 
-  /** A block of at least `sizeMin` bytes for the positions from `start` on. */
+  /** A block of at least `sizeMin` bytes, and of {@link BLOCK_SIZE}, for the positions from `start` on. */
   acquire(start: number, sizeMin: number): MemoryBlock {
-    const area = sizeMin <= BLOCK_SIZE ? this.pieces.acquire() : newByteArea(sizeMin);
-    this.usedBytes += area.buf.length;
-    return new MemoryBlock(area, start);
+    return this.handOut(
+      sizeMin <= BLOCK_SIZE ? this.pieces.acquire() : newByteArea(sizeMin),
+      start,
+    );
+  }
+
+  /** A block that is hardly larger than `size` bytes, for the positions from `start` on. */
+  acquireFor(start: number, size: number): MemoryBlock {
+    if (size > SMALL_BLOCK_SIZE) return this.acquire(start, size);
+    return this.handOut(this.smallPieces.acquire(), start);
   }
 
   /** Takes a block back; its content is gone. */
@@ -63,10 +75,16 @@ export class BlockPool {
     block.start = -1;
     block.used = 0;
     if (area.buf.length === BLOCK_SIZE) this.pieces.release(area);
+    else if (area.buf.length === SMALL_BLOCK_SIZE) this.smallPieces.release(area);
   }
 
   /** Lets go of memory that no block needs; returns how much, in bytes. Free with the next collection. */
   trim(): number {
-    return this.pieces.trim();
+    return this.pieces.trim() + this.smallPieces.trim();
+  }
+
+  private handOut(area: ByteArea, start: number): MemoryBlock {
+    this.usedBytes += area.buf.length;
+    return new MemoryBlock(area, start);
   }
 }
