@@ -40,12 +40,11 @@ import { segmentFileName } from './segment.ts';
 import { StorageError } from './storage-error.ts';
 import { TransientLane } from './transient-lane.ts';
 
-/**
- * A checkpoint is due as well when it would let segments of this many bytes go or shrink, but not more often than
- * this.
- */
+/** A checkpoint is due as well when it would let segments of this many bytes go or shrink, this long after the last ... */
 const RECLAIM_BYTES = 64 * 1024 * 1024;
 const RECLAIM_CHECKPOINT_MS = 1000;
+/** ... and for fewer bytes after this long. */
+const SMALL_RECLAIM_CHECKPOINT_MS = 5000;
 /** Memory that messages for transient queues take before they are spilled to files, in bytes. */
 const TRANSIENT_MEMORY_BYTES = 256 * 1024 * 1024;
 /** What a read takes that nothing follows, in bytes; one of many in a row takes a block. */
@@ -328,8 +327,9 @@ export class MessageStore {
     if (this.checkpointer.isBusy) return false;
     if (this.checkpointer.isDue) return true;
     if (this.log.state.diskFull) return this.log.isSegmentSpent || this.reclaimableBytes() > 0;
-    const isLongAgo = this.clock.monotonicMs - this.checkpointedAtMs >= RECLAIM_CHECKPOINT_MS;
-    return isLongAgo && this.reclaimableBytes() >= RECLAIM_BYTES;
+    const sinceMs = this.clock.monotonicMs - this.checkpointedAtMs;
+    if (sinceMs < RECLAIM_CHECKPOINT_MS) return false;
+    return this.reclaimableBytes() >= (sinceMs < SMALL_RECLAIM_CHECKPOINT_MS ? RECLAIM_BYTES : 1);
   }
 
   /** Bytes of segments that could go or shrink if the kept checkpoints did not begin before their end. */
