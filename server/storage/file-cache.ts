@@ -55,7 +55,16 @@ export class FileCache {
   }
 
   /**
-   * The same, kept open until it is unpinned, once.
+   * The file at `path`, which is there; valid until the next call of this cache.
+   *
+   * @throws StorageError
+   */
+  forReading(path: string): OpenFile {
+    return this.find(path, false).file;
+  }
+
+  /**
+   * As {@link forWriting}, but kept open until it is unpinned, once.
    *
    * @throws StorageError
    */
@@ -91,6 +100,12 @@ export class FileCache {
   delete(path: string): void {
     this.forget(path);
     this.fs.delete(path);
+  }
+
+  /** The same, the deletion itself in the pool: for files that may be large. */
+  async deleteLater(path: string): Promise<void> {
+    this.forget(path);
+    await this.fs.deleteLater(path);
   }
 
   private async use<T>(

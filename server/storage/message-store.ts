@@ -36,6 +36,7 @@ import { MESSAGE_HEAD_SIZE, messageSizeAt, SETTLE_REASONS } from './record-forma
 import type { Recovered } from './recovery.ts';
 import { recover } from './recovery.ts';
 import type { RouteSet } from './route-set.ts';
+import { LogRowFinder, type LostMessage, messagesAt } from './row-rebuild.ts';
 import { segmentFileName } from './segment.ts';
 import { StorageError } from './storage-error.ts';
 import { TransientLane } from './transient-lane.ts';
@@ -78,6 +79,8 @@ export interface MessageStoreOptions extends StoreTuning {
   readonly cache?: FileCache;
   /** Space that is given up when the disk is full. */
   readonly reserve?: DiskReserve;
+  /** Told of damage that is found while the store is open, once. */
+  readonly damaged?: (path: string, reason: string) => void;
 }
 
 /** The storage of one vhost. */
@@ -138,6 +141,14 @@ export class MessageStore {
     const { fs, directory } = options;
     const { log, largeFiles } = this;
     chunks.writtenUpTo = () => log.writtenUpTo;
+    chunks.spaceRefused = () => log.spaceRefused();
+    const finder = new LogRowFinder(fs, () => log.segments);
+    chunks.rescue = {
+      find: (queue, lost) => finder.find(queue, lost),
+      findNow: (queue, lost) => finder.findNow(queue, lost),
+      damaged: (path, reason) => options.damaged?.(path, reason),
+      lost: (index, row, entries) => this.dropLost(messagesAt(index, row, entries)),
+    };
     this.checkpointer = new Checkpointer(fs, directory, { log, chunks, largeFiles }, recovered);
     this.sink = {
       get unwrittenFrom() {
@@ -158,6 +169,7 @@ export class MessageStore {
     const chunks = new ChunkStore({
       fs: options.fs,
       directory: options.directory,
+      cache,
       rowEntries: options.indexRowEntries,
       nowMs: () => options.clock.monotonicMs,
     });
@@ -258,6 +270,16 @@ export class MessageStore {
   release(position: number, bytes: number): void {
     if (position >= TRANSIENT_POSITION_FIRST) this.lane.release(position);
     else this.log.release(position, bytes);
+  }
+
+  /** Takes messages out of their queues that are in no batch any more, but for those that somebody holds. */
+  private dropLost(messages: readonly LostMessage[]): void {
+    for (const { index, sequence, position, bodySize } of messages) {
+      if (!index.dropReady(sequence, position, bodySize)) continue;
+      this.log.settle(index, sequence, position, bodySize, SETTLE_REASONS.dropped);
+      this.log.releaseMany(segmentOf(position), 1, bodySize);
+      if (index.large !== null) this.largeFiles.settle(index, sequence);
+    }
   }
 
   /** Reads the row that the next message of an index is in; `listener` is called later, never from here. */
