@@ -99,6 +99,11 @@ export class Broker {
     return { ok: true };
   }
 
+  /** Somebody who writes beside the logs finds the disk full: publishers and declares wait until it has room. */
+  spaceRefused(): void {
+    for (const { store } of this.vhosts.values()) store.log.spaceRefused();
+  }
+
   /** Memory of message blocks, in bytes. */
   get blockBytes(): number {
     return this.pool.usedBytes;

@@ -167,6 +167,9 @@ export class FileCache {
 
   private ended(cached: CachedFile): void {
     cached.pins--;
-    if (cached.isForgotten && cached.pins === 0) cached.file.close();
+    if (cached.pins > 0) return;
+    if (cached.isForgotten) cached.file.close();
+    // While it was in use there may have been too many.
+    else this.closeColdest(this.filesMax, null);
   }
 }

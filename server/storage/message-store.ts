@@ -116,7 +116,8 @@ export class MessageStore {
         previousEnd: recovered.end,
       },
     });
-    this.largeFiles = new LargeFiles(options.fs, options.directory, this.log, recovered.large);
+    const { fs, directory } = options;
+    this.largeFiles = new LargeFiles(fs, cache, directory, this.log, recovered.large);
     for (const { index, sequence, position, bodySize } of recovered.dropped) {
       this.log.settle(index, sequence, position, bodySize, SETTLE_REASONS.dropped);
     }
@@ -138,7 +139,6 @@ export class MessageStore {
     );
     this.clock = options.clock;
     this.checkpointedAtMs = options.clock.monotonicMs;
-    const { fs, directory } = options;
     const { log, largeFiles } = this;
     chunks.writtenUpTo = () => log.writtenUpTo;
     chunks.spaceRefused = () => log.spaceRefused();
@@ -386,9 +386,14 @@ export class MessageStore {
     try {
       await this.checkpointer.write(source, clean);
     } catch (error) {
-      if (error instanceof StorageError && isDiskFull(error)) this.log.spaceRefused();
-      throw error;
+      this.refused(error);
     }
+  }
+
+  /** A full disk is a state of all that write to it. */
+  private refused(error: unknown): never {
+    if (error instanceof StorageError && isDiskFull(error)) this.log.spaceRefused();
+    throw error;
   }
 
   /**
@@ -399,12 +404,13 @@ export class MessageStore {
    */
   compact(source: CheckpointSource): Promise<boolean> {
     const segments = this.log.segmentsBefore(this.checkpointer.oldestReplayStart);
-    return this.compactor.compactOne(segments, {
+    const compacting = this.compactor.compactOne(segments, {
       forEachPositionIn: (number, visit) =>
         forEachMessageIn(source.allIndexes(), this.chunks, number, (_index, _sequence, position) =>
           visit(position),
         ),
     });
+    return compacting.catch((error: unknown) => this.refused(error));
   }
 
   /** Gives memory back that queues which have come to rest do not need. Called now and then. */
