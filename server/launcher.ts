@@ -50,6 +50,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     const users = await UserStore.load(fs, config.dataDir, config);
     const vhostStore = await VhostStore.load(fs, config.dataDir);
     const broker = new Broker(fs, vhostStore, logger);
+    users.spaceRefused = () => broker.spaceRefused();
     undo.push(() => broker.close());
     const amqp = await AmqpListener.start(
       { config, broker, users, version: productVersion },

@@ -55,7 +55,16 @@ export class FileCache {
   }
 
   /**
-   * The same, kept open until it is unpinned, once.
+   * The file at `path`, which is there; valid until the next call of this cache.
+   *
+   * @throws StorageError
+   */
+  forReading(path: string): OpenFile {
+    return this.find(path, false).file;
+  }
+
+  /**
+   * As {@link forWriting}, but kept open until it is unpinned, once.
    *
    * @throws StorageError
    */
@@ -91,6 +100,12 @@ export class FileCache {
   delete(path: string): void {
     this.forget(path);
     this.fs.delete(path);
+  }
+
+  /** The same, the deletion itself in the pool: for files that may be large. */
+  async deleteLater(path: string): Promise<void> {
+    this.forget(path);
+    await this.fs.deleteLater(path);
   }
 
   private async use<T>(
@@ -152,6 +167,9 @@ export class FileCache {
 
   private ended(cached: CachedFile): void {
     cached.pins--;
-    if (cached.isForgotten && cached.pins === 0) cached.file.close();
+    if (cached.pins > 0) return;
+    if (cached.isForgotten) cached.file.close();
+    // While it was in use there may have been too many.
+    else this.closeColdest(this.filesMax, null);
   }
 }

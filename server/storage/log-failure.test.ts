@@ -264,7 +264,7 @@ t.test('a second file that is damaged is set aside, and the first one used', asy
   t.match(again.recovered.damage, [{ reason: /format version/ }]);
   t.same(again.idsOf(1), [1, 2], 'a kill leaves the first file readable');
   t.same(segmentFiles(again.fs), [segmentFileName(1)]);
-  t.same(again.fs.list(`${STORE_DIRECTORY}/aside`), [second]);
+  t.same(again.fs.list(`${STORE_DIRECTORY}/aside`), ['damage.json', second]);
 });
 
 t.test('what the first file has behind the offset of the second is never looked at', async (t) => {

@@ -36,6 +36,7 @@ import { SETTLE_REASONS } from './record-format.ts';
 import type { Recovered } from './recovery.ts';
 import { recover } from './recovery.ts';
 import type { RouteSet } from './route-set.ts';
+import { LogRowFinder, type LostMessage, messagesAt } from './row-rebuild.ts';
 import { segmentFileName } from './segment.ts';
 import { StorageError } from './storage-error.ts';
 import { TransientLane } from './transient-lane.ts';
@@ -77,6 +78,8 @@ export interface MessageStoreOptions extends StoreTuning {
   readonly cache?: FileCache;
   /** Space that is given up when the disk is full. */
   readonly reserve?: DiskReserve;
+  /** Told of damage that is found while the store is open, once. */
+  readonly damaged?: (path: string, reason: string) => void;
 }
 
 /** The storage of one vhost. */
@@ -112,7 +115,8 @@ export class MessageStore {
         previousEnd: recovered.end,
       },
     });
-    this.largeFiles = new LargeFiles(options.fs, options.directory, this.log, recovered.large);
+    const { fs, directory } = options;
+    this.largeFiles = new LargeFiles(fs, cache, directory, this.log, recovered.large);
     for (const { index, sequence, position, bodySize } of recovered.dropped) {
       this.log.settle(index, sequence, position, bodySize, SETTLE_REASONS.dropped);
     }
@@ -134,9 +138,16 @@ export class MessageStore {
     );
     this.clock = options.clock;
     this.checkpointedAtMs = options.clock.monotonicMs;
-    const { fs, directory } = options;
     const { log, largeFiles } = this;
     chunks.writtenUpTo = () => log.writtenUpTo;
+    chunks.spaceRefused = () => log.spaceRefused();
+    const finder = new LogRowFinder(fs, () => log.segments);
+    chunks.rescue = {
+      find: (queue, lost) => finder.find(queue, lost),
+      findNow: (queue, lost) => finder.findNow(queue, lost),
+      damaged: (path, reason) => options.damaged?.(path, reason),
+      lost: (index, row, entries) => this.dropLost(messagesAt(index, row, entries)),
+    };
     this.checkpointer = new Checkpointer(fs, directory, { log, chunks, largeFiles }, recovered);
     this.sink = {
       get unwrittenFrom() {
@@ -157,6 +168,7 @@ export class MessageStore {
     const chunks = new ChunkStore({
       fs: options.fs,
       directory: options.directory,
+      cache,
       rowEntries: options.indexRowEntries,
       nowMs: () => options.clock.monotonicMs,
     });
@@ -257,6 +269,16 @@ export class MessageStore {
   release(position: number, bytes: number): void {
     if (position >= TRANSIENT_POSITION_FIRST) this.lane.release(position);
     else this.log.release(position, bytes);
+  }
+
+  /** Takes messages out of their queues that are in no batch any more, but for those that somebody holds. */
+  private dropLost(messages: readonly LostMessage[]): void {
+    for (const { index, sequence, position, bodySize } of messages) {
+      if (!index.dropReady(sequence, position, bodySize)) continue;
+      this.log.settle(index, sequence, position, bodySize, SETTLE_REASONS.dropped);
+      this.log.releaseMany(segmentOf(position), 1, bodySize);
+      if (index.large !== null) this.largeFiles.settle(index, sequence);
+    }
   }
 
   /** Reads the row that the next message of an index is in; `listener` is called later, never from here. */
@@ -371,9 +393,14 @@ export class MessageStore {
     try {
       await this.checkpointer.write(source, clean);
     } catch (error) {
-      if (error instanceof StorageError && isDiskFull(error)) this.log.spaceRefused();
-      throw error;
+      this.refused(error);
     }
+  }
+
+  /** A full disk is a state of all that write to it. */
+  private refused(error: unknown): never {
+    if (error instanceof StorageError && isDiskFull(error)) this.log.spaceRefused();
+    throw error;
   }
 
   /**
@@ -384,12 +411,13 @@ export class MessageStore {
    */
   compact(source: CheckpointSource): Promise<boolean> {
     const segments = this.log.segmentsBefore(this.checkpointer.oldestReplayStart);
-    return this.compactor.compactOne(segments, {
+    const compacting = this.compactor.compactOne(segments, {
       forEachPositionIn: (number, visit) =>
         forEachMessageIn(source.allIndexes(), this.chunks, number, (_index, _sequence, position) =>
           visit(position),
         ),
     });
+    return compacting.catch((error: unknown) => this.refused(error));
   }
 
   /** Gives memory back that queues which have come to rest do not need. Called now and then. */
