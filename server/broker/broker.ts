@@ -88,6 +88,7 @@ export class Broker {
       }
       vhost.store.close();
     }
+    await this.cache.deletionsEnded;
   }
 
   /** Whether every vhost can write its log now. */

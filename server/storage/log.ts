@@ -525,9 +525,7 @@ export class MessageLog implements SyncListener {
 
   /**
    * Deletes segments that hold nothing live and end before `position`; returns their numbers. What settled the last
-   * messages of a segment must be durable first: a checkpoint may know them as unsettled.
-   *
-   * @throws StorageError when the disk refuses
+   * messages of a segment must be durable first: a checkpoint may know them as unsettled. The files go in the pool.
    */
   deleteSegmentsBefore(position: number): number[] {
     const deleted: number[] = [];
