@@ -61,7 +61,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     undo.push(() => monitor.stop());
     const listeners: ListenerAddress[] = [...amqp.addresses];
     const http = await HttpListener.start({
-      addresses: config.bindAddresses,
+      addresses: config.httpBindAddresses ?? config.bindAddresses,
       port: config.httpPort,
       status: {
         listeners: () => listeners,

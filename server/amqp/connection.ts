@@ -548,6 +548,7 @@ export class Connection
     const { vhost, userName, permissions } = session;
     this.handshake = null;
     this.session = session;
+    this.services.openConnections.add();
     this.sessionActor = { userName, permissions, owner: this };
     this.phase = 'running';
     this.frameMax = session.frameMax;
@@ -688,6 +689,8 @@ export class Connection
 
   /** Ends all channels and exclusive queues; one that fails, as a broken disk may make it, stops no other. */
   private release(): void {
+    // Before the answer leaves, so that the client finds room for the next one.
+    if (this.phase === 'running') this.services.openConnections.remove();
     this.large?.close();
     for (const channel of [...this.channels.values()]) this.attempt(() => this.forget(channel));
     for (const queue of this.exclusiveQueues) this.attempt(() => removeQueue(this.vhost, queue));
@@ -711,6 +714,7 @@ export class Connection
     if (this.phase === 'closed') return;
     const wasRunning = this.phase === 'running';
     this.phase = 'closed';
+    if (wasRunning) this.services.openConnections.remove();
     this.held.release();
     this.release();
     this.output.flush();

@@ -11,6 +11,7 @@ import {
 } from '../base/listen-on-addresses.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Connection } from './connection.ts';
+import { OpenConnections } from './open-connections.ts';
 import { SlabPool } from './output.ts';
 import type { AmqpServices } from './services.ts';
 import { SocketReader } from './socket-reader.ts';
@@ -53,12 +54,14 @@ export class AmqpListener {
    * @throws ListenError when it cannot
    */
   static async start(
-    services: Omit<AmqpServices, 'slabs' | 'reader'>,
+    services: Omit<AmqpServices, 'slabs' | 'reader' | 'openConnections'>,
     logger: Logger,
   ): Promise<AmqpListener> {
     const { config } = services;
     const slabs = new SlabPool();
-    const shared: AmqpServices = { ...services, slabs, reader: new SocketReader() };
+    const reader = new SocketReader();
+    const openConnections = new OpenConnections(config.connectionsMax);
+    const shared: AmqpServices = { ...services, slabs, reader, openConnections };
     const connections = new Set<Connection>();
     const events = {
       closed: (connection: Connection) => {
@@ -70,7 +73,7 @@ export class AmqpListener {
       createServer((socket) => connections.add(new Connection(socket, shared, events, logger)));
     const { listening, skipped } = await listenOnAddresses(
       'amqp',
-      config.bindAddresses,
+      config.amqpBindAddresses ?? config.bindAddresses,
       config.amqpPort,
       accept,
     );
