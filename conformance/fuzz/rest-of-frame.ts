@@ -5,7 +5,7 @@ import { FRAME_END, FRAME_HEADER_SIZE, PROTOCOL_HEADER } from '../../generated/i
 const REFUSED_SIZE = 200_000;
 
 /**
- * Octets behind which the next frame may begin; null when no frame can follow: an octet that must be a frame's end is
+ * Octets behind which the next frame may begin, or the server knows that none will; null when no frame can follow: an octet that must be a frame's end is
  * another one, or a frame is too large to be waited for.
  *
  * @param bytes from the protocol header on
@@ -17,7 +17,8 @@ export function restOfFrame(bytes: Buffer): Buffer | null {
     const header = bytes.subarray(at, at + FRAME_HEADER_SIZE);
     const whole = Buffer.concat([header, Buffer.alloc(FRAME_HEADER_SIZE - header.length)]);
     const size = whole.readUInt32BE(3);
-    if (size > REFUSED_SIZE) return null;
+    if (size > REFUSED_SIZE)
+      return header.length < whole.length ? whole.subarray(header.length) : null;
     const end = at + FRAME_HEADER_SIZE + size;
     if (end >= bytes.length) {
       const missing = whole.subarray(header.length);

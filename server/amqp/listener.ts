@@ -11,6 +11,7 @@ import {
 } from '../base/listen-on-addresses.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Connection } from './connection.ts';
+import { HandshakeMemory } from './handshake-memory.ts';
 import { SlabPool } from './output.ts';
 import type { AmqpServices } from './services.ts';
 
@@ -51,10 +52,13 @@ export class AmqpListener {
    *
    * @throws ListenError when it cannot
    */
-  static async start(services: Omit<AmqpServices, 'slabs'>, logger: Logger): Promise<AmqpListener> {
+  static async start(
+    services: Omit<AmqpServices, 'slabs' | 'handshakes'>,
+    logger: Logger,
+  ): Promise<AmqpListener> {
     const { config } = services;
     const slabs = new SlabPool();
-    const shared: AmqpServices = { ...services, slabs };
+    const shared: AmqpServices = { ...services, slabs, handshakes: new HandshakeMemory() };
     const connections = new Set<Connection>();
     const events = {
       closed: (connection: Connection) => {

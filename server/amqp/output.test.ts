@@ -145,3 +145,33 @@ t.test('a socket that went while idle blocks deliveries from the first flush on'
   output.flush();
   t.ok(output.isBlocked);
 });
+
+t.test('a peer that takes nothing costs one more slab, however often it is answered', async (t) => {
+  const { socket, pool, events, output, put } = setUp();
+  socket.takesAll = false;
+  put('first ');
+  output.endTurn();
+  for (let turn = 0; turn < 1000; turn++) {
+    put(`${turn} `);
+    output.endTurn();
+  }
+  t.equal(pool.allocatedBytes, 2 * SLAB_SIZE);
+  t.equal(socket.written.length, 1);
+  t.ok(output.pendingBytes > 3000);
+  const before = events.length;
+  socket.takesAll = true;
+  socket.takeOne();
+  t.match(socket.written.map(String), ['first ', /^0 1 2 .* 999 $/]);
+  t.same(events.slice(before), ['drained']);
+  t.equal(output.pendingBytes, 0);
+});
+
+t.test('what waits for a peer leaves at once where the connection is about to end', async (t) => {
+  const { socket, output, put } = setUp();
+  socket.takesAll = false;
+  put('first');
+  output.endTurn();
+  put('goodbye');
+  output.flush();
+  t.same(socket.written.map(String), ['first', 'goodbye']);
+});

@@ -4,8 +4,8 @@
  *
  * - A slab is taken when the first byte comes and goes back when its bytes are written, so an idle connection
  *   owns none. When the socket took everything at once it goes back at once.
- * - `isBlocked` while the socket still holds bytes of an earlier write: deliveries then wait, replies do
- *   not.
+ * - `isBlocked` while the socket still holds bytes of an earlier write: deliveries then wait, replies are laid into
+ *   the slab that follows it.
  * Bench: scenario throughput.
  */
 import type { Socket } from 'node:net';
@@ -63,6 +63,8 @@ export class Output implements Flushable, MethodWriter {
   hasSent: boolean;
   /** Bytes of contents that wait elsewhere for their turn to be written. */
   heldBytes: number;
+  /** Replies that wait elsewhere for their turn. */
+  owedReplies: number;
   private readonly socket: Socket;
   private readonly pool: SlabPool;
   private readonly owner: OutputOwner;
@@ -77,6 +79,7 @@ export class Output implements Flushable, MethodWriter {
     this.isBlocked = false;
     this.hasSent = false;
     this.heldBytes = 0;
+    this.owedReplies = 0;
     this.socket = socket;
     this.pool = pool;
     this.owner = owner;
@@ -130,7 +133,20 @@ export class Output implements Flushable, MethodWriter {
     this.at += bytes.length;
   }
 
-  /** Hands everything to the socket. */
+  /**
+   * End of the turn: what was written leaves. A peer that has not taken the last write gets the next when it has, so
+   * that what waits for it takes one slab and not one for each turn in which it was answered.
+   */
+  endTurn(): void {
+    if (!this.isBlocked || this.socket.destroyed) {
+      this.flush();
+      return;
+    }
+    this.isMarked = false;
+    this.hasSent = true;
+  }
+
+  /** Hands everything to the socket, whether or not it has passed on what it has. */
   flush(): void {
     this.isMarked = false;
     const { slab, socket } = this;
@@ -162,6 +178,7 @@ export class Output implements Flushable, MethodWriter {
     const { socket } = this;
     if (!this.isBlocked || socket.writableLength > 0 || socket.destroyed) return;
     this.isBlocked = false;
-    this.owner.outputDrained();
+    this.flush();
+    if (!this.isBlocked) this.owner.outputDrained();
   }
 }

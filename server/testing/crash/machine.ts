@@ -3,6 +3,7 @@
  * client's frames to the bytes on the disk, but sockets, listeners and the thread pool.
  */
 import { Connection } from '../../amqp/connection.ts';
+import { HandshakeMemory } from '../../amqp/handshake-memory.ts';
 import { SlabPool } from '../../amqp/output.ts';
 import type { AmqpServices } from '../../amqp/services.ts';
 import { UserStore } from '../../auth/user-store.ts';
@@ -81,7 +82,7 @@ export class Machine {
     const users = await UserStore.load(disk, DATA_DIRECTORY, config);
     const vhosts = await VhostStore.load(disk, DATA_DIRECTORY);
     const broker = new Broker(disk, vhosts, log, TUNING);
-    this.services = { config, users, broker, slabs: new SlabPool(), version: '0.0.0' };
+    this.services = { config, users, broker, slabs: new SlabPool(), handshakes: new HandshakeMemory(), version: '0.0.0' };
   }
 
   get vhost(): Vhost {
