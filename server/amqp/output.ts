@@ -16,17 +16,35 @@ import type { Flushable } from '../broker/ports.ts';
 export const SLAB_SIZE: number = 256 * 1024;
 /** Slabs kept for the next connection that has something to send. */
 const FREE_SLABS_MAX = 16;
+/**
+ * What a connection begins a turn with, in bytes. Most have one or two replies to send, and thousands may have them in
+ * the same turn: with whole slabs ten thousand clients that connect at once would take 2.5 GiB.
+ */
+export const SMALL_SLAB_SIZE: number = 4096;
+const FREE_SMALL_SLABS_MAX = 1024;
 
 /** Slabs shared by all connections of a server. */
 export class SlabPool {
   /** Bytes in slabs handed out and kept free. */
   allocatedBytes: number;
   private readonly free: ByteArea[];
+  private readonly freeSmall: ByteArea[];
 
   constructor() {
     this.allocatedBytes = 0;
     this.free = [];
+    this.freeSmall = [];
   }
+
+  /** A slab of {@link SMALL_SLAB_SIZE}. */
+  acquireSmall(): ByteArea {
+    const recycled = this.freeSmall.pop();
+    if (recycled !== undefined) return recycled;
+    this.allocatedBytes += SMALL_SLAB_SIZE;
+    return newByteArea(SMALL_SLAB_SIZE);
+  }
+
+  /** A slab of {@link SLAB_SIZE}, or a larger one where that is too small. */
 
   acquire(sizeMin: number): ByteArea {
     const recycled = sizeMin <= SLAB_SIZE ? this.free.pop() : undefined;
@@ -39,7 +57,9 @@ export class SlabPool {
   release(slab: ByteArea): void {
     const { length } = slab.buf;
     if (length === SLAB_SIZE && this.free.length < FREE_SLABS_MAX) this.free.push(slab);
-    else this.allocatedBytes -= length;
+    else if (length === SMALL_SLAB_SIZE && this.freeSmall.length < FREE_SMALL_SLABS_MAX) {
+      this.freeSmall.push(slab);
+    } else this.allocatedBytes -= length;
   }
 }
 
@@ -98,16 +118,27 @@ export class Output implements Flushable, MethodWriter {
   /** HOT per frame. Memory with room for `size` bytes from {@link offset} on. */
   reserve(size: number): ByteArea {
     let slab = this.slab;
-    if (slab === null || this.at + size > slab.buf.length) {
-      if (slab !== null) this.flush();
-      slab = this.pool.acquire(size);
-      this.slab = slab;
-      this.at = 0;
-    }
+    if (slab === null || this.at + size > slab.buf.length) slab = this.makeRoom(slab, size);
     if (!this.isMarked) {
       this.isMarked = true;
       this.owner.outputMarked();
     }
+    return slab;
+  }
+
+  /** The first bytes of a turn go into a small slab, and move to a large one when that is full. */
+  private makeRoom(full: ByteArea | null, size: number): ByteArea {
+    if (full !== null && full.buf.length === SMALL_SLAB_SIZE) {
+      const slab = this.pool.acquire(this.at + size);
+      full.buf.copy(slab.buf, 0, 0, this.at);
+      this.pool.release(full);
+      this.slab = slab;
+      return slab;
+    }
+    if (full !== null) this.flush();
+    const slab = size <= SMALL_SLAB_SIZE ? this.pool.acquireSmall() : this.pool.acquire(size);
+    this.slab = slab;
+    this.at = 0;
     return slab;
   }
 
