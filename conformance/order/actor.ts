@@ -3,9 +3,18 @@ import { type Login, OrderClient, type OrderSink, type Received } from './order-
 import type { ModelConsumer, ModelMessage, QueueCounts, QueueModel } from './queue-model.ts';
 import type { LonelyOperation, Operation } from './script.ts';
 
-/** What all actors of a script share. */
-export interface Stage {
+/** Where scripts are played. */
+export interface Scene {
   readonly login: Login;
+  /**
+   * A client asks the next thing before the last is answered. RabbitMQ 3.10 does not bear that: an error of the server,
+   * 541, answers a cancel behind a consume.
+   */
+  readonly isPipelined: boolean;
+}
+
+/** What all actors of a script share. */
+export interface Stage extends Scene {
   readonly model: QueueModel;
   readonly queues: readonly string[];
   /** Reaches all queues. */

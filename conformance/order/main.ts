@@ -13,6 +13,7 @@ import { startFirnmq } from '../firnmq.ts';
 import { startRabbitmq } from '../rabbitmq.ts';
 import { brokerAt, type RunningBroker } from '../running-broker.ts';
 import { isTargetName, TARGET_NAMES, type TargetName } from '../targets.ts';
+import type { Scene } from './actor.ts';
 import type { Login } from './order-client.ts';
 import { replayOrder, runOrder } from './order-run.ts';
 import type { Burst } from './script.ts';
@@ -63,16 +64,16 @@ function describeStep({ actor, operation: { kind, ...args } }: Burst[number]): s
   return `${actor}:${kind}(${details.join(', ')})`;
 }
 
-async function run({ seed, minutes, replay }: Options, login: Login): Promise<boolean> {
+async function run({ seed, minutes, replay }: Options, scene: Scene): Promise<boolean> {
   if (replay !== undefined) {
-    const violation = await replayOrder(replay, REPLAYS, login);
+    const violation = await replayOrder(replay, REPLAYS, scene);
     console.log(violation ?? `nothing in ${REPLAYS} attempts`);
     return violation === null;
   }
   console.log(`seed ${seed}`);
   const limitMs = minutes * MINUTE_MS;
   const plan = { seed, lanes: LANES, limitMs, scriptsMax: Number.MAX_SAFE_INTEGER };
-  const { scripts, bursts, failures } = await runOrder(plan, login);
+  const { scripts, bursts, failures } = await runOrder(plan, scene);
   for (const failure of failures) {
     console.log(`FAILED ${failure.seed}:${failure.path}: ${failure.violation}`);
     const last = Number(/burst (\d+):/.exec(failure.violation)?.[1] ?? failure.script.length);
@@ -98,7 +99,8 @@ async function main(): Promise<number> {
   // Whoever starts a broker ends it when this process exits; a signal must be such an exit.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const broker = await startBroker(options);
-  const isWell = await run(options, loginAt(broker.url));
+  const scene = { login: loginAt(broker.url), isPipelined: options.target === 'firnmq' };
+  const isWell = await run(options, scene);
   const complaint = await broker.stop();
   if (complaint !== null) console.log(complaint);
   return isWell && complaint === null ? 0 : 1;

@@ -1,6 +1,6 @@
 /** Random scripts until the time is over, in lanes side by side; the first that fails is made as small as it can be. */
 import fc from 'fast-check';
-import type { Login } from './order-client.ts';
+import type { Scene } from './actor.ts';
 import { playScript } from './play-script.ts';
 import { type Script, scripts } from './script.ts';
 
@@ -28,8 +28,8 @@ export interface OrderReport {
   readonly failures: readonly OrderFailure[];
 }
 
-export async function runOrder(plan: OrderPlan, login: Login): Promise<OrderReport> {
-  const lanes = Array.from({ length: plan.lanes }, (_, lane) => runLane(plan, lane, login));
+export async function runOrder(plan: OrderPlan, scene: Scene): Promise<OrderReport> {
+  const lanes = Array.from({ length: plan.lanes }, (_, lane) => runLane(plan, lane, scene));
   const reports = await Promise.all(lanes);
   const sum = (of: (report: OrderReport) => number): number =>
     reports.reduce((total, report) => total + of(report), 0);
@@ -43,7 +43,7 @@ export async function runOrder(plan: OrderPlan, login: Login): Promise<OrderRepo
 async function runLane(
   { seed, lanes, limitMs, scriptsMax }: OrderPlan,
   lane: number,
-  login: Login,
+  scene: Scene,
 ): Promise<OrderReport> {
   let played = 0;
   let bursts = 0;
@@ -51,7 +51,7 @@ async function runLane(
   const property = fc.asyncProperty(scripts, async (script) => {
     played++;
     bursts += script.length;
-    const violation = await playScript(script, login);
+    const violation = await playScript(script, scene);
     if (violation !== null) throw new Violation(violation);
   });
   const { counterexample, counterexamplePath, errorInstance } = await fc.check(property, {
@@ -76,7 +76,7 @@ async function runLane(
 export async function replayOrder(
   { seed, path }: Pick<OrderFailure, 'seed' | 'path'>,
   times: number,
-  login: Login,
+  scene: Scene,
 ): Promise<string | null> {
   const found: { script: Script | null } = { script: null };
   await fc.check(
@@ -87,7 +87,7 @@ export async function replayOrder(
   );
   if (found.script === null) throw new Error('there is no such script');
   for (let i = 0; i < times; i++) {
-    const violation = await playScript(found.script, login);
+    const violation = await playScript(found.script, scene);
     if (violation !== null) return violation;
   }
   return null;

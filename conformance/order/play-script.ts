@@ -2,18 +2,21 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { uniqueName } from '../support/broker.ts';
 import { PATIENCE_MS, within } from '../support/deadline.ts';
-import { Actor, type Stage } from './actor.ts';
-import { type Login, OrderClient, type OrderSink } from './order-client.ts';
+import { Actor, type Scene, type Stage } from './actor.ts';
+import { OrderClient, type OrderSink } from './order-client.ts';
 import { QueueModel } from './queue-model.ts';
 import { ACTOR_COUNT, type Burst, QUEUE_COUNT, type Script, TX_ACTOR_COUNT } from './script.ts';
 
 const BURST_LIMIT_MS = 30_000;
 
 /** Resolves to what the broker did wrong; null: nothing. */
-export async function playScript(script: Script, login: Login): Promise<string | null> {
+export async function playScript(
+  script: Script,
+  { login, isPipelined }: Scene,
+): Promise<string | null> {
   const queues = Array.from({ length: QUEUE_COUNT }, () => uniqueName('order'));
   const model = new QueueModel(queues);
-  const stage: Stage = { login, model, queues, fanout: uniqueName('order-fanout') };
+  const stage: Stage = { login, isPipelined, model, queues, fanout: uniqueName('order-fanout') };
   const admin = await OrderClient.open(login, new Bystander(model));
   try {
     await declare(admin, stage);
@@ -34,7 +37,7 @@ async function play(script: Script, stage: Stage): Promise<void> {
   );
   for (const actor of actors) await actor.open();
   for (const burst of script) {
-    await playBurst(burst, actors, model);
+    await playBurst(burst, actors, stage);
     if (model.violation !== null) break;
   }
   model.beginBurst(actors.length);
@@ -51,11 +54,23 @@ async function play(script: Script, stage: Stage): Promise<void> {
   await drainer.close();
 }
 
-async function playBurst(burst: Burst, actors: readonly Actor[], model: QueueModel): Promise<void> {
+async function performInTurn(actor: Actor, index: number, burst: Burst): Promise<void> {
+  for (const step of burst) if (step.actor === index) await actor.perform(step.operation);
+}
+
+async function playBurst(
+  burst: Burst,
+  actors: readonly Actor[],
+  { model, isPipelined }: Stage,
+): Promise<void> {
   // The parts of a commit take effect one after the other.
   const isOne = burst.length === 1 && burst[0]?.operation.kind !== 'commit';
   model.beginBurst(isOne ? 1 : Math.max(2, burst.length));
-  await Promise.all(burst.map(({ actor, operation }) => actors[actor]!.perform(operation)));
+  if (isPipelined) {
+    await Promise.all(burst.map(({ actor, operation }) => actors[actor]!.perform(operation)));
+  } else {
+    await Promise.all(actors.map((actor, i) => performInTurn(actor, i, burst)));
+  }
   await Promise.all(actors.map((actor) => actor.settled()));
   await rest(model, actors);
 }

@@ -82,7 +82,14 @@ export class Machine {
     const users = await UserStore.load(disk, DATA_DIRECTORY, config);
     const vhosts = await VhostStore.load(disk, DATA_DIRECTORY);
     const broker = new Broker(disk, vhosts, log, TUNING);
-    this.services = { config, users, broker, slabs: new SlabPool(), handshakes: new HandshakeMemory(), version: '0.0.0' };
+    this.services = {
+      config,
+      users,
+      broker,
+      slabs: new SlabPool(),
+      handshakes: new HandshakeMemory(),
+      version: '0.0.0',
+    };
   }
 
   get vhost(): Vhost {
