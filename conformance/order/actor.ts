@@ -11,6 +11,11 @@ export interface Scene {
    * 541, answers a cancel behind a consume.
    */
   readonly isPipelined: boolean;
+  /**
+   * What was on its way to a consumer without acks when its channel was closed has been told before the close-ok. RabbitMQ
+   * may throw it away instead, which it may; such channels are then closed only while nobody else does anything.
+   */
+  readonly tellsAllBeforeClose: boolean;
 }
 
 /** What all actors of a script share. */
@@ -299,6 +304,8 @@ export class Actor implements OrderSink {
   }
 
   private async endChannel(how: 'close-channel' | 'close-connection' | 'reset'): Promise<void> {
+    const { tellsAllBeforeClose, model } = this.stage;
+    if (!tellsAllBeforeClose && !model.isAlone && this.takesWithoutAcks) return;
     this.mayNotAct = true;
     // A broker need not answer what is asked while the connection closes.
     if (how !== 'close-channel') await this.link.answered();
@@ -311,6 +318,10 @@ export class Actor implements OrderSink {
     this.mayNotAct = false;
     if (how === 'close-channel') await this.begin();
     else await this.open();
+  }
+
+  private get takesWithoutAcks(): boolean {
+    return [...this.consumers.values(), ...this.gets].some(({ noAck }) => noAck);
   }
 
   /** A new channel: nothing is published, confirmed or consumed on it yet. */

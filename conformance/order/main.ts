@@ -99,7 +99,9 @@ async function main(): Promise<number> {
   // Whoever starts a broker ends it when this process exits; a signal must be such an exit.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const broker = await startBroker(options);
-  const scene = { login: loginAt(broker.url), isPipelined: options.target === 'firnmq' };
+  const isOurs = options.target === 'firnmq';
+  const login = loginAt(broker.url);
+  const scene = { login, isPipelined: isOurs, tellsAllBeforeClose: isOurs };
   const isWell = await run(options, scene);
   const complaint = await broker.stop();
   if (complaint !== null) console.log(complaint);

@@ -10,7 +10,11 @@ t.test(
     const { hostname, port } = new URL(server.url);
     const login = { hostname, port: Number(port), username: 'guest', password: 'guest' };
     const plan = { seed: 1, lanes: 2, limitMs: 15_000, scriptsMax: 20 };
-    const { scripts, failures } = await runOrder(plan, { login, isPipelined: true });
+    const { scripts, failures } = await runOrder(plan, {
+      login,
+      isPipelined: true,
+      tellsAllBeforeClose: true,
+    });
     t.same(failures, []);
     t.ok(scripts > 0);
   },

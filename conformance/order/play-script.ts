@@ -10,14 +10,11 @@ import { ACTOR_COUNT, type Burst, QUEUE_COUNT, type Script, TX_ACTOR_COUNT } fro
 const BURST_LIMIT_MS = 30_000;
 
 /** Resolves to what the broker did wrong; null: nothing. */
-export async function playScript(
-  script: Script,
-  { login, isPipelined }: Scene,
-): Promise<string | null> {
+export async function playScript(script: Script, scene: Scene): Promise<string | null> {
   const queues = Array.from({ length: QUEUE_COUNT }, () => uniqueName('order'));
   const model = new QueueModel(queues);
-  const stage: Stage = { login, isPipelined, model, queues, fanout: uniqueName('order-fanout') };
-  const admin = await OrderClient.open(login, new Bystander(model));
+  const stage: Stage = { ...scene, model, queues, fanout: uniqueName('order-fanout') };
+  const admin = await OrderClient.open(scene.login, new Bystander(model));
   try {
     await declare(admin, stage);
     await within(play(script, stage), 'end of the script', script.length * BURST_LIMIT_MS + 60_000);

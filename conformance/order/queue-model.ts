@@ -93,6 +93,11 @@ export class QueueModel {
     this.unseenQueues.clear();
   }
 
+  /** Whether the burst has one operation. */
+  get isAlone(): boolean {
+    return this.operations === 1;
+  }
+
   /** Messages go into queues: they were published, or their transaction is committed. */
   publish(message: ModelMessage, queues: readonly string[]): void {
     for (const queue of queues) {
@@ -122,7 +127,7 @@ export class QueueModel {
    * back before they have been seen.
    */
   returnsUnseen(queue: string): void {
-    if (this.operations > 1) this.unseenQueues.add(queue);
+    if (!this.isAlone) this.unseenQueues.add(queue);
   }
 
   /** The queue is emptied of what is ready; how many that must be. */
@@ -167,16 +172,16 @@ export class QueueModel {
     if (copy === null) return;
     this.take(queue, copy, redelivered, noAck);
     const left = this.ready(queue).length;
-    if (this.operations === 1 && messageCount !== left) {
+    if (this.isAlone && messageCount !== left) {
       this.complain(`get-ok says that ${messageCount} are left in ${queue}, ${left} are`);
     }
-    if (this.operations === 1) this.checkPassing(queue, this.ready(queue));
+    if (this.isAlone) this.checkPassing(queue, this.ready(queue));
   }
 
   /** A basic.get finds nothing. */
   gotNothing(queue: string): void {
     const there = this.ready(queue)[0];
-    if (there !== undefined && this.operations === 1) {
+    if (there !== undefined && this.isAlone) {
       this.complain(`get-empty, though ${describe(there)} is in ${queue}`);
     }
   }
@@ -255,7 +260,7 @@ export class QueueModel {
     const delivered = this.delivered.get(queue) ?? [];
     for (const left of ready) {
       // Among several operations it may have been put back after the delivery was decided.
-      if (this.operations > 1 && left.changedIn === this.burst) continue;
+      if (!this.isAlone && left.changedIn === this.burst) continue;
       const passing = delivered.find((copy) => compareCopies(left, copy) < 0);
       if (passing !== undefined) {
         this.complain(`${describe(passing)} passes ${describe(left)} in ${queue}`);
