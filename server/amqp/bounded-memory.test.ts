@@ -34,7 +34,9 @@ import { startAmqp } from '../testing/start-amqp.ts';
 import type { Teardown } from '../testing/temporary-directory.ts';
 import { Connection } from './connection.ts';
 import { HANDSHAKE_BYTES_MAX, HandshakeMemory } from './handshake-memory.ts';
+import { OpenConnections } from './open-connections.ts';
 import { SLAB_SIZE, SlabPool } from './output.ts';
+import { SocketReader } from './socket-reader.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -120,7 +122,16 @@ async function openByHand(t: Teardown) {
   const config = createConfig({ dataDir, amqpPort: 0 });
   const users = await UserStore.load(realFileSystem, dataDir, config);
   const handshakes = new HandshakeMemory();
-  const services = { config, broker, users, slabs: new SlabPool(), handshakes, version: '0.0.0' };
+  const services = {
+    config,
+    broker,
+    users,
+    slabs: new SlabPool(),
+    reader: new SocketReader(),
+    openConnections: new OpenConnections(0),
+    handshakes,
+    version: '0.0.0',
+  };
   let isClosed = false;
   const socket = new MemorySocket({
     receive: () => undefined,

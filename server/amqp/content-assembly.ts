@@ -38,7 +38,7 @@ const NO_BYTES = new ByteArea(Buffer.alloc(0));
 const FIRST_BODY_SIZE = 4096;
 /** How many times what has come is reserved at most; so much of a body is copied once more while it grows. */
 const BODY_GROWTH = 4;
-/** A body that is to lie in a file is gathered up to here, so that a header alone costs neither file nor buffer. */
+/** A body that is to lie in a file is gathered up to here, so that its first octets cost neither file nor staging. */
 const GATHERED_SIZE_MAX = 256 * 1024;
 /** Class and method id before a method's arguments. */
 const METHOD_ID_SIZE = 4;
@@ -48,7 +48,6 @@ type Phase = 'method' | 'header' | 'body';
 
 /** Makes files for bodies that are too large to be gathered. */
 export interface LargeBodySource {
-  /** @throws StorageError when the disk refuses */
   create(size: number): LargeBodyWriter;
 }
 
@@ -159,7 +158,7 @@ export class ContentAssembly {
   /** The body goes on in a file, what has come of it first. */
   private beginLarge(): void {
     const { parts, bodySize, received } = this;
-    const writer = refusable(() => this.largeBodies.create(bodySize));
+    const writer = this.largeBodies.create(bodySize);
     this.writer = writer;
     refusable(() => writer.append(parts.body.buf, 0, received));
     parts.body = NO_BYTES;

@@ -12,8 +12,10 @@ import {
 import type { Logger } from '../telemetry/logger.ts';
 import { Connection } from './connection.ts';
 import { HandshakeMemory } from './handshake-memory.ts';
+import { OpenConnections } from './open-connections.ts';
 import { SlabPool } from './output.ts';
 import type { AmqpServices } from './services.ts';
+import { SocketReader } from './socket-reader.ts';
 
 /** How often heartbeats and deadlines are looked at. */
 const TICK_MS = 250;
@@ -53,12 +55,15 @@ export class AmqpListener {
    * @throws ListenError when it cannot
    */
   static async start(
-    services: Omit<AmqpServices, 'slabs' | 'handshakes'>,
+    services: Omit<AmqpServices, 'slabs' | 'reader' | 'openConnections' | 'handshakes'>,
     logger: Logger,
   ): Promise<AmqpListener> {
     const { config } = services;
     const slabs = new SlabPool();
-    const shared: AmqpServices = { ...services, slabs, handshakes: new HandshakeMemory() };
+    const reader = new SocketReader();
+    const openConnections = new OpenConnections(config.connectionsMax);
+    const handshakes = new HandshakeMemory();
+    const shared: AmqpServices = { ...services, slabs, reader, openConnections, handshakes };
     const connections = new Set<Connection>();
     const events = {
       closed: (connection: Connection) => {
@@ -70,7 +75,7 @@ export class AmqpListener {
       createServer((socket) => connections.add(new Connection(socket, shared, events, logger)));
     const { listening, skipped } = await listenOnAddresses(
       'amqp',
-      config.bindAddresses,
+      config.amqpBindAddresses ?? config.bindAddresses,
       config.amqpPort,
       accept,
     );
@@ -84,7 +89,12 @@ export class AmqpListener {
 
   /** Memory of unsent output, in bytes. */
   get outputBytes(): number {
-    return this.slabs.allocatedBytes;
+    return this.slabs.usedBytes;
+  }
+
+  /** Lets go of output memory that nobody uses; returns how much, in bytes. Free with the next collection. */
+  rest(): number {
+    return this.slabs.trim();
   }
 
   /** Memory that connections hold besides output, in bytes; asks every one. */

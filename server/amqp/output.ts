@@ -10,56 +10,53 @@
  */
 import type { Socket } from 'node:net';
 import { type ByteArea, newByteArea } from '../base/byte-area.ts';
+import { PiecePool } from '../base/piece-pool.ts';
 import type { Flushable } from '../broker/ports.ts';
 
 /** Size of a slab, in bytes. */
 export const SLAB_SIZE: number = 256 * 1024;
-/** Slabs kept for the next connection that has something to send. */
-const FREE_SLABS_MAX = 16;
 /**
  * What a connection begins a turn with, in bytes. Most have one or two replies to send, and thousands may have them in
  * the same turn: with whole slabs ten thousand clients that connect at once would take 2.5 GiB.
  */
 export const SMALL_SLAB_SIZE: number = 4096;
-const FREE_SMALL_SLABS_MAX = 1024;
 
 /** Slabs shared by all connections of a server. */
 export class SlabPool {
-  /** Bytes in slabs handed out and kept free. */
-  allocatedBytes: number;
-  private readonly free: ByteArea[];
-  private readonly freeSmall: ByteArea[];
+  /** Bytes in slabs handed out. */
+  usedBytes: number;
+  private readonly pieces: PiecePool;
+  private readonly smallPieces: PiecePool;
 
   constructor() {
-    this.allocatedBytes = 0;
-    this.free = [];
-    this.freeSmall = [];
+    this.usedBytes = 0;
+    this.pieces = new PiecePool(SLAB_SIZE);
+    this.smallPieces = new PiecePool(SMALL_SLAB_SIZE);
   }
 
   /** A slab of {@link SMALL_SLAB_SIZE}. */
   acquireSmall(): ByteArea {
-    const recycled = this.freeSmall.pop();
-    if (recycled !== undefined) return recycled;
-    this.allocatedBytes += SMALL_SLAB_SIZE;
-    return newByteArea(SMALL_SLAB_SIZE);
+    this.usedBytes += SMALL_SLAB_SIZE;
+    return this.smallPieces.acquire();
   }
 
   /** A slab of {@link SLAB_SIZE}, or a larger one where that is too small. */
-
   acquire(sizeMin: number): ByteArea {
-    const recycled = sizeMin <= SLAB_SIZE ? this.free.pop() : undefined;
-    if (recycled !== undefined) return recycled;
-    const size = Math.max(SLAB_SIZE, sizeMin);
-    this.allocatedBytes += size;
-    return newByteArea(size);
+    const slab = sizeMin <= SLAB_SIZE ? this.pieces.acquire() : newByteArea(sizeMin);
+    this.usedBytes += slab.buf.length;
+    return slab;
   }
 
   release(slab: ByteArea): void {
     const { length } = slab.buf;
-    if (length === SLAB_SIZE && this.free.length < FREE_SLABS_MAX) this.free.push(slab);
-    else if (length === SMALL_SLAB_SIZE && this.freeSmall.length < FREE_SMALL_SLABS_MAX) {
-      this.freeSmall.push(slab);
-    } else this.allocatedBytes -= length;
+    this.usedBytes -= length;
+    if (length === SLAB_SIZE) this.pieces.release(slab);
+    else if (length === SMALL_SLAB_SIZE) this.smallPieces.release(slab);
+  }
+
+  /** Lets go of memory that no slab needs; returns how much, in bytes. Free with the next collection. */
+  trim(): number {
+    return this.pieces.trim() + this.smallPieces.trim();
   }
 }
 

@@ -3,7 +3,9 @@ import type { UserStore } from '../auth/user-store.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/config.ts';
 import type { HandshakeMemory } from './handshake-memory.ts';
+import type { OpenConnections } from './open-connections.ts';
 import type { SlabPool } from './output.ts';
+import type { SocketReader } from './socket-reader.ts';
 
 /** Shared by all connections of a server. */
 export interface AmqpServices {
@@ -12,6 +14,8 @@ export interface AmqpServices {
   readonly users: UserStore;
   readonly slabs: SlabPool;
   readonly handshakes: HandshakeMemory;
+  readonly reader: SocketReader;
+  readonly openConnections: OpenConnections;
   /** The server's own version, as clients see it. */
   readonly version: string;
 }

@@ -4,8 +4,10 @@
  */
 import { Connection } from '../../amqp/connection.ts';
 import { HandshakeMemory } from '../../amqp/handshake-memory.ts';
+import { OpenConnections } from '../../amqp/open-connections.ts';
 import { SlabPool } from '../../amqp/output.ts';
 import type { AmqpServices } from '../../amqp/services.ts';
+import { SocketReader } from '../../amqp/socket-reader.ts';
 import { UserStore } from '../../auth/user-store.ts';
 import { Broker } from '../../broker/broker.ts';
 import type { Vhost } from '../../broker/vhost.ts';
@@ -88,6 +90,8 @@ export class Machine {
       broker,
       slabs: new SlabPool(),
       handshakes: new HandshakeMemory(),
+      reader: new SocketReader(),
+      openConnections: new OpenConnections(0),
       version: '0.0.0',
     };
   }
