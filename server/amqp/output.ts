@@ -171,7 +171,8 @@ export class Output implements Flushable, MethodWriter {
       return;
     }
     this.isMarked = false;
-    this.hasSent = true;
+    // For the heartbeats it is sent: another one behind it would tell the peer nothing more.
+    if (this.at > 0) this.hasSent = true;
   }
 
   /** Hands everything to the socket, whether or not it has passed on what it has. */
