@@ -112,7 +112,7 @@ export class Channel implements SettlementsOwner, DurabilityWaiter, LargeContent
     this.content = new ContentAssembly(connection.vhost.store.largeFiles);
     this.settlements = new Settlements(this);
     this.consumers = new Map();
-    this.replies = new ReplyOrder(connection.vhost.store.log, this);
+    this.replies = new ReplyOrder(connection.vhost.store.log, connection.output, this);
     this.replyConsumer = null;
     this.gets = null;
     this.confirms = null;

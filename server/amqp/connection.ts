@@ -41,17 +41,20 @@ import {
 import { FrameRouter, type FrameRouterOwner } from './frame-router.ts';
 import { guessProtocol } from './guess-protocol.ts';
 import { Handshake, type Session, SilentRefusal } from './handshake.ts';
+import { HandshakeShare } from './handshake-memory.ts';
 import { HeldInput, type HeldInputOwner } from './held-input.ts';
 import { LargeOutput } from './large-output.ts';
 import { Liveness } from './liveness.ts';
 import { Output, type OutputOwner } from './output.ts';
 import { channelError, notAllowed, ProtocolError, toProtocolError } from './protocol-error.ts';
-import { isAcceptedHeader } from './protocol-header.ts';
+import { ProtocolHeaderReader } from './protocol-header.ts';
 import type { AmqpServices } from './services.ts';
 import type { Transport } from './transport.ts';
 
 /** A peer that takes no output is not read when this much waits for it. */
 const PENDING_OUTPUT_MAX = 4 * 1024 * 1024;
+/** Nor when so many replies wait for their turn, behind the disk or a body on its way. */
+const OWED_REPLIES_MAX = 10_000;
 /** How long a refused login waits before its socket is closed without a word. */
 const SILENT_CLOSE_MS = 3000;
 /** How long the peer may take to answer connection.close. */
@@ -94,14 +97,17 @@ export class Connection
   private readonly router: FrameRouter;
   private readonly input: ConnectionInput;
   private phase: Phase;
-  /** Bytes of the protocol header seen so far. */
-  private headerBytes: Buffer;
+  private readonly header: ProtocolHeaderReader;
   /** Null before and after. */
   private handshake: Handshake | null;
+  /** Memory of its handshake that is counted in the services. */
+  private readonly handshakeShare: HandshakeShare;
   private session: Session | null;
   private sessionActor: Actor | null;
   private channelMax: number;
   private readonly exclusiveQueues: Set<Queue>;
+  /** Paused until replies have left. */
+  private waitsForReplies: boolean;
   private readonly confirming: Channel[];
   /** Null until a message with a large body leaves. */
   private large: LargeOutput | null;
@@ -130,12 +136,14 @@ export class Connection
     this.router = new FrameRouter(this, alarms, this.held, config.frameMaxBytes);
     this.input = new ConnectionInput(socket, this.router, this.held, reactor, this);
     this.phase = 'header';
-    this.headerBytes = Buffer.alloc(0);
+    this.header = new ProtocolHeaderReader();
     this.handshake = null;
+    this.handshakeShare = new HandshakeShare(services.handshakes);
     this.session = null;
     this.sessionActor = null;
     this.channelMax = config.channelMax;
     this.exclusiveQueues = new Set();
+    this.waitsForReplies = false;
     this.confirming = [];
     this.large = null;
     this.liveness = new Liveness(
@@ -161,7 +169,7 @@ export class Connection
 
   /** Memory that it and its channels hold, in bytes, besides output. */
   get memoryBytes(): number {
-    let bytes = this.held.size;
+    let bytes = this.held.size + this.router.carriedBytes;
     for (const channel of this.router.channels.values()) bytes += channel.memoryBytes;
     return bytes;
   }
@@ -186,24 +194,23 @@ export class Connection
     this.liveness.hasReceived = true;
     if (this.phase !== 'header') {
       this.input.received(area, size);
+      if (this.session === null) this.checkHandshakeMemory();
       return;
     }
     const rest = this.readHeader(area.buf.subarray(0, size));
     if (rest !== null && rest.length > 0) this.input.received(new ByteArea(rest), rest.length);
+    this.checkHandshakeMemory();
   }
 
   /** Takes the first 8 bytes; what lies behind them when they are right, null otherwise. */
   private readHeader(chunk: Buffer): Buffer | null {
-    const bytes = Buffer.concat([this.headerBytes, chunk]);
-    this.headerBytes = bytes.subarray(0, PROTOCOL_HEADER.length);
-    if (bytes.length < PROTOCOL_HEADER.length) return null;
-    if (!isAcceptedHeader(this.headerBytes)) {
+    const { header } = this;
+    const rest = header.take(chunk);
+    if (rest === null) return null;
+    if (!header.isAccepted) {
+      const bytes = header.bytes.toString('latin1');
       this.logger.warn(
-        {
-          event: 'connection.refuse',
-          bytes: this.headerBytes.toString('latin1'),
-          ...guessProtocol(this.headerBytes),
-        },
+        { event: 'connection.refuse', bytes, ...guessProtocol(header.bytes) },
         'the client does not speak AMQP 0-9-1',
       );
       this.phase = 'closing';
@@ -213,7 +220,17 @@ export class Connection
     this.phase = 'handshake';
     this.handshake = new Handshake(this.services, this.transport, this.output, this.logger);
     this.handshake.start();
-    return bytes.subarray(PROTOCOL_HEADER.length);
+    return rest;
+  }
+
+  /** Notes what its unfinished login holds; a client for which there is no room is dropped. */
+  private checkHandshakeMemory(): void {
+    if (this.handshakeShare.set(this.router.carriedBytes)) return;
+    this.logger.warn(
+      { event: 'connection.refuse', reason: 'memory' },
+      'unfinished logins hold too much memory: a client is dropped',
+    );
+    this.socket.destroy();
   }
 
   get isRunning(): boolean {
@@ -231,7 +248,12 @@ export class Connection
   get mustWait(): boolean {
     const takesNoOutput =
       this.output.pendingBytes > PENDING_OUTPUT_MAX || this.large?.isOverdue === true;
-    return takesNoOutput || this.bodyOutpacesDisk;
+    return takesNoOutput || this.owesTooMuch || this.bodyOutpacesDisk;
+  }
+
+  /** Whether a peer asks faster than it can be answered, perhaps because it does not read. */
+  private get owesTooMuch(): boolean {
+    return this.output.owedReplies > OWED_REPLIES_MAX;
   }
 
   private get bodyOutpacesDisk(): boolean {
@@ -239,8 +261,9 @@ export class Connection
     return writer !== null && this.vhost.store.largeFiles.isBehind;
   }
 
-  /** outputDrained and largeContentEnded come back to the input; of the disk it must be asked. */
+  /** outputDrained, flush and largeContentEnded come back to the input; of the disk it must be asked. */
   watchWhatItWaitsFor(): void {
+    this.waitsForReplies = this.owesTooMuch;
     if (!this.bodyOutpacesDisk) return;
     this.vhost.store.largeFiles.whenCaughtUp(() => this.input.resumeLater());
   }
@@ -295,6 +318,7 @@ export class Connection
   private opened(session: Session): void {
     const { vhost, userName, permissions } = session;
     this.handshake = null;
+    this.handshakeShare.release();
     this.session = session;
     this.services.openConnections.add();
     const canImpersonate = this.services.users.find(userName)?.tags.includes(IMPERSONATOR) === true;
@@ -431,6 +455,7 @@ export class Connection
     if (this.phase === 'closed') return;
     const wasRunning = this.phase === 'running';
     this.phase = 'closed';
+    this.handshakeShare.release();
     if (wasRunning) this.services.openConnections.remove();
     this.held.release();
     this.release();
@@ -489,7 +514,11 @@ export class Connection
     const { confirming } = this;
     for (let i = 0; i < confirming.length; i++) confirming[i]!.sendConfirms();
     confirming.length = 0;
-    this.output.flush();
+    this.output.endTurn();
+    if (this.waitsForReplies && !this.owesTooMuch) {
+      this.waitsForReplies = false;
+      this.input.resumeLater();
+    }
     if (this.large !== null) this.large.advance();
   }
 

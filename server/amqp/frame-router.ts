@@ -98,6 +98,11 @@ export class FrameRouter implements FrameSink {
     this.area = new ByteArea(Buffer.alloc(0));
   }
 
+  /** Bytes held of a frame that has not come whole. */
+  get carriedBytes(): number {
+    return this.scanner.carriedBytes;
+  }
+
   /** The handshake is over: from now on frames are as large as was agreed on. */
   tuned(frameMax: number): void {
     this.frameMax = frameMax;

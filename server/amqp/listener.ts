@@ -8,6 +8,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { Arrivals } from './arrivals.ts';
 import { Connection } from './connection.ts';
 import { openDoors } from './doors.ts';
+import { HandshakeMemory } from './handshake-memory.ts';
 import { OpenConnections } from './open-connections.ts';
 import { SlabPool } from './output.ts';
 import { ProxyTrust } from './proxy-trust.ts';
@@ -72,14 +73,15 @@ export class AmqpListener {
    * @throws ListenError when it cannot, ConfigError when a certificate cannot be used
    */
   static async start(
-    services: Omit<AmqpServices, 'slabs' | 'reader' | 'openConnections'>,
+    services: Omit<AmqpServices, 'slabs' | 'reader' | 'openConnections' | 'handshakes'>,
     logger: Logger,
   ): Promise<AmqpListener> {
     const { config } = services;
     const slabs = new SlabPool();
     const reader = new SocketReader();
     const openConnections = new OpenConnections(config.connectionsMax);
-    const shared: AmqpServices = { ...services, slabs, reader, openConnections };
+    const handshakes = new HandshakeMemory();
+    const shared: AmqpServices = { ...services, slabs, reader, openConnections, handshakes };
     const connections = new Set<Connection>();
     // Connections come and go from the first listening socket on, while the others are being opened.
     const end: End = { whenEmpty: null };

@@ -18,20 +18,28 @@ export interface PendingReply {
   discard: (() => void) | null;
 }
 
+/** What a connection owes its peer: too much, and it is not read. */
+export interface ReplyDebt {
+  /** Replies that wait for their turn, over all channels. */
+  owedReplies: number;
+}
+
 /** The replies of one channel. */
 export class ReplyOrder {
   /** A large content is under way: nothing else may leave on this channel until it is complete. */
   isSendingLarge: boolean;
   private readonly log: MessageLog;
+  private readonly debt: ReplyDebt;
   /** Told when the log has advanced; it then calls {@link release}. */
   private readonly waiter: DurabilityWaiter;
   private readonly replies: PendingReply[];
   /** What follows the content under way although the channel has closed. */
   private readonly farewells: (() => void)[];
 
-  constructor(log: MessageLog, waiter: DurabilityWaiter) {
+  constructor(log: MessageLog, debt: ReplyDebt, waiter: DurabilityWaiter) {
     this.isSendingLarge = false;
     this.log = log;
+    this.debt = debt;
     this.waiter = waiter;
     this.replies = [];
     this.farewells = [];
@@ -58,15 +66,20 @@ export class ReplyOrder {
       send();
       return;
     }
-    this.replies.push({ position, send, discard });
+    this.owe({ position, send, discard });
     if (position >= durableUpTo) this.log.waitForAll(this.waiter);
   }
 
   /** Keeps a place for a reply that is not known yet; {@link release} once it is. */
   hold(): PendingReply {
     const reply: PendingReply = { position: -1, send: null, discard: null };
-    this.replies.push(reply);
+    this.owe(reply);
     return reply;
+  }
+
+  private owe(reply: PendingReply): void {
+    this.replies.push(reply);
+    this.debt.owedReplies++;
   }
 
   /** Sends the replies whose turn has come. */
@@ -77,23 +90,30 @@ export class ReplyOrder {
       const { position, send } = replies[0]!;
       if (send === null || position >= durableUpTo) break;
       replies.shift();
+      this.debt.owedReplies--;
       send();
     }
   }
 
   /** No reply leaves any more. */
   discardAll(): void {
+    this.debt.owedReplies -= this.replies.length;
     for (const { discard } of this.replies.splice(0)) discard?.();
   }
 
   /** Calls `send` behind the content under way, or at once; also when the channel has closed. */
   afterContent(send: () => void): void {
-    if (this.isSendingLarge) this.farewells.push(send);
-    else send();
+    if (!this.isSendingLarge) {
+      send();
+      return;
+    }
+    this.farewells.push(send);
+    this.debt.owedReplies++;
   }
 
   /** The content under way is over. */
   sendFarewells(): void {
+    this.debt.owedReplies -= this.farewells.length;
     for (const send of this.farewells.splice(0)) send();
   }
 }
