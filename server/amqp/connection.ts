@@ -29,6 +29,7 @@ import type { Vhost } from '../broker/vhost.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Channel, type ChannelConnection } from './channel.ts';
 import { ConnectionInput, type ConnectionInputOwner } from './connection-input.ts';
+import { ConnectionLogin } from './connection-login.ts';
 import {
   closeReason,
   sendChannelClose,
@@ -39,15 +40,12 @@ import {
   sendUpdateSecretOk,
 } from './connection-methods.ts';
 import { FrameRouter, type FrameRouterOwner } from './frame-router.ts';
-import { guessProtocol } from './guess-protocol.ts';
-import { Handshake, type Session, SilentRefusal } from './handshake.ts';
-import { HandshakeShare } from './handshake-memory.ts';
+import { type Session, SilentRefusal } from './handshake.ts';
 import { HeldInput, type HeldInputOwner } from './held-input.ts';
 import { LargeOutput } from './large-output.ts';
 import { Liveness } from './liveness.ts';
 import { Output, type OutputOwner } from './output.ts';
-import { channelError, notAllowed, ProtocolError, toProtocolError } from './protocol-error.ts';
-import { ProtocolHeaderReader } from './protocol-header.ts';
+import { ProtocolError, tooManyChannels, toProtocolError } from './protocol-error.ts';
 import type { AmqpServices } from './services.ts';
 import type { Transport } from './transport.ts';
 
@@ -88,7 +86,6 @@ export class Connection
   readonly output: Output;
   frameMax: number;
   knowsConsumerCancel: boolean;
-  private readonly transport: Transport;
   private readonly socket: Socket;
   private readonly services: AmqpServices;
   private readonly events: ConnectionEvents;
@@ -97,11 +94,7 @@ export class Connection
   private readonly router: FrameRouter;
   private readonly input: ConnectionInput;
   private phase: Phase;
-  private readonly header: ProtocolHeaderReader;
-  /** Null before and after. */
-  private handshake: Handshake | null;
-  /** Memory of its handshake that is counted in the services. */
-  private readonly handshakeShare: HandshakeShare;
+  private readonly login: ConnectionLogin;
   private session: Session | null;
   private sessionActor: Actor | null;
   private channelMax: number;
@@ -123,7 +116,6 @@ export class Connection
     const { config } = services;
     const { socket } = transport;
     this.description = transport.description;
-    this.transport = transport;
     this.output = new Output(socket, services.slabs, this);
     this.frameMax = config.frameMaxBytes;
     this.knowsConsumerCancel = false;
@@ -136,9 +128,7 @@ export class Connection
     this.router = new FrameRouter(this, alarms, this.held, config.frameMaxBytes);
     this.input = new ConnectionInput(socket, this.router, this.held, reactor, this);
     this.phase = 'header';
-    this.header = new ProtocolHeaderReader();
-    this.handshake = null;
-    this.handshakeShare = new HandshakeShare(services.handshakes);
+    this.login = new ConnectionLogin(services, transport, this.output, this.logger);
     this.session = null;
     this.sessionActor = null;
     this.channelMax = config.channelMax;
@@ -192,45 +182,21 @@ export class Connection
   /** HOT per read. Carries out `area.buf[0..size)`, which is borrowed. */
   private received(area: ByteArea, size: number): void {
     this.liveness.hasReceived = true;
-    if (this.phase !== 'header') {
-      this.input.received(area, size);
-      if (this.session === null) this.checkHandshakeMemory();
-      return;
-    }
-    const rest = this.readHeader(area.buf.subarray(0, size));
-    if (rest !== null && rest.length > 0) this.input.received(new ByteArea(rest), rest.length);
-    this.checkHandshakeMemory();
+    if (this.phase !== 'header') this.input.received(area, size);
+    else this.receivedHeader(area.buf.subarray(0, size));
+    if (this.session === null && !this.login.noteMemory(this.router.carriedBytes)) this.destroy();
   }
 
-  /** Takes the first 8 bytes; what lies behind them when they are right, null otherwise. */
-  private readHeader(chunk: Buffer): Buffer | null {
-    const { header } = this;
-    const rest = header.take(chunk);
-    if (rest === null) return null;
-    if (!header.isAccepted) {
-      const bytes = header.bytes.toString('latin1');
-      this.logger.warn(
-        { event: 'connection.refuse', bytes, ...guessProtocol(header.bytes) },
-        'the client does not speak AMQP 0-9-1',
-      );
+  private receivedHeader(chunk: Buffer): void {
+    const rest = this.login.takeHeader(chunk);
+    if (rest === null) return;
+    if (!this.login.begin()) {
       this.phase = 'closing';
       this.socket.end(PROTOCOL_HEADER);
-      return null;
+      return;
     }
     this.phase = 'handshake';
-    this.handshake = new Handshake(this.services, this.transport, this.output, this.logger);
-    this.handshake.start();
-    return rest;
-  }
-
-  /** Notes what its unfinished login holds; a client for which there is no room is dropped. */
-  private checkHandshakeMemory(): void {
-    if (this.handshakeShare.set(this.router.carriedBytes)) return;
-    this.logger.warn(
-      { event: 'connection.refuse', reason: 'memory' },
-      'unfinished logins hold too much memory: a client is dropped',
-    );
-    this.socket.destroy();
+    if (rest.length > 0) this.input.received(new ByteArea(rest), rest.length);
   }
 
   get isRunning(): boolean {
@@ -280,11 +246,7 @@ export class Connection
   openChannel(number: number): void {
     const { size } = this.router.channels;
     if (this.channelMax !== 0 && size >= this.channelMax) {
-      throw notAllowed(
-        `number of channels opened (${size}) ` +
-          `has reached the negotiated channel_max (${this.channelMax})`,
-        0,
-      );
+      throw tooManyChannels(size, this.channelMax);
     }
     this.router.channels.set(number, new Channel(number, this));
     sendChannelOpenOk(this.output, number);
@@ -298,27 +260,19 @@ export class Connection
   // --- channel 0 -------------------------------------------------------------------------------
 
   methodOfConnection(methodId: number, reader: ByteReader): void {
-    const { handshake } = this;
     if (methodId === CONNECTION_CLOSE_ID) this.clientCloses();
-    else if (methodId === CONNECTION_UPDATE_SECRET_ID && this.isRunning) this.updateSecret(reader);
-    else if (handshake === null) {
-      throw channelError('unexpected method in connection state running');
+    else if (methodId === CONNECTION_UPDATE_SECRET_ID && this.isRunning) {
+      // A new token for an identity provider: there is none here, and a password does not expire.
+      decodeConnectionUpdateSecret(reader);
+      sendUpdateSecretOk(this.output);
     } else {
-      const session = handshake.receive(methodId, reader);
+      const session = this.login.receive(methodId, reader);
       if (session !== null) this.opened(session);
     }
   }
 
-  /** A new token for an identity provider: there is none here, and a password does not expire. */
-  private updateSecret(reader: ByteReader): void {
-    decodeConnectionUpdateSecret(reader);
-    sendUpdateSecretOk(this.output);
-  }
-
   private opened(session: Session): void {
     const { vhost, userName, permissions } = session;
-    this.handshake = null;
-    this.handshakeShare.release();
     this.session = session;
     this.services.openConnections.add();
     const canImpersonate = this.services.users.find(userName)?.tags.includes(IMPERSONATOR) === true;
@@ -455,7 +409,7 @@ export class Connection
     if (this.phase === 'closed') return;
     const wasRunning = this.phase === 'running';
     this.phase = 'closed';
-    this.handshakeShare.release();
+    this.login.release();
     if (wasRunning) this.services.openConnections.remove();
     this.held.release();
     this.release();

@@ -77,6 +77,14 @@ export function notAllowed(text: string, methodId?: number): ProtocolError {
   return new ProtocolError(NOT_ALLOWED, text, methodId === undefined ? {} : { methodId });
 }
 
+/** More channels than were agreed on; no method is to blame. */
+export function tooManyChannels(count: number, max: number): ProtocolError {
+  return notAllowed(
+    `number of channels opened (${count}) has reached the negotiated channel_max (${max})`,
+    0,
+  );
+}
+
 export function notImplemented(text: string): ProtocolError {
   return new ProtocolError(NOT_IMPLEMENTED, text);
 }
