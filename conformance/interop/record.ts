@@ -9,24 +9,30 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LocalServer } from '../support/local-server.ts';
-import { INTEROP_CLIENTS } from './clients.ts';
-import { RecordingRelay } from './relay.ts';
+import { INTEROP_CLIENTS, scenariosOf } from './clients.ts';
+import { Relay } from './relay.ts';
 import { runCommand } from './run-command.ts';
+import type { ScenarioName } from './scenarios.ts';
+
+/** Those with few bytes and many kinds of methods. */
+const RECORDED: readonly ScenarioName[] = ['declare', 'settle', 'headers', 'tx', 'unicode'];
 
 async function main([directory, ...wanted]: readonly string[]): Promise<void> {
   if (directory === undefined) throw new Error('arguments: DIRECTORY [CLIENT ...]');
   mkdirSync(directory, { recursive: true });
   const server = await LocalServer.start();
   try {
-    for (const { name, session } of INTEROP_CLIENTS) {
-      if (wanted.length > 0 && !wanted.includes(name)) continue;
-      const relay = await RecordingRelay.start(Number(new URL(server.url).port));
-      const url = `amqp://guest:guest@127.0.0.1:${relay.port}`;
-      const { succeeded, complaint } = await runCommand([...session, url, 'recorded']);
+    for (const client of INTEROP_CLIENTS) {
+      const { name, session } = client;
+      const scenarios = scenariosOf(client).filter((scenario) => RECORDED.includes(scenario));
+      if (scenarios.length === 0 || (wanted.length > 0 && !wanted.includes(name))) continue;
+      const relay = await Relay.start(Number(new URL(server.url).port));
+      const command = [...session, relay.url, 'recorded', ...scenarios];
+      const { succeeded, complaint } = await runCommand(command);
       await relay.stop();
       if (!succeeded) throw new Error(`${name}: ${complaint}`);
       relay.recordings().forEach((bytes, index) => {
-        const file = `${name.replace('@', '').replace('/amqp', '')}-${index + 1}.amqp`;
+        const file = `${fileName(name)}-${index + 1}.amqp`;
         writeFileSync(join(directory, file), bytes);
         console.log(`${file}: ${bytes.length} bytes`);
       });
@@ -34,6 +40,10 @@ async function main([directory, ...wanted]: readonly string[]): Promise<void> {
   } finally {
     await server.stop();
   }
+}
+
+function fileName(client: string): string {
+  return client.toLowerCase().replace('@', '').replace('/amqp', '').replace(' ', '-');
 }
 
 await main(process.argv.slice(2));

@@ -1,31 +1,36 @@
 /**
- * A relay on the loopback interface that stands between a client and a broker and keeps what the client
- * sent, one buffer for every connection. It changes nothing on the way.
+ * A relay on the loopback interface between clients and a broker. Its port stays the same when the broker
+ * comes back on another one, and it keeps what the clients sent, one buffer for every connection. It
+ * changes nothing on the way.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-export class RecordingRelay {
+export class Relay {
+  /** The broker's port, for connections that come from now on. */
+  targetPort: number;
   private readonly server: Server;
   private readonly sockets: Set<Socket>;
   private readonly sent: Buffer[][];
 
   private constructor(targetPort: number) {
+    this.targetPort = targetPort;
     this.sockets = new Set();
     this.sent = [];
-    this.server = createServer((downstream) => this.join(downstream, targetPort));
+    this.server = createServer({ noDelay: true }, (downstream) => this.join(downstream));
   }
 
   /** Listens on a free port and passes everything on to `targetPort` of the loopback interface. */
-  static async start(targetPort: number): Promise<RecordingRelay> {
-    const relay = new RecordingRelay(targetPort);
+  static async start(targetPort: number): Promise<Relay> {
+    const relay = new Relay(targetPort);
     relay.server.listen(0, '127.0.0.1');
     await once(relay.server, 'listening');
     return relay;
   }
 
-  get port(): number {
-    return (this.server.address() as AddressInfo).port; // a TCP server that listens has no other kind
+  get url(): string {
+    const { port } = this.server.address() as AddressInfo; // a TCP server that listens has no other kind
+    return `amqp://guest:guest@127.0.0.1:${port}`;
   }
 
   /** What the clients sent so far, in the order in which their connections were opened. */
@@ -41,8 +46,8 @@ export class RecordingRelay {
     await closed;
   }
 
-  private join(downstream: Socket, targetPort: number): void {
-    const upstream = connect(targetPort, '127.0.0.1');
+  private join(downstream: Socket): void {
+    const upstream = connect({ port: this.targetPort, host: '127.0.0.1', noDelay: true });
     const chunks: Buffer[] = [];
     this.sent.push(chunks);
     downstream.on('data', (chunk: Buffer) => chunks.push(chunk));
