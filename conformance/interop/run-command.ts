@@ -10,7 +10,7 @@ export interface CommandResult {
 }
 
 /** A client that hangs is a failure, not a reason to hang. */
-const TIME_LIMIT_MS = 120_000;
+const TIME_LIMIT_MS = 150_000;
 
 /** @param onLine is given every line of standard output as it comes */
 export function runCommand(

@@ -24,12 +24,7 @@ export type ProtocolScenarioName =
   | 'restart-sigterm'
   | 'restart-sigkill';
 
-export type CeleryScenarioName =
-  | 'task'
-  | 'retry'
-  | 'countdown'
-  | 'control'
-  | 'shutdown';
+export type CeleryScenarioName = 'task' | 'retry' | 'countdown' | 'control' | 'shutdown';
 
 export type ScenarioName = ProtocolScenarioName | CeleryScenarioName;
 
@@ -57,17 +52,27 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'rpc', holds: 'requests and answers find each other through an exclusive reply queue' },
   { name: 'direct-reply-to', holds: 'the same through `amq.rabbitmq.reply-to`' },
   { name: 'large', holds: 'a body of 10 MiB comes back as it was, by consume and by get' },
-  { name: 'unicode', holds: 'names, keys, headers and bodies of any script come back as they were' },
-  { name: 'headers', holds: 'every field type that the client writes and reads comes back as it was' },
+  {
+    name: 'unicode',
+    holds: 'names, keys, headers and bodies of any script come back as they were',
+  },
+  {
+    name: 'headers',
+    holds: 'every field type that the client writes and reads comes back as it was',
+  },
   { name: 'properties', holds: 'every property of basic comes back as it was' },
-  { name: 'heartbeat', holds: 'a connection with an interval of 1 s lives through more than three of silence' },
+  {
+    name: 'heartbeat',
+    holds: 'a connection with an interval of 1 s lives through more than three of silence',
+  },
   { name: 'tx', holds: 'commit shows what was published, rollback forgets it' },
   { name: 'exchange-binding', holds: 'messages pass from exchange to exchange until unbound' },
   { name: 'recover', holds: 'basic.recover brings unacked messages again, redelivered' },
   { name: 'cancel', holds: 'the client hears that its consumer ended with its queue' },
   {
     name: 'restart-sigterm',
-    holds: 'after SIGTERM and a new start the client is back, and all that was confirmed is there, in order',
+    holds:
+      'after SIGTERM and a new start the client is back, and all that was confirmed is there, in order',
   },
   { name: 'restart-sigkill', holds: 'the same after SIGKILL' },
 ];
@@ -77,8 +82,14 @@ export const CELERY_SCENARIOS: readonly Scenario[] = [
   { name: 'task', holds: 'a worker runs tasks, and results and errors come back through `rpc://`' },
   { name: 'retry', holds: 'a task that asks for it is run again' },
   { name: 'countdown', holds: 'a task with a countdown is not run before its time' },
-  { name: 'control', holds: 'the worker answers `inspect ping` through its fanout mailbox, and is told a rate limit' },
-  { name: 'shutdown', holds: 'a remote shutdown ends the worker in order, and no task is left unacked' },
+  {
+    name: 'control',
+    holds: 'the worker answers `inspect ping` through its fanout mailbox, and is told a rate limit',
+  },
+  {
+    name: 'shutdown',
+    holds: 'a remote shutdown ends the worker in order, and no task is left unacked',
+  },
 ];
 
 /** Those during which the server is ended and started, in this order. */

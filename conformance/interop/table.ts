@@ -24,9 +24,7 @@ export function documentation(): string {
     '',
     'Why cells are empty:',
     '',
-    ...INTEROP_CLIENTS.flatMap(({ name, gaps }) =>
-      Object.entries(gaps).map(([scenario, reason]) => `- ${name}, ${scenario}: ${reason}`),
-    ),
+    ...INTEROP_CLIENTS.flatMap(describeGaps),
   ].join('\n');
 }
 
@@ -42,6 +40,15 @@ export function resultsOf(clients: readonly InteropClientEntry[], cell: Cell): s
 
 function describe(scenarios: readonly Scenario[]): string[] {
   return scenarios.map(({ name, holds }) => `- \`${name}\`: ${holds}.`);
+}
+
+/** One line for all that a client cannot do for one reason. */
+function describeGaps({ name, gaps }: InteropClientEntry): string[] {
+  const entries = Object.entries(gaps);
+  return [...new Set(entries.map(([, reason]) => reason))].map((reason) => {
+    const scenarios = entries.filter(([, other]) => other === reason).map(([scenario]) => scenario);
+    return `- ${name}: ${reason} (${scenarios.join(', ')})`;
+  });
 }
 
 function plannedCell({ gaps }: InteropClientEntry, scenario: ScenarioName): string {

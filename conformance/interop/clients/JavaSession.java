@@ -42,6 +42,9 @@ public final class JavaSession {
     /** More than three intervals: a silent side is given up after two to three. */
     private static final long SILENCE_MS = 3_500;
     private static final int CONFIRMED_BEFORE_RESTART = 100;
+    /** Between the messages after those, while other clients are not yet ready. */
+    private static final long PUBLISH_PAUSE_MS = 10;
+    private static final int COLLECT_PREFETCH = 100;
     private static final int NO_ACKS = 0;
     private static final int PERSISTENT = 2;
     private static final String UNICODE = "clé.ключ.鍵 🗝";
@@ -372,16 +375,21 @@ public final class JavaSession {
         try {
             for (;; confirmed++) {
                 if (confirmed == CONFIRMED_BEFORE_RESTART) say("ready " + title);
+                if (confirmed >= CONFIRMED_BEFORE_RESTART) Thread.sleep(PUBLISH_PAUSE_MS);
                 publish(channel, "", name, PLAIN, bytes("message " + confirmed));
             }
         } catch (IOException | ShutdownSignalException lost) {
             take(recovered);
         }
+        int ready = countReady(channel, name);
+        Consumer consumer = new Consumer(channel, name, COLLECT_PREFETCH);
         List<String> found = new ArrayList<>();
-        for (Message message = fetch(channel, name); message != null; message = fetch(channel, name)) {
+        while (found.size() < ready) {
+            Message message = consumer.next();
             found.add(message.text());
             message.ack(false);
         }
+        consumer.cancel();
         checkEqual(confirmed >= CONFIRMED_BEFORE_RESTART, true);
         // The last one was under way: it may have been written and not confirmed.
         int count = found.size() == confirmed + 1 ? confirmed + 1 : confirmed;

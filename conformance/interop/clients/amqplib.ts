@@ -7,18 +7,18 @@ import {
   type GetMessage,
   type Message,
 } from 'amqplib';
-import {
-  type ConnectOptions,
-  type InteropClient,
-  type InteropConsumer,
-  type InteropDelivery,
-  type InteropMessage,
-  type InteropProperties,
-  type InteropTransaction,
-  type QueueOptions,
-  type QueueState,
-  runSession,
-} from './session.ts';
+import type {
+  ConnectOptions,
+  InteropClient,
+  InteropConsumer,
+  InteropDelivery,
+  InteropMessage,
+  InteropProperties,
+  InteropTransaction,
+  QueueOptions,
+  QueueState,
+} from './interop-client.ts';
+import { runSession } from './session.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 class AmqplibClient implements InteropClient {

@@ -12,6 +12,8 @@ require 'timeout'
 PATIENCE_S = 30 # how long an answer may take before it counts as missing; only failures wait
 SILENCE_S = 3.5 # more than three intervals: a silent side is given up after two to three
 CONFIRMED_BEFORE_RESTART = 100
+COLLECT_PREFETCH = 100
+PUBLISH_PAUSE_S = 0.01 # between the messages after those, while other clients are not yet ready
 UNICODE = 'clé.ключ.鍵 🗝'.freeze
 LARGE_BODY = ('abcdefghijk' * (1024 * 1024))[0, 10 * 1024 * 1024 + 7]
 RICH_HEADERS = {
@@ -432,15 +434,15 @@ def restart(session, title)
       client.publish('', queue, "message #{confirmed}")
       confirmed += 1
       say('ready', title) if confirmed == CONFIRMED_BEFORE_RESTART
+      sleep PUBLISH_PAUSE_S if confirmed >= CONFIRMED_BEFORE_RESTART
     end
   rescue StandardError
     client.wait_until_recovered
   end
-  found = []
-  while (message = client.get(queue))
-    found << message.body
-    message.ack
-  end
+  ready = client.count_ready(queue)
+  consumer = Consumer.new(client.channel, queue, COLLECT_PREFETCH)
+  found = Array.new(ready) { consumer.next.tap(&:ack).body }
+  consumer.cancel
   raise "only #{confirmed} were confirmed" if confirmed < CONFIRMED_BEFORE_RESTART
 
   # The last one was under way: it may have been written and not confirmed.

@@ -6,17 +6,17 @@ import {
   type AMQPMessage,
   type AMQPProperties,
 } from '@cloudamqp/amqp-client';
-import {
-  type ConnectOptions,
-  type InteropClient,
-  type InteropConsumer,
-  type InteropDelivery,
-  type InteropMessage,
-  type InteropTransaction,
-  type QueueOptions,
-  type QueueState,
-  runSession,
-} from './session.ts';
+import type {
+  ConnectOptions,
+  InteropClient,
+  InteropConsumer,
+  InteropDelivery,
+  InteropMessage,
+  InteropTransaction,
+  QueueOptions,
+  QueueState,
+} from './interop-client.ts';
+import { runSession } from './session.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 const PERSISTENT = 2;

@@ -62,6 +62,7 @@ class Transaction:
         self._connection = kombu.Connection(url)
         self._channel = self._connection.channel()
         self._channel.tx_select()
+        self.close = self._connection.close
         self.commit = self._channel.tx_commit
         self.rollback = self._channel.tx_rollback
 
@@ -92,6 +93,7 @@ class Client:
             url, heartbeat=heartbeat, transport_options={"confirm_publish": True}
         )
         self._channel = self._connection.channel()
+        self._transactions = []
         self._returned = []
         self._producer = kombu.Producer(
             self._channel,
@@ -150,7 +152,10 @@ class Client:
         self._channel.basic_recover(requeue=True)
 
     def transaction(self):
-        return Transaction(self._url)
+        # Of its own connection: kombu puts all channels of one that confirms into confirm mode.
+        transaction = Transaction(self._url)
+        self._transactions.append(transaction)
+        return transaction
 
     def idle(self, seconds):
         """As Celery's loop does, but checks oftener: py-amqp is up to two checks late with every heartbeat."""
@@ -163,6 +168,8 @@ class Client:
                 pass
 
     def close(self):
+        for transaction in self._transactions:
+            transaction.close()
         self._connection.close()
 
 

@@ -1,17 +1,17 @@
 /** The interop session with rabbitmq-client, which reconnects by itself. */
 import { type AsyncMessage, type Channel, Connection, type SyncMessage } from 'rabbitmq-client';
-import {
-  type ConnectOptions,
-  type InteropClient,
-  type InteropConsumer,
-  type InteropDelivery,
-  type InteropMessage,
-  type InteropProperties,
-  type InteropTransaction,
-  type QueueOptions,
-  type QueueState,
-  runSession,
-} from './session.ts';
+import type {
+  ConnectOptions,
+  InteropClient,
+  InteropConsumer,
+  InteropDelivery,
+  InteropMessage,
+  InteropProperties,
+  InteropTransaction,
+  QueueOptions,
+  QueueState,
+} from './interop-client.ts';
+import { runSession } from './session.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 class RabbitmqClient implements InteropClient {
@@ -29,10 +29,12 @@ class RabbitmqClient implements InteropClient {
   readonly readAs: Record<string, unknown> = {};
   private readonly connection: Connection;
   private channel: Channel;
+  private readonly transactions: Channel[];
 
   constructor(connection: Connection, channel: Channel) {
     this.connection = connection;
     this.channel = channel;
+    this.transactions = [];
   }
 
   static async connect(url: string, { heartbeatS }: ConnectOptions): Promise<RabbitmqClient> {
@@ -137,6 +139,7 @@ class RabbitmqClient implements InteropClient {
 
   async transaction(): Promise<InteropTransaction> {
     const channel = await this.connection.acquire();
+    this.transactions.push(channel);
     await channel.txSelect();
     return {
       publish: (queue, body) => void channel.basicPublish(queue, body),
@@ -146,8 +149,8 @@ class RabbitmqClient implements InteropClient {
   }
 
   async close(): Promise<void> {
-    await this.channel.close();
-    this.connection.unsafeDestroy();
+    for (const channel of [this.channel, ...this.transactions]) await channel.close();
+    await this.connection.close();
   }
 
   private delivery(message: AsyncMessage | SyncMessage): InteropDelivery {

@@ -10,7 +10,9 @@
 const PATIENCE_S = 30; // how long an answer may take before it counts as missing; only failures wait
 const SILENCE_S = 3.5; // more than three intervals: a silent side is given up after two to three
 const CONFIRMED_BEFORE_RESTART = 100;
-const CONNECT_ATTEMPT_PAUSE_US = 100_000;
+const PUBLISH_PAUSE_US = 10_000; // between the messages after those, while other clients are not yet ready
+const COLLECT_PREFETCH = 100;
+const CONNECT_PAUSE_US = 100_000;
 const UNICODE = 'clé.ключ.鍵 🗝';
 const EVERY_PROPERTY = [
     'content_type' => 'application/x-note',
@@ -439,17 +441,24 @@ function restart_scenario(Session $session, string $scenario): void
             if ($confirmed === CONFIRMED_BEFORE_RESTART) {
                 say('ready', $scenario);
             }
+            if ($confirmed >= CONFIRMED_BEFORE_RESTART) {
+                usleep(PUBLISH_PAUSE_US);
+            }
             $client->publish('', $queue, "message $confirmed");
         }
     } catch (Exception) {
         $session->forget($client);
     }
     $client = connect_again($session);
+    $ready = count_ready($client, $queue);
+    $consumer = $client->consume($queue, COLLECT_PREFETCH);
     $found = [];
-    while (($message = $client->get($queue)) !== null) {
+    while (count($found) < $ready) {
+        $message = $consumer->next();
         $found[] = $message->body();
         $message->ack();
     }
+    $consumer->cancel();
     check_equal($confirmed >= CONFIRMED_BEFORE_RESTART, true);
     // The last one was under way: it may have been written and not confirmed.
     $count = count($found) === $confirmed + 1 ? $confirmed + 1 : $confirmed;
@@ -466,7 +475,7 @@ function connect_again(Session $session): InteropClient
         try {
             return $session->connect();
         } catch (Exception) {
-            usleep(CONNECT_ATTEMPT_PAUSE_US);
+            usleep(CONNECT_PAUSE_US);
         }
     }
 }

@@ -49,7 +49,10 @@ EVERY_PROPERTY = {
 # More than three intervals: a silent side is given up after two to three.
 SILENCE_S = 3.5
 CONFIRMED_BEFORE_RESTART = 100
-CONNECT_ATTEMPT_PAUSE_S = 0.1
+# Between the messages after those, while other clients are not yet ready.
+PUBLISH_PAUSE_S = 0.01
+COLLECT_PREFETCH = 100
+CONNECT_PAUSE_S = 0.1
 # How long an answer may take before it counts as missing; only failures wait.
 PATIENCE_S = 30
 
@@ -391,16 +394,22 @@ def restart(session, title):
         confirmed += 1
         if confirmed == CONFIRMED_BEFORE_RESTART:
             say("ready", title)
+        if confirmed >= CONFIRMED_BEFORE_RESTART:
+            time.sleep(PUBLISH_PAUSE_S)
     later = client
     if client.reconnected is None:
         session.forget(client)
         later = connect_again(session)
     else:
         client.reconnected()
+    ready = count_ready(later, queue)
+    consumer = later.consume(queue, COLLECT_PREFETCH)
     found = []
-    while (message := later.get(queue)) is not None:
+    while len(found) < ready:
+        message = consumer.next()
         found.append(message.body)
         message.ack()
+    consumer.cancel()
     if confirmed < CONFIRMED_BEFORE_RESTART:
         raise AssertionError(f"only {confirmed} were confirmed")
     # The last one was under way: it may have been written and not confirmed.
@@ -417,7 +426,7 @@ def connect_again(session):
         try:
             return session.connect()
         except Exception:
-            time.sleep(CONNECT_ATTEMPT_PAUSE_S)
+            time.sleep(CONNECT_PAUSE_S)
 
 
 @scenario("restart-sigterm")
