@@ -31,6 +31,8 @@ const JAVA_CLASSES = ['amqp-client', 'slf4j-api', 'slf4j-nop']
   .map((library) => `/usr/share/java/${library}.jar`)
   .join(':');
 
+const NO_RECOVERY: Gaps = { 'restart-consumer': 'It does not reconnect by itself.' };
+
 const COMPILED = join(import.meta.dirname, 'clients');
 const SOURCES = join(import.meta.dirname, '..', '..', '..', 'conformance', 'interop', 'clients');
 
@@ -73,11 +75,11 @@ function fromPython(
 }
 
 export const INTEROP_CLIENTS: readonly InteropClientEntry[] = [
-  fromNpm('amqplib', 'amqplib.js', { tx: 'It has no transactions.' }),
+  fromNpm('amqplib', 'amqplib.js', { tx: 'It has no transactions.', ...NO_RECOVERY }),
   fromNpm('rabbitmq-client', 'rabbitmq-client.js'),
   fromNpm('@cloudamqp/amqp-client', 'cloudamqp-client.js'),
-  fromPython('pika', 'pika_session.py', 'pika', ['python3-pika']),
-  fromPython('kombu', 'kombu_session.py', 'kombu, amqp', ['python3-kombu']),
+  fromPython('pika', 'pika_session.py', 'pika', ['python3-pika'], NO_RECOVERY),
+  fromPython('kombu', 'kombu_session.py', 'kombu, amqp', ['python3-kombu'], NO_RECOVERY),
   fromPython('aio-pika', 'aio_pika_session.py', 'aio_pika', ['python3-aio-pika'], {
     cancel: 'It drops the consumer without telling its user.',
   }),
@@ -93,7 +95,7 @@ export const INTEROP_CLIENTS: readonly InteropClientEntry[] = [
     name: 'php-amqplib',
     session: ['php', script('php_amqplib_session.php')],
     scenarios: SCENARIOS,
-    gaps: {},
+    gaps: NO_RECOVERY,
     probe: ['php', '-r', 'require "PhpAmqpLib/autoload.php";'],
     packages: ['php-cli', 'php-amqplib'],
   },
@@ -101,7 +103,7 @@ export const INTEROP_CLIENTS: readonly InteropClientEntry[] = [
     name: 'php-amqp',
     session: ['php', script('php_amqp_session.php')],
     scenarios: SCENARIOS,
-    gaps: { cancel: 'It goes on waiting for messages.' },
+    gaps: { cancel: 'It goes on waiting for messages.', ...NO_RECOVERY },
     probe: ['php', '-r', 'exit(extension_loaded("amqp") ? 0 : 1);'],
     packages: ['php-cli', 'php-amqp'],
   },
@@ -131,6 +133,7 @@ export const INTEROP_CLIENTS: readonly InteropClientEntry[] = [
       'cancel',
       'restart-sigterm',
       'restart-sigkill',
+      'restart-consumer',
     ]),
     probe: ['sh', '-c', 'command -v amqp-consume'],
     packages: ['amqp-tools'],

@@ -22,7 +22,8 @@ export type ProtocolScenarioName =
   | 'recover'
   | 'cancel'
   | 'restart-sigterm'
-  | 'restart-sigkill';
+  | 'restart-sigkill'
+  | 'restart-consumer';
 
 export type CeleryScenarioName = 'task' | 'retry' | 'countdown' | 'control' | 'shutdown';
 
@@ -75,6 +76,11 @@ export const SCENARIOS: readonly Scenario[] = [
       'after SIGTERM and a new start the client is back, and all that was confirmed is there, in order',
   },
   { name: 'restart-sigkill', holds: 'the same after SIGKILL' },
+  {
+    name: 'restart-consumer',
+    holds:
+      'a client that says that it restores its consumers is sent messages again after SIGKILL, without any doing of its user',
+  },
 ];
 
 /** Through Celery, which is kombu with a worker: what its users rely on. */
@@ -90,6 +96,11 @@ export const CELERY_SCENARIOS: readonly Scenario[] = [
     name: 'shutdown',
     holds: 'a remote shutdown ends the worker in order, and no task is left unacked',
   },
+  {
+    name: 'restart-sigterm',
+    holds: 'after SIGTERM and a new start the worker is back and runs tasks',
+  },
+  { name: 'restart-sigkill', holds: 'the same after SIGKILL' },
 ];
 
 /** Those during which the server is ended and started, in this order. */
@@ -99,4 +110,5 @@ export const RESTARTS: readonly {
 }[] = [
   { scenario: 'restart-sigterm', signal: 'SIGTERM' },
   { scenario: 'restart-sigkill', signal: 'SIGKILL' },
+  { scenario: 'restart-consumer', signal: 'SIGKILL' },
 ];

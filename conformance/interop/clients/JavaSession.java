@@ -96,6 +96,7 @@ public final class JavaSession {
             case "recover" -> recover();
             case "cancel" -> cancel();
             case "restart-sigterm", "restart-sigkill" -> restart(title);
+            case "restart-consumer" -> restartConsumer(title);
             default -> throw new IllegalArgumentException("there is no scenario " + title);
         }
     }
@@ -359,16 +360,7 @@ public final class JavaSession {
     /** Publishes until the connection ends, and looks for what was confirmed. */
     private void restart(String title) throws Exception {
         Connection connection = connect(null);
-        BlockingQueue<Boolean> recovered = new LinkedBlockingQueue<>();
-        ((Recoverable) connection).addRecoveryListener(new RecoveryListener() {
-            @Override public void handleRecovery(Recoverable recoverable) {
-                recovered.add(true);
-            }
-
-            @Override public void handleRecoveryStarted(Recoverable recoverable) {
-                // Only its end counts.
-            }
-        });
+        BlockingQueue<Boolean> recovered = recoveriesOf(connection);
         Channel channel = confirming(connection);
         channel.queueDeclare(name, true, false, false, null);
         int confirmed = 0;
@@ -397,6 +389,47 @@ public final class JavaSession {
         publishAll(channel, name, List.of("afterwards"));
         checkEqual(fetch(channel, name).text(), "afterwards");
         channel.queueDelete(name);
+    }
+
+    /**
+     * Waits while the broker goes and comes back, and publishes from elsewhere. The client declares and binds again
+     * what was declared, and consumes.
+     */
+    private void restartConsumer(String title) throws Exception {
+        String exchange = name + "-exchange";
+        Connection connection = connect(null);
+        BlockingQueue<Boolean> recovered = recoveriesOf(connection);
+        Channel channel = connection.createChannel();
+        channel.exchangeDeclare(exchange, "topic", true);
+        channel.queueDeclare(name, false, true, false, null);
+        channel.queueBind(name, exchange, "key");
+        Consumer consumer = new Consumer(channel, name, NO_ACKS);
+        Connection before = connect(null);
+        publish(confirming(before), exchange, "key", PLAIN, bytes("before"));
+        checkEqual(consumer.next().text(), "before");
+        before.close();
+        connections.remove(before);
+        say("ready " + title);
+        take(recovered);
+        Channel after = confirming(connect(null));
+        publish(after, exchange, "key", PLAIN, bytes("after"));
+        checkEqual(consumer.next().text(), "after");
+        after.exchangeDelete(exchange);
+    }
+
+    /** Takes an entry whenever the client has recovered the connection and all that was on it. */
+    private static BlockingQueue<Boolean> recoveriesOf(Connection connection) {
+        BlockingQueue<Boolean> recovered = new LinkedBlockingQueue<>();
+        ((Recoverable) connection).addRecoveryListener(new RecoveryListener() {
+            @Override public void handleRecovery(Recoverable recoverable) {
+                recovered.add(true);
+            }
+
+            @Override public void handleRecoveryStarted(Recoverable recoverable) {
+                // Only its end counts.
+            }
+        });
+        return recovered;
     }
 
     /** A new connection, closed when the scenario ends well. */

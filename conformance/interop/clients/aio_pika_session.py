@@ -84,7 +84,35 @@ class Transaction:
         wait(self._transaction.rollback())
 
 
+class Subscription:
+    """A robust connection declares, binds and consumes again by itself."""
+
+    def __init__(self, url, exchange, queue, key):
+        self._connection = wait(aio_pika.connect_robust(url, reconnect_interval=0.2))
+        self._back = asyncio.Event()
+        self._connection.reconnect_callbacks.add(lambda *rest: self._back.set())
+        self._arrived = asyncio.Queue()
+        # Kept, since the connection holds its channels weakly and restores only those that live.
+        self._channel = wait(self._connection.channel())
+        source = wait(self._channel.declare_exchange(exchange, "topic", durable=True))
+        declared = wait(self._channel.declare_queue(queue, exclusive=True))
+        wait(declared.bind(source, key))
+        wait(declared.consume(self._arrived.put))
+
+    def next(self):
+        message = wait(self._arrived.get())
+        wait(message.ack())
+        return message.body
+
+    def wait_until_restored(self):
+        wait(self._back.wait())
+
+    def close(self):
+        wait(self._connection.close())
+
+
 class Client:
+    subscribe = Subscription
     # Fractions and decimals become bytes with JSON before they are written.
     RICH_HEADERS = {
         "text": "Grüße",

@@ -155,7 +155,7 @@ end
 
 # What a scenario is given.
 class Session
-  attr_reader :name
+  attr_reader :name, :url
 
   def initialize(url, name)
     @url = url
@@ -451,6 +451,27 @@ def restart(session, title)
   client.publish('', queue, 'afterwards')
   check_equal(client.get(queue).body, 'afterwards')
   client.channel.queue_delete(queue)
+end
+
+# Waits while the broker goes and comes back, and publishes from elsewhere. Bunny declares and binds again what it
+# has objects for, and consumes.
+scenario 'restart-consumer' do |session|
+  exchange = "#{session.name}-exchange"
+  client = session.connect
+  source = client.channel.topic(exchange, durable: true)
+  queue = client.channel.queue(session.name, exclusive: true).bind(source, routing_key: 'key')
+  arrived = Queue.new
+  queue.subscribe { |_info, _properties, body| arrived << body }
+  before = Client.new(session.url)
+  before.publish(exchange, 'key', 'before')
+  check_equal(Timeout.timeout(PATIENCE_S) { arrived.pop }, 'before')
+  before.close
+  say('ready', 'restart-consumer')
+  client.wait_until_recovered
+  after = session.connect
+  after.publish(exchange, 'key', 'after')
+  check_equal(Timeout.timeout(PATIENCE_S) { arrived.pop }, 'after')
+  after.channel.exchange_delete(exchange)
 end
 
 scenario('restart-sigterm') { |session| restart(session, 'restart-sigterm') }

@@ -2,8 +2,8 @@
 
     python3 celery_session.py URL NAME SCENARIO...
 
-It runs the scenarios and prints `done NAME` or `failed NAME` for each, with the reason on standard error. The
-scenario `shutdown` must come last.
+It runs the scenarios and prints `done NAME` or `failed NAME` for each, with the reason on standard error. None can
+follow `shutdown`.
 """
 
 import os
@@ -12,8 +12,6 @@ import sys
 import tempfile
 import time
 import traceback
-
-import celery.exceptions
 
 url, name, *scenarios = sys.argv[1:]
 os.environ["INTEROP_BROKER"] = url
@@ -25,6 +23,7 @@ import celery_tasks  # noqa: E402  (reads what was just set)
 PATIENCE_S = 60
 COUNTDOWN_S = 1
 NODE = f"worker@{name}"
+DIRECTORY = os.path.dirname(__file__)
 
 _SCENARIOS = {}
 
@@ -85,22 +84,70 @@ def control(worker):
 def shutdown(worker):
     app = celery_tasks.app
     app.control.shutdown(destination=[NODE])
-    check_equal(worker.wait(PATIENCE_S), 0)
+    check_equal(worker.process.wait(PATIENCE_S), 0)
     with app.connection() as connection:
         left = connection.channel().queue_declare(name, passive=True)
         check_equal((left.message_count, left.consumer_count), (0, 0))
         connection.channel().queue_delete(name)
 
 
-def start_worker(log):
-    command = [sys.executable, "-m", "celery", "-A", "celery_tasks", "worker"]
-    options = ["--pool", "solo", "--concurrency", "1", "--hostname", NODE, "--loglevel", "INFO"]
-    return subprocess.Popen(command + options, cwd=os.path.dirname(__file__), stdout=log, stderr=log)
+def restart(worker, title):
+    """Waits while the broker goes and comes back."""
+    check_equal(ask_from_elsewhere(2, 3), "5\n")
+    losses = worker.count_losses()
+    print("ready", title, flush=True)
+    deadline = time.monotonic() + PATIENCE_S
+    while worker.count_losses() == losses:
+        check_equal((worker.process.poll(), time.monotonic() < deadline), (None, True))
+        time.sleep(0.1)
+    check_equal(ask_from_elsewhere(3, 4), "7\n")
+
+
+def ask_from_elsewhere(a, b):
+    """From a process that knows nothing of any restart."""
+    code = f"import celery_tasks; print(celery_tasks.add.delay({a}, {b}).get(timeout={PATIENCE_S}))"
+    asked = subprocess.run(
+        [sys.executable, "-c", code], cwd=DIRECTORY, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return asked.stdout
+
+
+@scenario("restart-sigterm")
+def restart_sigterm(worker):
+    restart(worker, "restart-sigterm")
+
+
+@scenario("restart-sigkill")
+def restart_sigkill(worker):
+    restart(worker, "restart-sigkill")
+
+
+class Worker:
+    def __init__(self, log):
+        command = [sys.executable, "-m", "celery", "-A", "celery_tasks", "worker"]
+        options = ["--pool", "solo", "--concurrency", "1", "--hostname", NODE, "--loglevel", "INFO"]
+        self._log = log
+        self.process = subprocess.Popen(command + options, cwd=DIRECTORY, stdout=log, stderr=log)
+
+    def wait_until_ready(self):
+        deadline = time.monotonic() + PATIENCE_S
+        while f"{NODE} ready.".encode() not in self.log():
+            check_equal((self.process.poll(), time.monotonic() < deadline), (None, True))
+            time.sleep(0.1)
+
+    def log(self):
+        self._log.flush()
+        return os.pread(self._log.fileno(), 10_000_000, 0)
+
+    def count_losses(self):
+        """How often it said that its connection is gone."""
+        return self.log().count(b"Connection to broker lost")
 
 
 with tempfile.TemporaryFile() as log:
-    worker = start_worker(log)
+    worker = Worker(log)
     try:
+        worker.wait_until_ready()
         for title in scenarios:
             try:
                 _SCENARIOS[title](worker)
@@ -109,8 +156,7 @@ with tempfile.TemporaryFile() as log:
                 print(f"{title}: {traceback.format_exc()}", file=sys.stderr)
                 print("failed", title, flush=True)
     finally:
-        if worker.poll() is None:
-            worker.kill()
-            worker.wait()
-        log.seek(0)
-        sys.stderr.buffer.write(log.read())
+        if worker.process.poll() is None:
+            worker.process.terminate()
+            worker.process.wait()
+        sys.stderr.buffer.write(worker.log())

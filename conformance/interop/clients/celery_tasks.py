@@ -9,7 +9,6 @@ app = celery.Celery("celery_tasks", broker=os.environ["INTEROP_BROKER"], backend
 app.conf.update(
     task_default_queue=os.environ["INTEROP_QUEUE"],
     task_acks_late=True,
-    broker_connection_retry=False,
     # FirnMQ has no queues that expire yet (x-expires, x-message-ttl): these are what Celery asks them for.
     result_expires=None,
     control_queue_expires=None,

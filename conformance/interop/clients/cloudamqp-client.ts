@@ -5,6 +5,7 @@ import {
   AMQPClient,
   type AMQPMessage,
   type AMQPProperties,
+  AMQPSession,
 } from '@cloudamqp/amqp-client';
 import type {
   ConnectOptions,
@@ -12,9 +13,11 @@ import type {
   InteropConsumer,
   InteropDelivery,
   InteropMessage,
+  InteropSubscription,
   InteropTransaction,
   QueueOptions,
   QueueState,
+  SubscriptionNames,
 } from './interop-client.ts';
 import { runSession } from './session.ts';
 import { WaitingLine } from './waiting-line.ts';
@@ -180,4 +183,32 @@ function toDelivery(message: AMQPMessage): InteropDelivery {
   };
 }
 
-await runSession(CloudamqpClient.connect, process.argv.slice(2));
+/** A session of the library. It consumes again, and declares nothing anew: the queue is durable. */
+async function subscribe(
+  url: string,
+  { queue, exchange, key }: SubscriptionNames,
+): Promise<InteropSubscription> {
+  const arrived = new WaitingLine<string>();
+  const connected = new WaitingLine<true>();
+  const session = await AMQPSession.connect(url, {
+    reconnectInterval: 100,
+    logger: null,
+    onconnect: () => connected.put(true),
+  });
+  await connected.take();
+  const source = await session.queue(queue, { durable: true });
+  await source.bind(await session.topicExchange(exchange, { durable: true }), key);
+  await source.subscribe((message) => arrived.put(message.bodyString() ?? ''));
+  return {
+    next: () => arrived.take(),
+    restored: async () => {
+      await connected.take();
+    },
+    close: async () => {
+      await source.delete();
+      await session.stop();
+    },
+  };
+}
+
+await runSession(CloudamqpClient.connect, process.argv.slice(2), subscribe);

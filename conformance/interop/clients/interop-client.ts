@@ -68,6 +68,15 @@ export interface InteropTransaction {
   rollback(): Promise<void>;
 }
 
+/** A consumer that its library restores after the connection was lost, with what it consumes from. */
+export interface InteropSubscription {
+  /** The next body; waits until there is one. */
+  next(): Promise<string>;
+  /** Resolves when the library has restored it. */
+  restored(): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** One connection of a client library, with one channel in confirm mode. */
 export interface InteropClient {
   /** Headers of every type that the library can write and read. */
@@ -98,8 +107,20 @@ export interface InteropClient {
   close(): Promise<void>;
 }
 
+export interface SubscriptionNames {
+  readonly exchange: string;
+  readonly queue: string;
+  readonly key: string;
+}
+
 export interface ConnectOptions {
   readonly heartbeatS?: number;
 }
 
 export type Connect = (url: string, options: ConnectOptions) => Promise<InteropClient>;
+
+/**
+ * Declares an exchange and a queue, binds them and consumes, all by the means of the library that survive a lost
+ * connection.
+ */
+export type Subscribe = (url: string, names: SubscriptionNames) => Promise<InteropSubscription>;

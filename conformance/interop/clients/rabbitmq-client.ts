@@ -7,9 +7,11 @@ import type {
   InteropDelivery,
   InteropMessage,
   InteropProperties,
+  InteropSubscription,
   InteropTransaction,
   QueueOptions,
   QueueState,
+  SubscriptionNames,
 } from './interop-client.ts';
 import { runSession } from './session.ts';
 import { WaitingLine } from './waiting-line.ts';
@@ -200,4 +202,37 @@ function propertiesOf(message: AsyncMessage | SyncMessage): InteropProperties {
   return Object.fromEntries(names.map((name) => [name, message[name]]));
 }
 
-await runSession(RabbitmqClient.connect, process.argv.slice(2));
+/** A `Consumer` of the library: it declares, binds and consumes after every connect. */
+async function subscribe(
+  url: string,
+  { queue, exchange, key }: SubscriptionNames,
+): Promise<InteropSubscription> {
+  const arrived = new WaitingLine<string>();
+  const ready = new WaitingLine<true>();
+  const connection = new Connection({ url, retryLow: 100 });
+  connection.on('error', () => undefined);
+  const consumer = connection.createConsumer(
+    {
+      queue,
+      queueOptions: { queue, exclusive: true },
+      exchanges: [{ exchange, type: 'topic', durable: true }],
+      queueBindings: [{ queue, exchange, routingKey: key }],
+    },
+    (message) => arrived.put(String(message.body)),
+  );
+  consumer.on('error', () => undefined);
+  consumer.on('ready', () => ready.put(true));
+  await ready.take();
+  return {
+    next: () => arrived.take(),
+    restored: async () => {
+      await ready.take();
+    },
+    close: async () => {
+      await consumer.close();
+      await connection.close();
+    },
+  };
+}
+
+await runSession(RabbitmqClient.connect, process.argv.slice(2), subscribe);

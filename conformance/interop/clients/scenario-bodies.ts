@@ -37,6 +37,7 @@ export const SCENARIO_BODIES: Readonly<Record<ProtocolScenarioName, ScenarioBody
   cancel,
   'restart-sigterm': restart,
   'restart-sigkill': restart,
+  'restart-consumer': restartConsumer,
 };
 
 const EVERY_PROPERTY: InteropProperties = {
@@ -317,6 +318,24 @@ async function restart(session: Session, scenario: string): Promise<void> {
   await publishAll(later, queue, ['afterwards']);
   equal((await later.get(queue))?.body.toString(), 'afterwards');
   await later.deleteQueue(queue);
+}
+
+/** Waits while the broker goes and comes back, and publishes from elsewhere. */
+async function restartConsumer(session: Session, scenario: string): Promise<void> {
+  const names = { queue: session.name, exchange: `${session.name}-exchange`, key: 'key' };
+  const subscription = await session.subscribe(names);
+  const before = await session.connect();
+  await before.publish(names.exchange, names.key, { body: Buffer.from('before') });
+  equal(await subscription.next(), 'before');
+  await before.close();
+  session.forget(before);
+  console.log(`ready ${scenario}`);
+  await subscription.restored();
+  const after = await session.connect();
+  await after.publish(names.exchange, names.key, { body: Buffer.from('after') });
+  equal(await subscription.next(), 'after');
+  await subscription.close();
+  await after.deleteExchange(names.exchange);
 }
 
 /** As the users of a client do that does not reconnect by itself. */

@@ -1,14 +1,23 @@
 /** What a scenario is given: names, and connections that are closed at its end. */
-import type { Connect, ConnectOptions, InteropClient } from './interop-client.ts';
+import type {
+  Connect,
+  ConnectOptions,
+  InteropClient,
+  InteropSubscription,
+  Subscribe,
+  SubscriptionNames,
+} from './interop-client.ts';
 
 export class Session {
   readonly name: string;
   private readonly connectTo: Connect;
+  private readonly subscribeTo: Subscribe | null;
   private readonly url: string;
   private readonly clients: InteropClient[];
 
-  constructor(connectTo: Connect, url: string, name: string) {
+  constructor(connectTo: Connect, subscribeTo: Subscribe | null, url: string, name: string) {
     this.connectTo = connectTo;
+    this.subscribeTo = subscribeTo;
     this.url = url;
     this.name = name;
     this.clients = [];
@@ -26,6 +35,12 @@ export class Session {
     const client = await this.connect(options);
     const { queue } = await client.declareQueue({ queue: '', exclusive: true });
     return { client, queue };
+  }
+
+  /** A subscription on connections of its own. */
+  subscribe(names: SubscriptionNames): Promise<InteropSubscription> {
+    if (this.subscribeTo === null) throw new Error('the library does not restore consumers');
+    return this.subscribeTo(this.url, names);
   }
 
   forget(client: InteropClient): void {

@@ -19,9 +19,11 @@ all queues and exchanges. A client is one connection with one channel in confirm
     get(queue) -> Delivery or None
     recover(), idle(seconds), close()
     transaction() -> an object with publish(queue, body), commit(), rollback()
+    Client.subscribe(url, exchange, queue, key) -> Subscription   where the library restores consumers
     reconnected()                   waits until the library is connected again; None where it does not do that
 
     Consumer: next() -> Delivery, cancel(), wait_until_cancelled()
+    Subscription: next() -> body, wait_until_restored(), close()
     Delivery: body, headers, properties (those asked for by name), redelivered, ack(multiple=False), requeue(),
               reject()
 """
@@ -84,6 +86,9 @@ class Session:
         """A connection and the name of an exclusive queue of it."""
         client = self.connect(**options)
         return client, client.declare_queue("", exclusive=True)[0]
+
+    def subscribe(self, *names):
+        return self._connect.subscribe(self._url, *names)
 
     def forget(self, client):
         self._clients.remove(client)
@@ -418,6 +423,25 @@ def restart(session, title):
     later.publish("", queue, b"afterwards")
     check_equal(later.get(queue).body, b"afterwards")
     later.delete_queue(queue)
+
+
+@scenario("restart-consumer")
+def restart_consumer(session):
+    """Waits while the broker goes and comes back, and publishes from elsewhere."""
+    exchange = session.name + "-exchange"
+    subscription = session.subscribe(exchange, session.name, "key")
+    before = session.connect()
+    before.publish(exchange, "key", b"before")
+    check_equal(subscription.next(), b"before")
+    before.close()
+    session.forget(before)
+    say("ready", "restart-consumer")
+    subscription.wait_until_restored()
+    after = session.connect()
+    after.publish(exchange, "key", b"after")
+    check_equal(subscription.next(), b"after")
+    subscription.close()
+    after.delete_exchange(exchange)
 
 
 def connect_again(session):

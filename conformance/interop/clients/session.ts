@@ -8,7 +8,7 @@
  */
 import { inspect } from 'node:util';
 import { within } from '../../support/deadline.ts';
-import type { Connect } from './interop-client.ts';
+import type { Connect, Subscribe } from './interop-client.ts';
 import { SCENARIO_BODIES, type ScenarioBody } from './scenario-bodies.ts';
 import { Session } from './scenario-session.ts';
 
@@ -19,10 +19,11 @@ const SCENARIO_LIMIT_MS = 60_000;
 export async function runSession(
   connectTo: Connect,
   [url, name, ...scenarios]: readonly string[],
+  subscribeTo: Subscribe | null = null,
 ): Promise<void> {
   if (url === undefined || name === undefined) throw new Error('arguments: URL NAME SCENARIO...');
   for (const scenario of scenarios) {
-    const session = new Session(connectTo, url, `${name}-${scenario}`);
+    const session = new Session(connectTo, subscribeTo, url, `${name}-${scenario}`);
     try {
       await within(bodyOf(scenario)(session, scenario), `end of ${scenario}`, SCENARIO_LIMIT_MS);
       await session.close();
