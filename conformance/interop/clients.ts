@@ -24,8 +24,8 @@ export interface InteropClientEntry {
   readonly packages: readonly string[];
 }
 
-/** Debian's own Python, which sees Debian's packages; another one may come first on the path. */
-const PYTHON = '/usr/bin/python3';
+/** Debian's own Python, which sees Debian's packages; another one may come first. It leaves no compiled files. */
+const PYTHON = ['/usr/bin/python3', '-B'];
 
 const JAVA_CLASSES = ['amqp-client', 'slf4j-api', 'slf4j-nop']
   .map((library) => `/usr/share/java/${library}.jar`)
@@ -66,10 +66,10 @@ function fromPython(
 ): InteropClientEntry {
   return {
     name,
-    session: [PYTHON, script(file)],
+    session: [...PYTHON, script(file)],
     scenarios: SCENARIOS,
     gaps,
-    probe: [PYTHON, '-c', `import ${modules}`],
+    probe: [...PYTHON, '-c', `import ${modules}`],
     packages,
   };
 }
@@ -140,10 +140,10 @@ export const INTEROP_CLIENTS: readonly InteropClientEntry[] = [
   },
   {
     name: 'Celery',
-    session: [PYTHON, script('celery_session.py')],
+    session: [...PYTHON, script('celery_session.py')],
     scenarios: CELERY_SCENARIOS,
     gaps: {},
-    probe: [PYTHON, '-c', 'import celery'],
+    probe: [...PYTHON, '-c', 'import celery'],
     packages: ['python3-celery'],
   },
 ];

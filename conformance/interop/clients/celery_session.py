@@ -107,7 +107,7 @@ def ask_from_elsewhere(a, b):
     """From a process that knows nothing of any restart."""
     code = f"import celery_tasks; print(celery_tasks.add.delay({a}, {b}).get(timeout={PATIENCE_S}))"
     asked = subprocess.run(
-        [sys.executable, "-c", code], cwd=DIRECTORY, stdout=subprocess.PIPE, text=True, check=True
+        [sys.executable, "-B", "-c", code], cwd=DIRECTORY, stdout=subprocess.PIPE, text=True, check=True
     )
     return asked.stdout
 
@@ -124,7 +124,7 @@ def restart_sigkill(worker):
 
 class Worker:
     def __init__(self, log):
-        command = [sys.executable, "-m", "celery", "-A", "celery_tasks", "worker"]
+        command = [sys.executable, "-B", "-m", "celery", "-A", "celery_tasks", "worker"]
         options = ["--pool", "solo", "--concurrency", "1", "--hostname", NODE, "--loglevel", "INFO"]
         self._log = log
         self.process = subprocess.Popen(command + options, cwd=DIRECTORY, stdout=log, stderr=log)
