@@ -22,6 +22,8 @@ export interface LocalServerOptions {
   readonly parent?: string;
   /** Puts files into the directory before the first start. */
   readonly prepare?: (dataDirectory: string) => void;
+  /** Told every line that the server prints. */
+  readonly onLogLine?: (line: string) => void;
 }
 
 /** One server over all its starts. */
@@ -31,9 +33,12 @@ export class LocalServer {
   private port: number;
   private readonly abandon: () => void;
 
-  private constructor(dataDirectory: string) {
+  private readonly onLogLine: (line: string) => void;
+
+  private constructor(dataDirectory: string, onLogLine: (line: string) => void) {
     this.dataDirectory = dataDirectory;
-    this.process = new ServerProcess(dataDirectory);
+    this.onLogLine = onLogLine;
+    this.process = new ServerProcess(dataDirectory, onLogLine);
     this.port = 0;
     this.abandon = () => {
       this.process.kill();
@@ -47,10 +52,11 @@ export class LocalServer {
   static async start({
     parent = tmpdir(),
     prepare,
+    onLogLine = () => undefined,
   }: LocalServerOptions = {}): Promise<LocalServer> {
     const dataDirectory = mkdtempSync(join(parent, 'firnmq-local-'));
     prepare?.(dataDirectory);
-    const server = new LocalServer(dataDirectory);
+    const server = new LocalServer(dataDirectory, onLogLine);
     try {
       server.port = await server.process.listening();
     } catch (error) {
@@ -72,7 +78,7 @@ export class LocalServer {
   /** Ends the process with a signal and starts another one on the same directory. */
   async restart(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     await this.process.end(signal);
-    this.process = new ServerProcess(this.dataDirectory);
+    this.process = new ServerProcess(this.dataDirectory, this.onLogLine);
     this.port = await this.process.listening();
   }
 
@@ -101,7 +107,7 @@ class ServerProcess {
   private readonly ended: Promise<void>;
   private readonly port: Promise<number>;
 
-  constructor(dataDirectory: string) {
+  constructor(dataDirectory: string, onLogLine: (line: string) => void) {
     const args = [SERVER_MAIN, '-D', dataDirectory, '-p', '0', '--http-port', '0'];
     this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.log = [];
@@ -112,7 +118,7 @@ class ServerProcess {
         resolve();
       });
     });
-    this.port = this.readPort();
+    this.port = this.readPort(onLogLine);
     this.port.catch(() => undefined); // told to whoever asks
   }
 
@@ -165,12 +171,13 @@ class ServerProcess {
   }
 
   /** Reads all output, so that no pipe fills up, and keeps the last lines. */
-  private readPort(): Promise<number> {
+  private readPort(onLogLine: (line: string) => void): Promise<number> {
     return new Promise((resolve, reject) => {
       this.ended.then(() => reject(new Error(`it ended with ${this.endCode}`)), reject);
       for (const stream of [this.child.stdout, this.child.stderr]) {
         if (stream === null) continue;
         createInterface({ input: stream }).on('line', (line) => {
+          onLogLine(line);
           this.log.push(line);
           if (this.log.length > LAST_LINES) this.log.shift();
           const port = listeningPort(line);

@@ -305,15 +305,20 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
       send();
       return;
     }
-    this.replies.push({ position, send, discard });
+    this.owe({ position, send, discard });
     if (position >= log.durableUpTo) log.waitForAll(this);
   }
 
   /** Keeps a place for a reply that is not known yet; {@link releaseReplies} once it is. */
   holdReply(): PendingReply {
     const reply: PendingReply = { position: -1, send: null, discard: null };
-    this.replies.push(reply);
+    this.owe(reply);
     return reply;
+  }
+
+  private owe(reply: PendingReply): void {
+    this.replies.push(reply);
+    this.output.owedReplies++;
   }
 
   /** Sends the replies whose turn has come. */
@@ -324,6 +329,7 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
       const { position, send } = replies[0]!;
       if (send === null || position >= durableUpTo) break;
       replies.shift();
+      this.output.owedReplies--;
       send();
     }
     if (this.confirms !== null) this.markConfirms();
@@ -430,6 +436,7 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
     this.isSendingLarge = false;
     const failure = error === null ? null : bodyNotRead(error, hasBegun ? 'connection' : 'channel');
     this.connection.largeContentEnded(this, failure);
+    this.output.owedReplies -= this.farewells.length;
     for (const send of this.farewells.splice(0)) send();
     if (this.isClosing) return;
     this.releaseReplies();
@@ -438,8 +445,12 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
 
   /** Calls `send` behind the content under way, or at once; also when the channel has closed. */
   afterContent(send: () => void): void {
-    if (this.isSendingLarge) this.farewells.push(send);
-    else send();
+    if (!this.isSendingLarge) {
+      send();
+      return;
+    }
+    this.farewells.push(send);
+    this.output.owedReplies++;
   }
 
   /** Makes a consumer and gives it to the queue, which does not deliver to it yet. */
@@ -617,6 +628,7 @@ export class Channel implements DeliverySink, DurabilityWaiter, LargeContentOwne
   close(): void {
     this.isClosing = true;
     this.content.reset();
+    this.output.owedReplies -= this.replies.length;
     for (const { discard } of this.replies.splice(0)) discard?.();
     this.gets?.clear();
     this.confirms = null;

@@ -79,8 +79,12 @@ const PARSE_BYTES_PER_TURN = 256 * 1024;
 const PARSE_BYTES_PER_TURN_BEHIND = 64 * 1024;
 /** A peer that takes no output is not read when this much waits for it. */
 const PENDING_OUTPUT_MAX = 4 * 1024 * 1024;
+/** Nor when so many replies wait for their turn, behind the disk or a body on its way. */
+const OWED_REPLIES_MAX = 10_000;
 /** Largest frame payload before tune-ok: client properties and tokens must fit. */
 const HANDSHAKE_PAYLOAD_MAX = 128 * 1024;
+/** Memory of one unfinished login that is not counted: client properties of real clients fit. */
+const HANDSHAKE_FREE_BYTES = 4096;
 /** How long a refused login waits before its socket is closed without a word. */
 const SILENT_CLOSE_MS = 3000;
 /** How long the peer may take to answer connection.close. */
@@ -119,6 +123,8 @@ export class Connection
   private headerBytes: Buffer;
   /** Null before and after. */
   private handshake: Handshake | null;
+  /** Memory of its handshake that is counted in the services. */
+  private handshakeBytes: number;
   private session: Session | null;
   private sessionActor: Actor | null;
   private channelMax: number;
@@ -130,6 +136,8 @@ export class Connection
   private area: ByteArea;
   private bytesThisTurn: number;
   private isPaused: boolean;
+  /** Paused until replies have left. */
+  private waitsForReplies: boolean;
   private readonly alarms: Alarms;
   private readonly held: HeldInput;
   /** Class and method id of the last method, for connection.close and channel.close. */
@@ -158,6 +166,7 @@ export class Connection
     this.phase = 'header';
     this.headerBytes = Buffer.alloc(0);
     this.handshake = null;
+    this.handshakeBytes = 0;
     this.session = null;
     this.sessionActor = null;
     this.channelMax = config.channelMax;
@@ -167,6 +176,7 @@ export class Connection
     this.area = new ByteArea(this.headerBytes);
     this.bytesThisTurn = 0;
     this.isPaused = false;
+    this.waitsForReplies = false;
     this.alarms = services.broker.alarms;
     this.held = new HeldInput(this.alarms, this.output, this);
     this.lastMethodId = 0;
@@ -194,7 +204,7 @@ export class Connection
 
   /** Memory that it and its channels hold, in bytes, besides output. */
   get memoryBytes(): number {
-    let bytes = this.held.size;
+    let bytes = this.held.size + this.scanner.carriedBytes;
     for (const channel of this.channels.values()) bytes += channel.memoryBytes;
     return bytes;
   }
@@ -258,16 +268,43 @@ export class Connection
       this.hasLostFraming = true;
       this.fail(error, null);
     }
+    if (this.session === null) this.checkHandshakeMemory();
     this.bytesThisTurn += size;
     const share = this.isAhead() ? PARSE_BYTES_PER_TURN_BEHIND : PARSE_BYTES_PER_TURN;
     if (this.bytesThisTurn >= share || this.mustWait) this.pause();
   }
 
-  /** Whether the peer takes no output, or the disk cannot keep up with the large body that it sends. */
+  /** Anybody may begin a login: all of them together hold a bounded amount of memory. */
+  private checkHandshakeMemory(): void {
+    const { carriedBytes } = this.scanner;
+    const bytes = carriedBytes <= HANDSHAKE_FREE_BYTES ? 0 : carriedBytes;
+    if (bytes === this.handshakeBytes) return;
+    if (this.services.handshakes.grow(bytes - this.handshakeBytes)) {
+      this.handshakeBytes = bytes;
+      return;
+    }
+    this.logger.warn(
+      { event: 'connection.refuse', reason: 'memory' },
+      'unfinished logins hold too much memory: a client is dropped',
+    );
+    this.socket.destroy();
+  }
+
+  private releaseHandshakeMemory(): void {
+    this.services.handshakes.shrink(this.handshakeBytes);
+    this.handshakeBytes = 0;
+  }
+
+  /** Whether the peer takes no output, too many replies wait, or the disk cannot keep up with the large body that it sends. */
   private get mustWait(): boolean {
     const takesNoOutput =
       this.output.pendingBytes > PENDING_OUTPUT_MAX || this.large?.isOverdue === true;
-    return takesNoOutput || this.bodyOutpacesDisk;
+    return takesNoOutput || this.owesTooMuch || this.bodyOutpacesDisk;
+  }
+
+  /** Whether a peer asks faster than it can be answered, perhaps because it does not read. */
+  private get owesTooMuch(): boolean {
+    return this.output.owedReplies > OWED_REPLIES_MAX;
   }
 
   private get bodyOutpacesDisk(): boolean {
@@ -293,8 +330,9 @@ export class Connection
     this.bytesThisTurn = 0;
     if (this.phase === 'closed') return;
     if (this.mustWait) {
-      // outputDrained comes back to this, or largeContentEnded, or the disk.
+      // outputDrained comes back to this, or flush, or largeContentEnded, or the disk.
       this.isPaused = true;
+      this.waitsForReplies = this.owesTooMuch;
       if (this.bodyOutpacesDisk) {
         this.vhost.store.largeFiles.whenCaughtUp(() =>
           this.services.broker.reactor.resumeLater(this),
@@ -547,6 +585,7 @@ export class Connection
   private opened(session: Session): void {
     const { vhost, userName, permissions } = session;
     this.handshake = null;
+    this.releaseHandshakeMemory();
     this.session = session;
     this.services.openConnections.add();
     this.sessionActor = { userName, permissions, owner: this };
@@ -714,6 +753,7 @@ export class Connection
     if (this.phase === 'closed') return;
     const wasRunning = this.phase === 'running';
     this.phase = 'closed';
+    this.releaseHandshakeMemory();
     if (wasRunning) this.services.openConnections.remove();
     this.held.release();
     this.release();
@@ -768,7 +808,11 @@ export class Connection
     const { confirming } = this;
     for (let i = 0; i < confirming.length; i++) confirming[i]!.sendConfirms();
     confirming.length = 0;
-    this.output.flush();
+    this.output.endTurn();
+    if (this.waitsForReplies && !this.owesTooMuch) {
+      this.waitsForReplies = false;
+      this.services.broker.reactor.resumeLater(this);
+    }
     if (this.large !== null) this.large.advance();
   }
 

@@ -11,6 +11,7 @@ import {
 } from '../base/listen-on-addresses.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Connection } from './connection.ts';
+import { HandshakeMemory } from './handshake-memory.ts';
 import { OpenConnections } from './open-connections.ts';
 import { SlabPool } from './output.ts';
 import type { AmqpServices } from './services.ts';
@@ -54,14 +55,15 @@ export class AmqpListener {
    * @throws ListenError when it cannot
    */
   static async start(
-    services: Omit<AmqpServices, 'slabs' | 'reader' | 'openConnections'>,
+    services: Omit<AmqpServices, 'slabs' | 'reader' | 'openConnections' | 'handshakes'>,
     logger: Logger,
   ): Promise<AmqpListener> {
     const { config } = services;
     const slabs = new SlabPool();
     const reader = new SocketReader();
     const openConnections = new OpenConnections(config.connectionsMax);
-    const shared: AmqpServices = { ...services, slabs, reader, openConnections };
+    const handshakes = new HandshakeMemory();
+    const shared: AmqpServices = { ...services, slabs, reader, openConnections, handshakes };
     const connections = new Set<Connection>();
     const events = {
       closed: (connection: Connection) => {

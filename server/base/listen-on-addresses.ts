@@ -28,6 +28,12 @@ export interface ListenResult<S extends Server> {
   readonly skipped: readonly ListenError[];
 }
 
+/**
+ * Connections that may wait to be accepted: as many as Linux lets a program ask for by default (net.core.somaxconn).
+ * When all clients come back at once, those for which there is no room try again only after a second, then two, then four.
+ */
+const BACKLOG = 4096;
+
 const reasons: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is in use by another program',
   EACCES: 'this user is not allowed to use the port',
@@ -99,7 +105,7 @@ function listen(server: Server, wanted: ListenerAddress): Promise<ListenError | 
     const onError = (error: NodeJS.ErrnoException) =>
       resolve(new ListenError(wanted, error.code ?? 'UNKNOWN', error));
     server.once('error', onError);
-    server.listen({ host: wanted.address, port: wanted.port }, () => {
+    server.listen({ host: wanted.address, port: wanted.port, backlog: BACKLOG }, () => {
       server.off('error', onError);
       resolve(null);
     });

@@ -3,6 +3,7 @@
  * client's frames to the bytes on the disk, but sockets, listeners and the thread pool.
  */
 import { Connection } from '../../amqp/connection.ts';
+import { HandshakeMemory } from '../../amqp/handshake-memory.ts';
 import { OpenConnections } from '../../amqp/open-connections.ts';
 import { SlabPool } from '../../amqp/output.ts';
 import type { AmqpServices } from '../../amqp/services.ts';
@@ -88,6 +89,7 @@ export class Machine {
       users,
       broker,
       slabs: new SlabPool(),
+      handshakes: new HandshakeMemory(),
       reader: new SocketReader(),
       openConnections: new OpenConnections(0),
       version: '0.0.0',
