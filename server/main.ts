@@ -11,6 +11,7 @@ import { isAppError } from './base/app-error.ts';
 import type { Config } from './config/config.ts';
 import { linesOf, readStartCommand, type StartCommand } from './config/start-command.ts';
 import type { ToolCommand } from './config/tool-command.ts';
+import type { RunningServer } from './launcher.ts';
 import { type LogTarget, openLogOutput } from './telemetry/log-output.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 
@@ -55,7 +56,8 @@ async function run(start: StartCommand & { readonly kind: 'run' }): Promise<void
   logConfiguration(logger, start);
   exitWhenBroken(logger);
   const firstSignal = waitForSignal(logger);
-  process.exit(await serve(config, logger, firstSignal));
+  const started = reloadOnHangup();
+  process.exit(await serve(config, logger, firstSignal, started));
 }
 
 /** Runs the server from start to stop; resolves to the exit code. A signal during the start waits for its end. */
@@ -63,10 +65,12 @@ async function serve(
   config: Config,
   logger: Logger,
   firstSignal: Promise<NodeJS.Signals>,
+  started: (server: RunningServer) => void,
 ): Promise<number> {
   try {
     const { startServer } = await import('./launcher.ts');
     const server = await startServer(config, logger);
+    started(server);
     const signal = await firstSignal;
     logger.info({ event: 'server.stop', signal }, 'the server stops');
     await server.stop(`received ${signal}`);
@@ -141,6 +145,24 @@ function waitForSignal(logger: Logger): Promise<NodeJS.Signals> {
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);
   });
+}
+
+/**
+ * From now on a hangup asks for a reload instead of ending the process.
+ *
+ * @returns to be told when the server runs; what was asked for until then is done at once
+ */
+function reloadOnHangup(): (server: RunningServer) => void {
+  let running: RunningServer | null = null;
+  let isAsked = false;
+  process.on('SIGHUP', () => {
+    isAsked = true;
+    running?.reload();
+  });
+  return (server) => {
+    running = server;
+    if (isAsked) server.reload();
+  };
 }
 
 /** A state that nobody foresaw is not served from: what was confirmed is on the disk, and a restart finds it. */

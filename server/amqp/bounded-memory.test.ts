@@ -141,7 +141,7 @@ async function openByHand(t: Teardown) {
   });
   const openedMs = performance.now();
   const connection = new Connection(
-    socket.asSocket,
+    socket.asTransport,
     services,
     { closed: () => undefined },
     createSilentLogger(),

@@ -25,3 +25,31 @@ export class HandshakeMemory {
     this.bytes -= bytes;
   }
 }
+
+/** Memory of one unfinished login that is not counted: client properties of real clients fit. */
+const FREE_BYTES = 4096;
+
+/** What one unfinished login holds of it. */
+export class HandshakeShare {
+  private readonly memory: HandshakeMemory;
+  private bytes: number;
+
+  constructor(memory: HandshakeMemory) {
+    this.memory = memory;
+    this.bytes = 0;
+  }
+
+  /** The login holds `size` bytes now; false when all of them together hold too much. */
+  set(size: number): boolean {
+    const bytes = size <= FREE_BYTES ? 0 : size;
+    if (!this.memory.grow(bytes - this.bytes)) return false;
+    this.bytes = bytes;
+    return true;
+  }
+
+  /** The login is over. */
+  release(): void {
+    this.memory.shrink(this.bytes);
+    this.bytes = 0;
+  }
+}

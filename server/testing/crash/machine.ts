@@ -110,7 +110,7 @@ export class Machine {
   connect(listener: MemoryClientListener): MemoryClient {
     const client = new MemoryClient(listener);
     this.clients.push(client);
-    new Connection(client.socket.asSocket, this.running, { closed: () => {} }, this.log);
+    new Connection(client.socket.asTransport, this.running, { closed: () => {} }, this.log);
     client.open(FRAME_MAX);
     return client;
   }
