@@ -57,7 +57,7 @@ import { Channel, type ChannelConnection } from './channel.ts';
 import { locatePublish } from './content-assembly.ts';
 import { guessProtocol } from './guess-protocol.ts';
 import { channelMethods } from './handlers/table.ts';
-import { Handshake, type Session, SilentRefusal } from './handshake.ts';
+import { Handshake, type Peer, type Session, SilentRefusal } from './handshake.ts';
 import { HeldInput, type HeldInputOwner, type HeldMethod } from './held-input.ts';
 import { LargeOutput } from './large-output.ts';
 import { Liveness } from './liveness.ts';
@@ -110,7 +110,7 @@ export class Connection
   readonly output: Output;
   frameMax: number;
   knowsConsumerCancel: boolean;
-  private readonly transport: Transport;
+  private readonly peer: Peer;
   private readonly socket: Socket;
   private readonly services: AmqpServices;
   private readonly events: ConnectionEvents;
@@ -154,7 +154,7 @@ export class Connection
     const { config } = services;
     const { socket } = transport;
     this.description = transport.description;
-    this.transport = transport;
+    this.peer = { isLoopback: transport.isLoopback, identity: transport.identity };
     this.output = new Output(socket, services.slabs, this);
     this.frameMax = config.frameMaxBytes;
     this.knowsConsumerCancel = false;
@@ -186,11 +186,13 @@ export class Connection
       transport.acceptedMs + config.handshakeTimeoutMs,
     );
     this.hasLostFraming = false;
-    socket.on('data', (chunk: Buffer) => this.received(chunk));
+    services.reader.read(socket, (area, size) => this.received(area, size));
     socket.on('error', (err) => {
       this.logger.debug({ event: 'connection.error', err }, 'the socket fails');
     });
     socket.on('close', () => this.socketClosed());
+    const { early } = transport;
+    if (early !== null) this.received(new ByteArea(early), early.length);
   }
 
   get vhost(): Vhost {
@@ -221,19 +223,20 @@ export class Connection
 
   // --- reading ---------------------------------------------------------------------------------
 
-  private received(chunk: Buffer): void {
+  /** HOT per read. Carries out `area.buf[0..size)`, which is borrowed. */
+  private received(area: ByteArea, size: number): void {
     this.liveness.hasReceived = true;
     if (this.hasLostFraming) return;
     if (this.held.isActive) {
-      this.hold(chunk);
+      this.hold(area.buf.subarray(0, size));
       return;
     }
     if (this.phase === 'header') {
-      const rest = this.readHeader(chunk);
-      if (rest !== null && rest.length > 0) this.scan(new ByteArea(rest));
+      const rest = this.readHeader(area.buf.subarray(0, size));
+      if (rest !== null && rest.length > 0) this.scan(new ByteArea(rest), rest.length);
       return;
     }
-    this.scan(new ByteArea(chunk));
+    this.scan(area, size);
   }
 
   /** Takes the first 8 bytes; what lies behind them when they are right, null otherwise. */
@@ -255,23 +258,23 @@ export class Connection
       return null;
     }
     this.phase = 'handshake';
-    this.handshake = new Handshake(this.services, this.transport, this.output, this.logger);
+    this.handshake = new Handshake(this.services, this.peer, this.output, this.logger);
     this.handshake.start();
     return bytes.subarray(PROTOCOL_HEADER.length);
   }
 
-  /** HOT per chunk. Carries out what it holds; past the turn's share the socket is paused. */
-  private scan(area: ByteArea): void {
+  /** HOT per chunk. Carries out `area.buf[0..size)`; past the turn's share the socket is paused. */
+  private scan(area: ByteArea, size: number): void {
     this.area = area;
     try {
-      const end = this.scanner.scan(area.buf, 0, area.buf.length);
-      if (this.held.isActive) this.hold(area.buf.subarray(end));
+      const end = this.scanner.scan(area.buf, 0, size);
+      if (this.held.isActive) this.hold(area.buf.subarray(end, size));
     } catch (error) {
       this.lastMethodId = 0;
       this.hasLostFraming = true;
       this.fail(error, null);
     }
-    this.bytesThisTurn += area.buf.length;
+    this.bytesThisTurn += size;
     const share = this.isAhead() ? PARSE_BYTES_PER_TURN_BEHIND : PARSE_BYTES_PER_TURN;
     if (this.bytesThisTurn >= share || this.mustWait) this.pause();
   }
@@ -316,7 +319,8 @@ export class Connection
       return;
     }
     if (this.held.isActive && this.mayGoOn) {
-      this.scan(new ByteArea(this.held.end(this.phase !== 'running')));
+      const bytes = this.held.end(this.phase !== 'running');
+      this.scan(new ByteArea(bytes), bytes.length);
       if (this.isPaused) return;
     }
     if (!this.held.isFull) this.socket.resume();
