@@ -86,10 +86,13 @@ export class ContentAssembly {
   /**
    * Takes a content header's payload. True: the body is empty, the publish is complete.
    *
-   * @throws ProtocolError 406 for a body larger than `bodySizeMax`
+   * @throws ProtocolError 406 for a body larger than `bodySizeMax`; WireError for a header that is too short
    */
   header(buf: Buffer, start: number, end: number, bodySizeMax: number): boolean {
-    const classId = end - start >= CONTENT_HEADER_FIXED_SIZE ? contentHeaderClassId(buf, start) : 0;
+    if (end - start < CONTENT_HEADER_FIXED_SIZE) {
+      throw new WireError(FRAME_ERROR, `content header of only ${end - start} octets`, start);
+    }
+    const classId = contentHeaderClassId(buf, start);
     if (classId !== BASIC_CLASS_ID) {
       throw unexpectedFrame(
         `expected content header for class ${BASIC_CLASS_ID}, got one for class ${classId} instead`,

@@ -47,7 +47,7 @@ const ALL = new Permissions({ configure: '.*', write: '.*', read: '.*' });
 /** Somebody who may do everything. */
 export function testActor(): Actor {
   const owner = { description: 'test', queueClosed: () => undefined };
-  return { userName: 'test', permissions: ALL, owner };
+  return { userName: 'test', permissions: ALL, canImpersonate: false, owner };
 }
 
 /** A message for the exchange and routing key, without properties. */
@@ -114,7 +114,14 @@ export class RecordingSink implements DeliverySink {
 
   /** Starts a consumer of `queue` that delivers here; without acks unless told otherwise. */
   consume(queue: Queue, options: Partial<ConsumerOptions> = {}): Consumer {
-    const all = { tag: 'c', noAck: true, exclusive: false, prefetchCount: 0, ...options };
+    const all = {
+      tag: 'c',
+      noAck: true,
+      exclusive: false,
+      prefetchCount: 0,
+      priority: 0,
+      ...options,
+    };
     const consumer = new Consumer(queue, this, all, new ByteArea(Buffer.alloc(0)));
     queue.addConsumer(consumer);
     queue.startConsumer(consumer);
