@@ -40,7 +40,7 @@ import {
 } from './connection-methods.ts';
 import { FrameRouter, type FrameRouterOwner } from './frame-router.ts';
 import { guessProtocol } from './guess-protocol.ts';
-import { Handshake, type Session, SilentRefusal } from './handshake.ts';
+import { Handshake, type Peer, type Session, SilentRefusal } from './handshake.ts';
 import { HandshakeShare } from './handshake-memory.ts';
 import { HeldInput, type HeldInputOwner } from './held-input.ts';
 import { LargeOutput } from './large-output.ts';
@@ -88,7 +88,7 @@ export class Connection
   readonly output: Output;
   frameMax: number;
   knowsConsumerCancel: boolean;
-  private readonly transport: Transport;
+  private readonly peer: Peer;
   private readonly socket: Socket;
   private readonly services: AmqpServices;
   private readonly events: ConnectionEvents;
@@ -123,7 +123,7 @@ export class Connection
     const { config } = services;
     const { socket } = transport;
     this.description = transport.description;
-    this.transport = transport;
+    this.peer = { isLoopback: transport.isLoopback, identity: transport.identity };
     this.output = new Output(socket, services.slabs, this);
     this.frameMax = config.frameMaxBytes;
     this.knowsConsumerCancel = false;
@@ -155,6 +155,8 @@ export class Connection
       this.logger.debug({ event: 'connection.error', err }, 'the socket fails');
     });
     socket.on('close', () => this.socketClosed());
+    const { early } = transport;
+    if (early !== null) this.received(new ByteArea(early), early.length);
   }
 
   get vhost(): Vhost {
@@ -218,7 +220,7 @@ export class Connection
       return null;
     }
     this.phase = 'handshake';
-    this.handshake = new Handshake(this.services, this.transport, this.output, this.logger);
+    this.handshake = new Handshake(this.services, this.peer, this.output, this.logger);
     this.handshake.start();
     return rest;
   }

@@ -31,6 +31,7 @@ export class MemorySocket extends Duplex {
       description: '127.0.0.1:1 -> 127.0.0.1:2',
       isLoopback: true,
       acceptedMs: performance.now(),
+      early: null,
       identity: null,
     };
   }
