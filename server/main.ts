@@ -3,8 +3,8 @@
  * The process: command line -> Config -> launcher -> signals -> exit codes; or -> one of the tools.
  *
  * Exit codes: 0 after help, version and a polite stop; 1 when the server cannot start, when it breaks, or
- * at a second signal; 2 when the command line is wrong; those of a tool are in tools/run-tool.ts. What is not needed to find out that much is
- * imported afterwards.
+ * at a second signal; 2 when the command line is wrong; 3 when it stopped, but the disk refused to the end; those of a
+ * tool are in tools/run-tool.ts. What is not needed to find out that much is imported afterwards.
  */
 import { isAppError } from './base/app-error.ts';
 import { parseCommandLine } from './config/command-line.ts';
@@ -12,6 +12,9 @@ import type { Config } from './config/config.ts';
 import type { ToolCommand } from './config/tool-command.ts';
 import { openLogOutput } from './telemetry/log-output.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
+
+/** After a stop whose last writes the disk refused: what was acked last may come back. */
+const EXIT_UNSTABLE = 3;
 
 async function main(): Promise<void> {
   const result = parseCommandLine(process.argv.slice(2), process.env);
@@ -55,8 +58,8 @@ async function serve(
     const server = await startServer(config, logger);
     const signal = await firstSignal;
     logger.info({ event: 'server.stop', signal }, 'the server stops');
-    await server.stop(`received ${signal}`);
-    return 0;
+    const isStable = await server.stop(`received ${signal}`);
+    return isStable ? 0 : EXIT_UNSTABLE;
   } catch (error) {
     logFailure(logger, error);
     return 1;

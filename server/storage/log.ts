@@ -480,6 +480,14 @@ export class MessageLog implements SyncListener {
     else this.freeBlocks();
   }
 
+  /** For how long something has not been on stable storage, in milliseconds; 0: all of it is. */
+  get unstableMs(): number {
+    const { writer, sync } = this;
+    const writtenMs = sync.unsyncedBytes > 0 ? sync.unsyncedSinceMs : Number.POSITIVE_INFINITY;
+    const closedMs = writer.isEmpty ? Number.POSITIVE_INFINITY : writer.sinceMs;
+    return Math.max(0, this.clock.monotonicMs - Math.min(writtenMs, closedMs));
+  }
+
   /** Bytes of its segments. */
   get fileBytes(): number {
     let bytes = 0;

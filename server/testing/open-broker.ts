@@ -3,7 +3,7 @@
 import { writeShortstr } from '../../generated/index.ts';
 import { Permissions } from '../auth/permissions.ts';
 import { ByteArea } from '../base/byte-area.ts';
-import { Broker } from '../broker/broker.ts';
+import { Broker, type BrokerTuning } from '../broker/broker.ts';
 import { Consumer, type ConsumerOptions } from '../broker/consumer.ts';
 import type { Actor, DeliverySink } from '../broker/ports.ts';
 import { Publisher } from '../broker/publish.ts';
@@ -20,8 +20,8 @@ export interface OpenBroker {
   readonly broker: Broker;
   readonly vhost: Vhost;
   readonly dataDir: string;
-  /** Closes it in order; also done at the end of the test. */
-  close(): Promise<void>;
+  /** Closes it in order, as {@link Broker.close} does; also done at the end of the test. */
+  close(): Promise<boolean>;
 }
 
 /** Opens the broker that `dataDir` holds, or an empty one. */
@@ -29,9 +29,11 @@ export async function openBroker(
   t: Teardown,
   fs: FileSystem = realFileSystem,
   dataDir: string = temporaryDirectory(t),
+  tuning: BrokerTuning = {},
 ): Promise<OpenBroker> {
-  const broker = new Broker(fs, await VhostStore.load(fs, dataDir), createSilentLogger());
-  let closed: Promise<void> | null = null;
+  const vhosts = await VhostStore.load(fs, dataDir);
+  const broker = new Broker(fs, vhosts, createSilentLogger(), tuning);
+  let closed: Promise<boolean> | null = null;
   const close = () => {
     closed ??= broker.close();
     return closed;
