@@ -20,10 +20,16 @@ export class MemorySocket extends Duplex {
   readonly localAddress = '127.0.0.1';
   readonly localPort = 2;
   private readonly peer: MemoryPeer;
+  /** The client takes nothing: what the server writes waits, as in full buffers of the kernel. */
+  private isStuck: boolean;
+  /** What waits. */
+  private held: (() => void) | null;
 
   constructor(peer: MemoryPeer) {
     super();
     this.peer = peer;
+    this.isStuck = false;
+    this.held = null;
     this.once('close', () => peer.closed());
   }
 
@@ -48,10 +54,27 @@ export class MemorySocket extends Duplex {
     return this.readableLength === 0 && !this.isPaused();
   }
 
+  /** The client stops reading. */
+  stick(): void {
+    this.isStuck = true;
+  }
+
+  /** ... and reads again. */
+  unstick(): void {
+    this.isStuck = false;
+    const { held } = this;
+    this.held = null;
+    held?.();
+  }
+
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
-    this.peer.receive(chunk);
-    done();
+    const take = (): void => {
+      this.peer.receive(chunk);
+      done();
+    };
+    if (this.isStuck) this.held = take;
+    else take();
   }
 }
