@@ -28,18 +28,26 @@ export type Login =
   | { readonly user: User; readonly refusal: null }
   | { readonly user: null; readonly refusal: LoginRefusal };
 
-/** Options of {@link UserStore.load}. */
+/** Options of {@link UserStore.load}; the user that the first start makes is guest/guest where none is named. */
 export interface UserStoreOptions {
   /** Whether `guest` may connect from this machine only. */
   readonly guestOnlyLoopback: boolean;
+  readonly defaultUser?: string;
+  /** In clear; null where there is none, or the hash is given. */
+  readonly defaultPassword?: string | null;
+  readonly defaultPasswordHash?: string | null;
 }
 
 const GUEST = 'guest';
 
-function createGuest(): User {
+function createFirstUser({
+  defaultUser = GUEST,
+  defaultPassword,
+  defaultPasswordHash,
+}: UserStoreOptions): User {
   return {
-    name: GUEST,
-    passwordHash: hashPassword('guest'),
+    name: defaultUser,
+    passwordHash: defaultPasswordHash ?? hashPassword(defaultPassword ?? GUEST),
     tags: ['administrator'],
     permissions: new Map([['/', new Permissions({ configure: '.*', write: '.*', read: '.*' })]]),
   };
@@ -72,7 +80,7 @@ export class UserStore {
   }
 
   /**
-   * Reads `users.json` in `dataDir`; where there is none, makes it, with the user guest/guest.
+   * Reads `users.json` in `dataDir`; where there is none, makes it, with the first user.
    *
    * @throws ConfigError or StorageError when the file cannot be used
    */
@@ -85,7 +93,7 @@ export class UserStore {
     const content = readJsonDocument(fs, path);
     if (content !== null) return new UserStore(fs, path, decodeUsers(path, content), options);
     const store = new UserStore(fs, path, [], options);
-    await store.put(createGuest());
+    await store.put(createFirstUser(options));
     return store;
   }
 

@@ -94,6 +94,7 @@ export class Broker {
         return end.kind !== 'unstable';
       }),
     );
+    await this.cache.deletionsEnded;
     return ends.every((isStable) => isStable);
   }
 
@@ -114,6 +115,12 @@ export class Broker {
   /** Memory of message blocks, in bytes. */
   get blockBytes(): number {
     return this.pool.usedBytes;
+  }
+
+  /** Lets go of memory that nobody at rest needs; returns how much, in bytes. Free with the next collection. */
+  rest(): number {
+    for (const { store } of this.vhosts.values()) store.rest();
+    return this.pool.trim();
   }
 
   /** Memory of the indexes of all queues, in bytes. */

@@ -144,6 +144,7 @@ t.test(
       fs.list(STORE_DIRECTORY).some((name) => name.startsWith('msgs.'));
     for (let restart = 0; restart < 5 && hasSegments(); restart++) {
       await h.checkpoint([h.queue(1)], true);
+      await h.cache.deletionsEnded;
       fs = powerCycle(fs);
       h = StorageHarness.open(t, fs);
     }
@@ -423,6 +424,7 @@ t.test('segments go when nothing in them is wanted and both checkpoints lie behi
   await h.checkpoint([queue, keeper]);
   t.equal(names().length, 4, 'one checkpoint could be damaged');
   await h.checkpoint([queue, keeper]);
+  await h.cache.deletionsEnded;
   t.same(names(), [segmentFileName(1), segmentFileName(4)], 'a straggler keeps its segment');
   await fill(5);
   while (queue.readyCount > 0) h.consume(queue, 1, 3_000_000);

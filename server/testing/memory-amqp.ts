@@ -4,7 +4,9 @@
  */
 import type { AnyMethod } from '../../generated/index.ts';
 import { Connection } from '../amqp/connection.ts';
+import { OpenConnections } from '../amqp/open-connections.ts';
 import { SlabPool } from '../amqp/output.ts';
+import { SocketReader } from '../amqp/socket-reader.ts';
 import { UserStore } from '../auth/user-store.ts';
 import { Broker } from '../broker/broker.ts';
 import type { Vhost } from '../broker/vhost.ts';
@@ -55,7 +57,15 @@ export async function openMemoryAmqp(t: Teardown): Promise<MemoryAmqp> {
   const users = await UserStore.load(fs, DIRECTORY, config);
   const logger = createSilentLogger();
   const broker = new Broker(fs, await VhostStore.load(fs, DIRECTORY), logger);
-  const services = { config, users, broker, slabs: new SlabPool(), version: '0.0.0' };
+  const services = {
+    config,
+    users,
+    broker,
+    slabs: new SlabPool(),
+    reader: new SocketReader(),
+    openConnections: new OpenConnections(0),
+    version: '0.0.0',
+  };
   const sessions: MemorySession[] = [];
   t.teardown(async () => {
     for (const { client } of sessions) client.drop();

@@ -3,8 +3,10 @@
  * client's frames to the bytes on the disk, but sockets, listeners and the thread pool.
  */
 import { Connection } from '../../amqp/connection.ts';
+import { OpenConnections } from '../../amqp/open-connections.ts';
 import { SlabPool } from '../../amqp/output.ts';
 import type { AmqpServices } from '../../amqp/services.ts';
+import { SocketReader } from '../../amqp/socket-reader.ts';
 import { UserStore } from '../../auth/user-store.ts';
 import { Broker } from '../../broker/broker.ts';
 import type { Vhost } from '../../broker/vhost.ts';
@@ -81,7 +83,15 @@ export class Machine {
     const users = await UserStore.load(disk, DATA_DIRECTORY, config);
     const vhosts = await VhostStore.load(disk, DATA_DIRECTORY);
     const broker = new Broker(disk, vhosts, log, TUNING);
-    this.services = { config, users, broker, slabs: new SlabPool(), version: '0.0.0' };
+    this.services = {
+      config,
+      users,
+      broker,
+      slabs: new SlabPool(),
+      reader: new SocketReader(),
+      openConnections: new OpenConnections(0),
+      version: '0.0.0',
+    };
   }
 
   get vhost(): Vhost {
