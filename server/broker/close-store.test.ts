@@ -34,7 +34,11 @@ t.test('a disk that refuses for a while is asked again until all is on it', asyn
     const h = StorageHarness.open(t, new SimulatedFs());
     const source = await acked(h);
     h.fs.failFor({ calls: [call], errno, length: 3 });
-    t.match(await closeStore(h.store, source, FOREVER_MS), { kind: 'clean' }, `${call} ${errno}`);
+    t.match(
+      await closeStore(h.store, source, FOREVER_MS, FOREVER_MS),
+      { kind: 'clean' },
+      `${call} ${errno}`,
+    );
     const again = StorageHarness.open(t, h.fs.crash('power', new Random(1)));
     t.same(again.idsOf(1), LEFT);
     t.ok(again.recovered.clean);
@@ -47,7 +51,7 @@ t.test('a disk that refuses to the end is told, with the time that is at stake',
   h.store.log.endTurn();
   h.clock.advance(1234);
   h.fs.failFor({ calls: ['sync'], errno: 'EIO', length: 1000 });
-  t.match(await closeStore(h.store, source, 20), {
+  t.match(await closeStore(h.store, source, 0, FOREVER_MS), {
     kind: 'unstable',
     error: { code: 'STORAGE_EIO' },
     unstableMs: 1234,
@@ -65,7 +69,7 @@ t.test('a disk that does not answer is waited for as long, and no longer', async
     definitions: () => [],
     nextQueueNumber: () => 2,
   };
-  t.match(await closeStore(h.store, source, 1), {
+  t.match(await closeStore(h.store, source, 0, 1), {
     kind: 'unstable',
     error: { message: 'the disk does not answer' },
   });
@@ -76,7 +80,7 @@ t.test('a checkpoint that is refused to the end brings nothing back', async (t) 
   const h = StorageHarness.open(t, new SimulatedFs());
   const source = await acked(h);
   h.fs.failFor({ calls: ['create'], errno: 'EIO', length: 1000, path: /checkpoint/ });
-  t.match(await closeStore(h.store, source, 20), { kind: 'stable' });
+  t.match(await closeStore(h.store, source, 0, FOREVER_MS), { kind: 'stable' });
   h.fs.heal();
   const again = StorageHarness.open(t, h.fs.crash('power', new Random(1)));
   t.same(again.idsOf(1), LEFT);

@@ -18,11 +18,15 @@ export type StoreEnd =
   /** What was settled or published in the `unstableMs` before the stop may not be on the disk. */
   | { readonly kind: 'unstable'; readonly error: unknown; readonly unstableMs: number };
 
-/** Makes all that is in the store stable, and writes its last checkpoint; then it is closed. */
+/**
+ * Makes all that is in the store stable, and writes its last checkpoint; then it is closed. A disk that refuses is asked
+ * again for `retryMs`; after `answerMs` nothing is waited for.
+ */
 export async function closeStore(
   store: MessageStore,
   source: CheckpointSource,
   retryMs: number = STOP_RETRY_MS,
+  answerMs: number = 2 * retryMs,
 ): Promise<StoreEnd> {
   const startedAt = performance.now();
   const unstableMs = store.log.unstableMs;
@@ -34,8 +38,7 @@ export async function closeStore(
       if (end.kind !== 'clean') await pause(Math.min(STOP_PAUSE_MS, retryMs));
     } while (end.kind !== 'clean' && performance.now() - startedAt < retryMs);
   })();
-  // An attempt that has begun in time is waited for as long again.
-  await orTimeout(attempts, 2 * retryMs);
+  await orTimeout(attempts, answerMs);
   store.close();
   return end;
 }
