@@ -28,6 +28,8 @@ import type { Logger } from './telemetry/logger.ts';
 /** A server that accepts connections. */
 export interface RunningServer {
   readonly listeners: readonly ListenerAddress[];
+  /** Reads certificates and keys again; those that cannot be used leave the old ones in force. Logged. */
+  reload(): void;
   /** Closes clients politely, writes checkpoints, lets go of the directory. */
   stop(reason: string): Promise<void>;
 }
@@ -60,7 +62,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     undo.push(() => monitor.stop());
     const listeners: ListenerAddress[] = [...amqp.addresses];
     const http = await HttpListener.start({
-      addresses: config.bindAddresses,
+      addresses: config.httpBindAddresses ?? config.bindAddresses,
       port: config.httpPort,
       status: {
         listeners: () => listeners,
@@ -75,6 +77,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     for (const listener of listeners) logListening(logger, listener);
     return {
       listeners,
+      reload: () => amqp.reloadCertificates(),
       async stop(reason) {
         logger.info({ event: 'server.close', reason }, 'the server closes');
         await unwind();

@@ -38,6 +38,7 @@ import {
   sendUpdateSecretOk,
 } from './connection-methods.ts';
 import { FrameRouter, type FrameRouterOwner } from './frame-router.ts';
+import { guessProtocol } from './guess-protocol.ts';
 import { Handshake, type Session, SilentRefusal } from './handshake.ts';
 import { HeldInput, type HeldInputOwner } from './held-input.ts';
 import { LargeOutput } from './large-output.ts';
@@ -46,6 +47,7 @@ import { Output, type OutputOwner } from './output.ts';
 import { channelError, notAllowed, ProtocolError, toProtocolError } from './protocol-error.ts';
 import { isAcceptedHeader } from './protocol-header.ts';
 import type { AmqpServices } from './services.ts';
+import type { Transport } from './transport.ts';
 
 /** A peer that takes no output is not read when this much waits for it. */
 const PENDING_OUTPUT_MAX = 4 * 1024 * 1024;
@@ -82,6 +84,7 @@ export class Connection
   readonly output: Output;
   frameMax: number;
   knowsConsumerCancel: boolean;
+  private readonly transport: Transport;
   private readonly socket: Socket;
   private readonly services: AmqpServices;
   private readonly events: ConnectionEvents;
@@ -104,10 +107,16 @@ export class Connection
 
   private readonly liveness: Liveness;
 
-  constructor(socket: Socket, services: AmqpServices, events: ConnectionEvents, logger: Logger) {
+  constructor(
+    transport: Transport,
+    services: AmqpServices,
+    events: ConnectionEvents,
+    logger: Logger,
+  ) {
     const { config } = services;
-    const nowMs = performance.now();
-    this.description = `${socket.remoteAddress}:${socket.remotePort} -> ${socket.localAddress}:${socket.localPort}`;
+    const { socket } = transport;
+    this.description = transport.description;
+    this.transport = transport;
     this.output = new Output(socket, services.slabs, this);
     this.frameMax = config.frameMaxBytes;
     this.knowsConsumerCancel = false;
@@ -128,8 +137,10 @@ export class Connection
     this.exclusiveQueues = new Set();
     this.confirming = [];
     this.large = null;
-    this.liveness = new Liveness(nowMs, nowMs + config.handshakeTimeoutMs);
-    socket.setNoDelay(true);
+    this.liveness = new Liveness(
+      performance.now(),
+      transport.acceptedMs + config.handshakeTimeoutMs,
+    );
     socket.on('data', (chunk: Buffer) => this.received(chunk));
     socket.on('error', (err) => {
       this.logger.debug({ event: 'connection.error', err }, 'the socket fails');
@@ -186,16 +197,19 @@ export class Connection
     if (bytes.length < PROTOCOL_HEADER.length) return null;
     if (!isAcceptedHeader(this.headerBytes)) {
       this.logger.warn(
-        { event: 'connection.refuse', bytes: this.headerBytes.toString('latin1') },
-        'the client does not speak AMQP 0-9-1: it sent another protocol header, HTTP or TLS',
+        {
+          event: 'connection.refuse',
+          bytes: this.headerBytes.toString('latin1'),
+          ...guessProtocol(this.headerBytes),
+        },
+        'the client does not speak AMQP 0-9-1',
       );
       this.phase = 'closing';
       this.socket.end(PROTOCOL_HEADER);
       return null;
     }
     this.phase = 'handshake';
-    const peer = this.socket.remoteAddress ?? '';
-    this.handshake = new Handshake(this.services, peer, this.output, this.logger);
+    this.handshake = new Handshake(this.services, this.transport, this.output, this.logger);
     this.handshake.start();
     return bytes.subarray(PROTOCOL_HEADER.length);
   }
@@ -280,6 +294,7 @@ export class Connection
     const { vhost, userName, permissions } = session;
     this.handshake = null;
     this.session = session;
+    this.services.openConnections.add();
     const canImpersonate = this.services.users.find(userName)?.tags.includes(IMPERSONATOR) === true;
     this.sessionActor = { userName, permissions, canImpersonate, owner: this };
     this.phase = 'running';
@@ -387,6 +402,8 @@ export class Connection
 
   /** Ends all channels and exclusive queues; one that fails, as a broken disk may make it, stops no other. */
   private release(): void {
+    // Before the answer leaves, so that the client finds room for the next one.
+    if (this.phase === 'running') this.services.openConnections.remove();
     this.large?.close();
     for (const channel of [...this.router.channels.values()])
       this.attempt(() => this.forget(channel));
@@ -412,6 +429,7 @@ export class Connection
     if (this.phase === 'closed') return;
     const wasRunning = this.phase === 'running';
     this.phase = 'closed';
+    if (wasRunning) this.services.openConnections.remove();
     this.held.release();
     this.release();
     this.output.flush();

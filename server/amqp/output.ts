@@ -4,6 +4,7 @@
  *
  * - A slab is taken when the first byte comes and goes back when its bytes are written, so an idle connection
  *   owns none. When the socket took everything at once it goes back at once.
+ * - TLS copies what it encrypts, but tells a turn later that it has taken it, so there a slab is away for a turn.
  * - `isBlocked` while the socket still holds bytes of an earlier write: deliveries then wait, replies do
  *   not.
  * Bench: scenario throughput.

@@ -2,6 +2,7 @@
 import type { UserStore } from '../auth/user-store.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/config.ts';
+import type { OpenConnections } from './open-connections.ts';
 import type { SlabPool } from './output.ts';
 
 /** Shared by all connections of a server. */
@@ -10,6 +11,7 @@ export interface AmqpServices {
   readonly broker: Broker;
   readonly users: UserStore;
   readonly slabs: SlabPool;
+  readonly openConnections: OpenConnections;
   /** The server's own version, as clients see it. */
   readonly version: string;
 }

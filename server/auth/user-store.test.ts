@@ -46,6 +46,26 @@ t.test('the first start makes guest/guest, who may do everything in the first vh
   t.equal(store.permissions('nobody', '/'), null);
 });
 
+t.test('the first start makes the user that it is told to make', async (t) => {
+  const named = { guestOnlyLoopback: true, defaultUser: 'shop' };
+  const ofPassword = { ...named, defaultPassword: 'secret', defaultPasswordHash: null };
+  const ofHash = { ...named, defaultPasswordHash: hashPassword('secret') };
+  for (const options of [ofPassword, ofHash]) {
+    const store = await UserStore.load(realFileSystem, temporaryDirectory(t), options);
+    t.equal(store.find('guest'), null);
+    t.match(store.authenticate('shop', 'secret', false), { user: { name: 'shop' } });
+    t.equal(store.authenticate('shop', 'guest', false).refusal, 'wrong password');
+    t.same(store.permissions('shop', '/')?.patterns, everything);
+  }
+});
+
+t.test('guest keeps to its machine, whatever password the first start gives it', async (t) => {
+  const options = { guestOnlyLoopback: true, defaultUser: 'guest', defaultPassword: 'secret' };
+  const store = await UserStore.load(realFileSystem, temporaryDirectory(t), options);
+  t.match(store.authenticate('guest', 'secret', true), { user: { name: 'guest' } });
+  t.match(store.authenticate('guest', 'secret', false), { refusal: /only connect from this/ });
+});
+
 t.test('a later start reads what is there and leaves the file alone', async (t) => {
   const { load, read } = setUp(t, []);
   const store = await load();

@@ -26,18 +26,26 @@ export type Login =
   | { readonly user: User; readonly refusal: null }
   | { readonly user: null; readonly refusal: LoginRefusal };
 
-/** Options of {@link UserStore.load}. */
+/** Options of {@link UserStore.load}; the user that the first start makes is guest/guest where none is named. */
 export interface UserStoreOptions {
   /** Whether `guest` may connect from this machine only. */
   readonly guestOnlyLoopback: boolean;
+  readonly defaultUser?: string;
+  /** In clear; null where there is none, or the hash is given. */
+  readonly defaultPassword?: string | null;
+  readonly defaultPasswordHash?: string | null;
 }
 
 const GUEST = 'guest';
 
-function createGuest(): User {
+function createFirstUser({
+  defaultUser = GUEST,
+  defaultPassword,
+  defaultPasswordHash,
+}: UserStoreOptions): User {
   return {
-    name: GUEST,
-    passwordHash: hashPassword('guest'),
+    name: defaultUser,
+    passwordHash: defaultPasswordHash ?? hashPassword(defaultPassword ?? GUEST),
     tags: ['administrator'],
     permissions: new Map([['/', new Permissions({ configure: '.*', write: '.*', read: '.*' })]]),
   };
@@ -68,7 +76,7 @@ export class UserStore {
   }
 
   /**
-   * Reads `users.json` in `dataDir`; where there is none, makes it, with the user guest/guest.
+   * Reads `users.json` in `dataDir`; where there is none, makes it, with the first user.
    *
    * @throws ConfigError or StorageError when the file cannot be used
    */
@@ -81,7 +89,7 @@ export class UserStore {
     const content = readJsonDocument(fs, path);
     if (content !== null) return new UserStore(fs, path, decodeUsers(path, content), options);
     const store = new UserStore(fs, path, [], options);
-    await store.put(createGuest());
+    await store.put(createFirstUser(options));
     return store;
   }
 
@@ -107,7 +115,17 @@ export class UserStore {
     if (password === '') return refuse('blank password');
     if (user.passwordHash === '') return refuse('user without password');
     if (!isRight) return refuse('wrong password');
-    if (name === GUEST && this.guestOnlyLoopback && !peerIsLoopback) {
+    return this.admitUser(user, peerIsLoopback);
+  }
+
+  /** Lets a user in whose name was proven without a password, as by a certificate. */
+  admit(name: string, peerIsLoopback: boolean): Login {
+    const user = this.find(name);
+    return user === null ? refuse('unknown user') : this.admitUser(user, peerIsLoopback);
+  }
+
+  private admitUser(user: User, peerIsLoopback: boolean): Login {
+    if (user.name === GUEST && this.guestOnlyLoopback && !peerIsLoopback) {
       return refuse('user may only connect from this machine');
     }
     return { user, refusal: null };

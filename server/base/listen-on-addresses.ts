@@ -8,13 +8,20 @@ import type { Server } from 'node:net';
 import { AppError } from './app-error.ts';
 
 /** The protocols that listeners speak. */
-export type ListenerProtocol = 'amqp' | 'http';
+export type ListenerProtocol = 'amqp' | 'amqps' | 'http';
 
 /** Where a listener accepts connections. */
 export interface ListenerAddress {
   readonly protocol: ListenerProtocol;
+  /** An IP address or host name, or the absolute path of a Unix socket. */
   readonly address: string;
+  /** 0 for a Unix socket. */
   readonly port: number;
+}
+
+/** Whether an address is the path of a Unix socket. */
+export function isUnixPath(address: string): boolean {
+  return address.startsWith('/');
 }
 
 /** A server and where it listens. */
@@ -37,21 +44,23 @@ const reasons: Readonly<Record<string, string>> = {
   EINVAL: 'the address is not usable here',
 };
 
-/** An address and port on which a protocol cannot listen. */
+/** An address and port, or a Unix socket, on which a protocol cannot listen. */
 export class ListenError extends AppError {
   readonly protocol: ListenerProtocol;
   readonly address: string;
   readonly port: number;
 
-  constructor({ protocol, address, port }: ListenerAddress, errno: string, cause: Error) {
-    const reason = reasons[errno] ?? cause.message;
-    super(
-      `LISTEN_${errno}`,
-      `cannot listen for ${protocol} on ${address} port ${port}: ${reason}`,
-      {
-        cause,
-      },
-    );
+  /** @param reason what is wrong, where the error number alone does not say it */
+  constructor(
+    { protocol, address, port }: ListenerAddress,
+    errno: string,
+    cause: Error,
+    reason: string = reasons[errno] ?? cause.message,
+  ) {
+    const place = isUnixPath(address) ? address : `${address} port ${port}`;
+    super(`LISTEN_${errno}`, `cannot listen for ${protocol} on ${place}: ${reason}`, {
+      cause,
+    });
     this.protocol = protocol;
     this.address = address;
     this.port = port;

@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import type { Transport } from '../amqp/transport.ts';
 
 /** Told what the server does with its socket. */
 export interface MemoryPeer {
@@ -15,10 +16,6 @@ export interface MemoryPeer {
 
 /** A socket without a network. */
 export class MemorySocket extends Duplex {
-  readonly remoteAddress = '127.0.0.1';
-  readonly remotePort = 1;
-  readonly localAddress = '127.0.0.1';
-  readonly localPort = 2;
   private readonly peer: MemoryPeer;
 
   constructor(peer: MemoryPeer) {
@@ -27,13 +24,15 @@ export class MemorySocket extends Duplex {
     this.once('close', () => peer.closed());
   }
 
-  /** What the server's code takes: of a socket it uses a stream and the members above. */
-  get asSocket(): Socket {
-    return this as unknown as Socket;
-  }
-
-  setNoDelay(): this {
-    return this;
+  /** What the server's code takes: of a socket it uses the stream. */
+  get asTransport(): Transport {
+    return {
+      socket: this as unknown as Socket,
+      description: '127.0.0.1:1 -> 127.0.0.1:2',
+      isLoopback: true,
+      acceptedMs: performance.now(),
+      identity: null,
+    };
   }
 
   /** The client sends. True when the server has taken all of it. */

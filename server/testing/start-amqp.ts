@@ -22,6 +22,9 @@ export interface StartAmqpOptions {
 /** A running broker, seen from inside. */
 export interface RunningAmqp {
   readonly port: number;
+  /** For AMQPS; 0 without a certificate. */
+  readonly tlsPort: number;
+  readonly users: UserStore;
   readonly broker: Broker;
   readonly vhost: Vhost;
   readonly listener: AmqpListener;
@@ -40,7 +43,13 @@ export async function startAmqp(
   }: StartAmqpOptions = {},
 ): Promise<RunningAmqp> {
   const dataDir = options.dataDir ?? temporaryDirectory(t);
-  const config = createConfig({ amqpPort: 0, bindAddresses: ['127.0.0.1'], ...options, dataDir });
+  const config = createConfig({
+    amqpPort: 0,
+    amqpsPort: 0,
+    bindAddresses: ['127.0.0.1'],
+    ...options,
+    dataDir,
+  });
   const users = await UserStore.load(fs, dataDir, config);
   const vhosts = await VhostStore.load(fs, dataDir);
   const broker = new Broker(fs, vhosts, logger);
@@ -54,6 +63,8 @@ export async function startAmqp(
   t.teardown(stop);
   return {
     port: listener.addresses[0]!.port,
+    tlsPort: listener.addresses.find(({ protocol }) => protocol === 'amqps')?.port ?? 0,
+    users,
     broker,
     vhost: broker.vhosts.get('/')!,
     listener,

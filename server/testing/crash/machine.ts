@@ -3,6 +3,7 @@
  * client's frames to the bytes on the disk, but sockets, listeners and the thread pool.
  */
 import { Connection } from '../../amqp/connection.ts';
+import { OpenConnections } from '../../amqp/open-connections.ts';
 import { SlabPool } from '../../amqp/output.ts';
 import type { AmqpServices } from '../../amqp/services.ts';
 import { UserStore } from '../../auth/user-store.ts';
@@ -81,7 +82,14 @@ export class Machine {
     const users = await UserStore.load(disk, DATA_DIRECTORY, config);
     const vhosts = await VhostStore.load(disk, DATA_DIRECTORY);
     const broker = new Broker(disk, vhosts, log, TUNING);
-    this.services = { config, users, broker, slabs: new SlabPool(), version: '0.0.0' };
+    this.services = {
+      config,
+      users,
+      broker,
+      slabs: new SlabPool(),
+      openConnections: new OpenConnections(0),
+      version: '0.0.0',
+    };
   }
 
   get vhost(): Vhost {
@@ -98,7 +106,7 @@ export class Machine {
   connect(listener: MemoryClientListener): MemoryClient {
     const client = new MemoryClient(listener);
     this.clients.push(client);
-    new Connection(client.socket.asSocket, this.running, { closed: () => {} }, this.log);
+    new Connection(client.socket.asTransport, this.running, { closed: () => {} }, this.log);
     client.open(FRAME_MAX);
     return client;
   }
