@@ -52,6 +52,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     const users = await UserStore.load(fs, config.dataDir, config);
     const vhostStore = await VhostStore.load(fs, config.dataDir);
     const broker = new Broker(fs, vhostStore, logger);
+    users.spaceRefused = () => broker.spaceRefused();
     undo.push(() => broker.close());
     const amqp = await AmqpListener.start(
       { config, broker, users, version: productVersion },
@@ -105,10 +106,13 @@ function watchResources(
       sampledBytes: () => broker.indexBytes() + amqp.connectionBytes(),
       residentBytes: () => process.memoryUsage.rss(),
       allocatedBytes: () => {
-        const { heapTotal, external } = process.memoryUsage();
-        return heapTotal + external;
+        // `external` holds the buffers as well, but V8 brings it up to date late.
+        const { heapTotal, arrayBuffers } = process.memoryUsage();
+        return heapTotal + arrayBuffers;
       },
       freeDiskBytes: () => fs.freeBytes(config.dataDir),
+      letGo: () => broker.rest() + amqp.rest(),
+      heapBytes: () => process.memoryUsage().heapTotal,
       collectGarbage,
     },
     {

@@ -60,24 +60,24 @@ export class ConnectionInput {
     return !this.isPaused && !this.held.isActive;
   }
 
-  /** HOT per chunk. Takes what the socket brought. */
-  received(chunk: Buffer): void {
+  /** HOT per read. Takes what the socket brought, `area.buf[0..size)`: borrowed. */
+  received(area: ByteArea, size: number): void {
     if (this.hasLostFraming) return;
-    if (this.held.isActive) this.hold(chunk);
-    else this.scan(new ByteArea(chunk));
+    if (this.held.isActive) this.hold(area.buf.subarray(0, size));
+    else this.scan(area, size);
   }
 
-  /** HOT per chunk. Carries out what it holds; past the turn's share the socket is paused. */
-  private scan(area: ByteArea): void {
+  /** HOT per read. Carries out `area.buf[0..size)`; past the turn's share the socket is paused. */
+  private scan(area: ByteArea, size: number): void {
     const { router, owner } = this;
     try {
-      const end = router.scan(area);
-      if (this.held.isActive) this.hold(area.buf.subarray(end));
+      const end = router.scan(area, size);
+      if (this.held.isActive) this.hold(area.buf.subarray(end, size));
     } catch (error) {
       this.hasLostFraming = true;
       owner.framingLost(error);
     }
-    this.bytesThisTurn += area.buf.length;
+    this.bytesThisTurn += size;
     const isAhead = router.lastChannel?.publishesAhead === true;
     const share = isAhead ? PARSE_BYTES_PER_TURN_BEHIND : PARSE_BYTES_PER_TURN;
     if (this.bytesThisTurn >= share || owner.mustWait) this.pause();
@@ -112,7 +112,8 @@ export class ConnectionInput {
       return;
     }
     if (held.isActive && (!owner.isRunning || held.mayEnd)) {
-      this.scan(new ByteArea(held.end(!owner.isRunning)));
+      const bytes = held.end(!owner.isRunning);
+      this.scan(new ByteArea(bytes), bytes.length);
       if (this.isPaused) return;
     }
     if (!held.isFull) this.socket.resume();

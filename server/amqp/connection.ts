@@ -21,6 +21,7 @@ import {
   FRAME_OVERHEAD,
   PROTOCOL_HEADER,
 } from '../../generated/index.ts';
+import { ByteArea } from '../base/byte-area.ts';
 import type { Actor, Flushable, QueueOwner } from '../broker/ports.ts';
 import type { Queue } from '../broker/queue.ts';
 import { removeQueue } from '../broker/queues.ts';
@@ -141,7 +142,7 @@ export class Connection
       performance.now(),
       transport.acceptedMs + config.handshakeTimeoutMs,
     );
-    socket.on('data', (chunk: Buffer) => this.received(chunk));
+    services.reader.read(socket, (area, size) => this.received(area, size));
     socket.on('error', (err) => {
       this.logger.debug({ event: 'connection.error', err }, 'the socket fails');
     });
@@ -180,14 +181,15 @@ export class Connection
 
   // --- reading ---------------------------------------------------------------------------------
 
-  private received(chunk: Buffer): void {
+  /** HOT per read. Carries out `area.buf[0..size)`, which is borrowed. */
+  private received(area: ByteArea, size: number): void {
     this.liveness.hasReceived = true;
     if (this.phase !== 'header') {
-      this.input.received(chunk);
+      this.input.received(area, size);
       return;
     }
-    const rest = this.readHeader(chunk);
-    if (rest !== null && rest.length > 0) this.input.received(rest);
+    const rest = this.readHeader(area.buf.subarray(0, size));
+    if (rest !== null && rest.length > 0) this.input.received(new ByteArea(rest), rest.length);
   }
 
   /** Takes the first 8 bytes; what lies behind them when they are right, null otherwise. */

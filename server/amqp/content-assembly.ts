@@ -42,7 +42,6 @@ type Phase = 'method' | 'header' | 'body';
 
 /** Makes files for bodies that are too large to be gathered. */
 export interface LargeBodySource {
-  /** @throws StorageError when the disk refuses */
   create(size: number): LargeBodyWriter;
 }
 
@@ -87,8 +86,7 @@ export class ContentAssembly {
   /**
    * Takes a content header's payload. True: the body is empty, the publish is complete.
    *
-   * @throws ProtocolError 406 for a body larger than `bodySizeMax`, 506 for one that the disk refuses; WireError for
-   *   a header that is too short
+   * @throws ProtocolError 406 for a body larger than `bodySizeMax`; WireError for a header that is too short
    */
   header(buf: Buffer, start: number, end: number, bodySizeMax: number): boolean {
     if (end - start < CONTENT_HEADER_FIXED_SIZE) {
@@ -110,7 +108,7 @@ export class ContentAssembly {
     parts.propertiesSize = properties.length;
     parts.bodyAt = 0;
     if (bodySize > INLINE_BODY_SIZE_MAX) {
-      this.writer = refusable(() => this.largeBodies.create(bodySize));
+      this.writer = this.largeBodies.create(bodySize);
     } else {
       parts.body = bodySize === 0 ? NO_BYTES : newByteArea(bodySize);
       parts.bodySize = bodySize;

@@ -105,14 +105,14 @@ export class FrameRouter implements FrameSink {
   }
 
   /**
-   * HOT per chunk. Carries out what it holds.
+   * HOT per read. Carries out `area.buf[0..size)`, which is borrowed.
    *
    * @returns the offset at which it stopped: the end, or before what an alarm holds back
    * @throws WireError when the framing is broken: nothing behind it can be read
    */
-  scan(area: ByteArea): number {
+  scan(area: ByteArea, size: number): number {
     this.area = area;
-    return this.scanner.scan(area.buf, 0, area.buf.length);
+    return this.scanner.scan(area.buf, 0, size);
   }
 
   /** HOT per frame, and per publish that lies whole in the chunk. */

@@ -12,6 +12,7 @@ import { OpenConnections } from './open-connections.ts';
 import { SlabPool } from './output.ts';
 import { ProxyTrust } from './proxy-trust.ts';
 import type { AmqpServices } from './services.ts';
+import { SocketReader } from './socket-reader.ts';
 import { TlsAcceptor } from './tls-acceptor.ts';
 import type { Transport } from './transport.ts';
 
@@ -71,13 +72,14 @@ export class AmqpListener {
    * @throws ListenError when it cannot, ConfigError when a certificate cannot be used
    */
   static async start(
-    services: Omit<AmqpServices, 'slabs' | 'openConnections'>,
+    services: Omit<AmqpServices, 'slabs' | 'reader' | 'openConnections'>,
     logger: Logger,
   ): Promise<AmqpListener> {
     const { config } = services;
     const slabs = new SlabPool();
+    const reader = new SocketReader();
     const openConnections = new OpenConnections(config.connectionsMax);
-    const shared: AmqpServices = { ...services, slabs, openConnections };
+    const shared: AmqpServices = { ...services, slabs, reader, openConnections };
     const connections = new Set<Connection>();
     // Connections come and go from the first listening socket on, while the others are being opened.
     const end: End = { whenEmpty: null };
@@ -116,7 +118,12 @@ export class AmqpListener {
 
   /** Memory of unsent output, in bytes. */
   get outputBytes(): number {
-    return this.slabs.allocatedBytes;
+    return this.slabs.usedBytes;
+  }
+
+  /** Lets go of output memory that nobody uses; returns how much, in bytes. Free with the next collection. */
+  rest(): number {
+    return this.slabs.trim();
   }
 
   /** Memory that connections hold besides output, in bytes; asks every one. */

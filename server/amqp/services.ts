@@ -4,6 +4,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/config.ts';
 import type { OpenConnections } from './open-connections.ts';
 import type { SlabPool } from './output.ts';
+import type { SocketReader } from './socket-reader.ts';
 
 /** Shared by all connections of a server. */
 export interface AmqpServices {
@@ -11,6 +12,7 @@ export interface AmqpServices {
   readonly broker: Broker;
   readonly users: UserStore;
   readonly slabs: SlabPool;
+  readonly reader: SocketReader;
   readonly openConnections: OpenConnections;
   /** The server's own version, as clients see it. */
   readonly version: string;

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { type FileSystem, realFileSystem } from '../storage/fs.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { type Teardown, temporaryDirectory } from '../testing/temporary-directory.ts';
 import { hashPassword } from './password-hash.ts';
 import { Permissions } from './permissions.ts';
@@ -135,14 +136,17 @@ t.test('a change that the disk refuses is not made, and the next one is', async 
   const fs: FileSystem = {
     ...realFileSystem,
     rename(from, to) {
-      if (isFull) throw new Error('the disk is full');
+      if (isFull) throw new StorageError(from, 'rename failed', 'ENOSPC');
       realFileSystem.rename(from, to);
     },
   };
   const store = await UserStore.load(fs, temporaryDirectory(t), { guestOnlyLoopback: true });
+  let told = 0;
+  store.spaceRefused = () => told++;
   const before = store.version;
   isFull = true;
-  await t.rejects(store.put(createUser('bob', 'one')), { message: 'the disk is full' });
+  await t.rejects(store.put(createUser('bob', 'one')), { code: 'STORAGE_ENOSPC' });
+  t.equal(told, 1);
   t.equal(store.find('bob'), null);
   t.equal(store.version, before);
   isFull = false;

@@ -8,6 +8,8 @@
 import { join } from 'node:path';
 import type { FileSystem } from '../storage/fs.ts';
 import { readJsonDocument, writeJsonDocument } from '../storage/json-document.ts';
+import { isDiskFull } from '../storage/log-health.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { hashPassword, verifyPassword } from './password-hash.ts';
 import { Permissions } from './permissions.ts';
 import type { User } from './user.ts';
@@ -53,6 +55,8 @@ function createFirstUser({
 
 /** Users by name. */
 export class UserStore {
+  /** The disk has no room for the file: told to those who can wait until it has (launcher.ts). */
+  spaceRefused: () => void = () => {};
   private readonly fs: FileSystem;
   private readonly path: string;
   private readonly guestOnlyLoopback: boolean;
@@ -141,7 +145,12 @@ export class UserStore {
 
   private async replace(user: User): Promise<void> {
     const users = byName([...this.users.values(), user]);
-    await writeJsonDocument(this.fs, this.path, encodeUsers(users.values()));
+    try {
+      await writeJsonDocument(this.fs, this.path, encodeUsers(users.values()));
+    } catch (error) {
+      if (error instanceof StorageError && isDiskFull(error)) this.spaceRefused();
+      throw error;
+    }
     this.users = users;
     this.changes++;
   }

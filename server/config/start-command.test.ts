@@ -313,3 +313,15 @@ t.test('the example file is accepted, and shows every setting with its default',
   };
   t.same(shown, { ...configDefaults, dataDir: '/var/lib/firnmq', ...examples });
 });
+
+t.test('of a file that is no configuration at all only the first problems are told', async (t) => {
+  const lines = Array.from({ length: 60 }, (_, i) => `${i}`.padStart(2000, 'x'));
+  const result = start(['-c', writeConfig(t, lines.join('\n'))]);
+  t.equal(result.kind, 'error');
+  const told = result.kind === 'error' ? result.text.trimEnd().split('\n') : [];
+  t.equal(told.length, 51);
+  t.equal(told[50], 'error: and 10 more');
+  const names = `[${'x'.repeat(5000)}]`;
+  const long = start(['-c', writeConfig(t, names)]);
+  t.match(long, { text: /^error: .{1000}\.\.\.\n$/ });
+});

@@ -24,6 +24,9 @@ export type StartCommand =
   | { readonly kind: 'print'; readonly text: string; readonly warnings: readonly string[] }
   | { readonly kind: 'error'; readonly text: string };
 
+const SHOWN_COUNT_MAX = 50;
+const SHOWN_LENGTH_MAX = 1000;
+
 /**
  * Reads everything that says how to start.
  *
@@ -63,9 +66,17 @@ function decide(
   return { kind: 'print', text: 'the configuration is ok\n', warnings };
 }
 
-/** The text of messages, one a line, each behind a word that says how serious it is. */
+/**
+ * The text of messages, one a line, each behind a word that says how serious it is. Of a file that is something else
+ * altogether, enough to see it.
+ */
 export function linesOf(word: 'error' | 'warning', messages: readonly string[]): string {
-  return messages.map((message) => `${word}: ${message}\n`).join('');
+  const shown = messages.slice(0, SHOWN_COUNT_MAX).map((message) => {
+    const isLong = message.length > SHOWN_LENGTH_MAX;
+    return `${word}: ${isLong ? `${message.slice(0, SHOWN_LENGTH_MAX)}...` : message}\n`;
+  });
+  const more = messages.length - shown.length;
+  return shown.join('') + (more > 0 ? `${word}: and ${more} more\n` : '');
 }
 
 /** The default of the data directory, from systemd (systemd.exec(5)). */

@@ -6,6 +6,7 @@ import { Connection } from '../../amqp/connection.ts';
 import { OpenConnections } from '../../amqp/open-connections.ts';
 import { SlabPool } from '../../amqp/output.ts';
 import type { AmqpServices } from '../../amqp/services.ts';
+import { SocketReader } from '../../amqp/socket-reader.ts';
 import { UserStore } from '../../auth/user-store.ts';
 import { Broker } from '../../broker/broker.ts';
 import type { Vhost } from '../../broker/vhost.ts';
@@ -87,6 +88,7 @@ export class Machine {
       users,
       broker,
       slabs: new SlabPool(),
+      reader: new SocketReader(),
       openConnections: new OpenConnections(0),
       version: '0.0.0',
     };
