@@ -30,8 +30,12 @@ export interface RunningServer {
   readonly listeners: readonly ListenerAddress[];
   /** Reads certificates and keys again; those that cannot be used leave the old ones in force. Logged. */
   reload(): void;
-  /** Closes clients politely, writes checkpoints, lets go of the directory. */
-  stop(reason: string): Promise<void>;
+  /**
+   * Closes clients politely, writes checkpoints, lets go of the directory.
+   *
+   * @returns false when the disk refused to the end, so that what was acked last may come back
+   */
+  stop(reason: string): Promise<boolean>;
 }
 
 /**
@@ -53,7 +57,10 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     const vhostStore = await VhostStore.load(fs, config.dataDir);
     const broker = new Broker(fs, vhostStore, logger);
     users.spaceRefused = () => broker.spaceRefused();
-    undo.push(() => broker.close());
+    let isStable = true;
+    undo.push(async () => {
+      isStable = await broker.close();
+    });
     const amqp = await AmqpListener.start(
       { config, broker, users, version: productVersion },
       logger,
@@ -82,6 +89,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       async stop(reason) {
         logger.info({ event: 'server.close', reason }, 'the server closes');
         await unwind();
+        return isStable;
       },
     };
   } catch (error) {

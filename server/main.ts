@@ -4,7 +4,8 @@
  *
  * Exit codes: 0 after help, version, a configuration that was found right or printed, and a polite stop; 1 when the
  * server cannot start, when it breaks, or at a second signal; 2 when command line, file or environment are wrong;
- * those of a tool are in tools/run-tool.ts. What is not needed to find out that much is imported afterwards.
+ * 3 when it stopped, but the disk refused to the end; those of a tool are in tools/run-tool.ts. What is not needed to
+ * find out that much is imported afterwards.
  */
 import { setFlagsFromString } from 'node:v8';
 import { isAppError } from './base/app-error.ts';
@@ -14,6 +15,9 @@ import type { ToolCommand } from './config/tool-command.ts';
 import type { RunningServer } from './launcher.ts';
 import { type LogTarget, openLogOutput } from './telemetry/log-output.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
+
+/** After a stop whose last writes the disk refused: what was acked last may come back. */
+const EXIT_UNSTABLE = 3;
 
 async function main(): Promise<void> {
   const start = readStartCommand(process.argv.slice(2), process.env, process.cwd());
@@ -73,8 +77,8 @@ async function serve(
     started(server);
     const signal = await firstSignal;
     logger.info({ event: 'server.stop', signal }, 'the server stops');
-    await server.stop(`received ${signal}`);
-    return 0;
+    const isStable = await server.stop(`received ${signal}`);
+    return isStable ? 0 : EXIT_UNSTABLE;
   } catch (error) {
     logFailure(logger, error);
     return 1;

@@ -51,7 +51,7 @@ export class Arrivals {
     const acceptedMs = performance.now();
     const isProxied = this.options.proxyTrust?.covers(socket, door) === true;
     if (!isProxied && door.protocol === 'amqp') {
-      this.connect(socket, door, null, acceptedMs, null);
+      this.connect({ socket, early: null, identity: null }, door, null, acceptedMs);
       return;
     }
     this.deadlines.set(socket, acceptedMs + this.options.handshakeTimeoutMs);
@@ -86,12 +86,21 @@ export class Arrivals {
       const header = this.scan(socket, bytes);
       if (header === 'incomplete') return;
       socket.off('data', onData);
-      socket.pause();
       if (header === 'malformed') return;
       const rest = header === null ? bytes : bytes.subarray(header.size);
-      if (rest.length > 0) socket.unshift(rest);
-      if (door.protocol === 'amqps') this.secure(socket, door, header, acceptedMs);
-      else this.connect(socket, door, header, acceptedMs, this.identityIn(header));
+      if (door.protocol === 'amqps') {
+        socket.pause();
+        socket.unshift(rest); // TLS takes it from there
+        this.secure(socket, door, header, acceptedMs);
+      } else {
+        const early = rest.length === 0 ? null : rest;
+        this.connect(
+          { socket, early, identity: this.identityIn(header) },
+          door,
+          header,
+          acceptedMs,
+        );
+      }
     };
     socket.on('data', onData);
   }
@@ -124,27 +133,20 @@ export class Arrivals {
     if (tls === null) throw new Error('a door for AMQPS needs a certificate');
     tls.accept(socket, (secured, identity) => {
       this.deadlines.delete(socket);
-      this.connect(secured, door, header, acceptedMs, identity);
+      this.connect({ socket: secured, early: null, identity }, door, header, acceptedMs);
     });
   }
 
   private connect(
-    socket: Socket,
+    client: Pick<Transport, 'socket' | 'early' | 'identity'>,
     door: Door,
     header: ProxyHeader | null,
     acceptedMs: number,
-    identity: CertificateIdentity | null,
   ): void {
-    this.deadlines.delete(socket);
-    const ends = endsOf(socket, door, header);
-    if (ends === null) {
-      socket.destroy();
-      return;
-    }
-    const { description, isLoopback } = ends;
-    this.options.connect({ socket, description, isLoopback, acceptedMs, identity });
-    // Paused where a header was read from it.
-    if (socket.isPaused()) socket.resume();
+    this.deadlines.delete(client.socket);
+    const ends = endsOf(client.socket, door, header);
+    if (ends === null) client.socket.destroy();
+    else this.options.connect({ ...client, ...ends, acceptedMs });
   }
 }
 

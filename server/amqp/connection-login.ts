@@ -4,28 +4,27 @@
 import type { ByteReader } from '../../generated/index.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { guessProtocol } from './guess-protocol.ts';
-import { Handshake, type Session } from './handshake.ts';
+import { Handshake, type Peer, type Session } from './handshake.ts';
 import { HandshakeShare } from './handshake-memory.ts';
 import type { MethodWriter } from './output.ts';
 import { channelError } from './protocol-error.ts';
 import { ProtocolHeaderReader } from './protocol-header.ts';
 import type { AmqpServices } from './services.ts';
-import type { Transport } from './transport.ts';
 
 /** One connection's way to its session. */
 export class ConnectionLogin {
   private readonly header: ProtocolHeaderReader;
-  private readonly handshake: Handshake;
+  /** Null once there is a session. */
+  private handshake: Handshake | null;
   private readonly share: HandshakeShare;
   private readonly logger: Logger;
-  private hasSession: boolean;
 
-  constructor(services: AmqpServices, transport: Transport, output: MethodWriter, logger: Logger) {
+  constructor(services: AmqpServices, peer: Peer, output: MethodWriter, logger: Logger) {
+    const { isLoopback, identity } = peer;
     this.header = new ProtocolHeaderReader();
-    this.handshake = new Handshake(services, transport, output, logger);
+    this.handshake = new Handshake(services, { isLoopback, identity }, output, logger);
     this.share = new HandshakeShare(services.handshakes);
     this.logger = logger;
-    this.hasSession = false;
   }
 
   /** Takes what came first; what lies behind the header once that is there, null before. */
@@ -37,7 +36,7 @@ export class ConnectionLogin {
   begin(): boolean {
     const { header } = this;
     if (header.isAccepted) {
-      this.handshake.start();
+      this.handshake?.start();
       return true;
     }
     const bytes = header.bytes.toString('latin1');
@@ -54,10 +53,13 @@ export class ConnectionLogin {
    * @throws ProtocolError when the connection is to be closed, SilentRefusal when it is to be dropped
    */
   receive(methodId: number, reader: ByteReader): Session | null {
-    if (this.hasSession) throw channelError('unexpected method in connection state running');
-    const session = this.handshake.receive(methodId, reader);
+    const { handshake } = this;
+    if (handshake === null) {
+      throw channelError('unexpected method in connection state running');
+    }
+    const session = handshake.receive(methodId, reader);
     if (session !== null) {
-      this.hasSession = true;
+      this.handshake = null;
       this.release();
     }
     return session;
@@ -65,7 +67,7 @@ export class ConnectionLogin {
 
   /** Notes how many bytes of an incomplete frame are held; false when unfinished logins hold too much in all. */
   noteMemory(bytes: number): boolean {
-    if (this.hasSession || this.share.set(bytes)) return true;
+    if (this.handshake === null || this.share.set(bytes)) return true;
     this.logger.warn(
       { event: 'connection.refuse', reason: 'memory' },
       'unfinished logins hold too much memory: a client is dropped',

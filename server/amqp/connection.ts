@@ -114,7 +114,7 @@ export class Connection
     logger: Logger,
   ) {
     const { config } = services;
-    const { socket } = transport;
+    const { socket, early } = transport;
     this.description = transport.description;
     this.output = new Output(socket, services.slabs, this);
     this.frameMax = config.frameMaxBytes;
@@ -145,6 +145,7 @@ export class Connection
       this.logger.debug({ event: 'connection.error', err }, 'the socket fails');
     });
     socket.on('close', () => this.socketClosed());
+    if (early !== null) this.received(new ByteArea(early), early.length);
   }
 
   get vhost(): Vhost {
@@ -359,8 +360,7 @@ export class Connection
     this.phase = 'closing';
     const timeoutMs = error.replyCode === FRAME_ERROR ? FRAME_ERROR_TIMEOUT_MS : CLOSE_TIMEOUT_MS;
     this.liveness.expectCloseWithin(performance.now(), timeoutMs);
-    // The answer may lie behind what is held.
-    if (this.held.isActive) this.heldInputMayEnd();
+    if (this.held.isActive) this.heldInputMayEnd(); // the answer may lie behind what is held
     sendConnectionClose(this.output, closeReason(error, this.router.lastMethodId));
   }
 
@@ -385,8 +385,8 @@ export class Connection
     // Before the answer leaves, so that the client finds room for the next one.
     if (this.phase === 'running') this.services.openConnections.remove();
     this.large?.close();
-    for (const channel of [...this.router.channels.values()])
-      this.attempt(() => this.forget(channel));
+    const channels = [...this.router.channels.values()];
+    for (const channel of channels) this.attempt(() => this.forget(channel));
     for (const queue of this.exclusiveQueues) this.attempt(() => removeQueue(this.vhost, queue));
   }
 

@@ -22,6 +22,8 @@ export interface Door {
 export interface Transport {
   /** Bytes of AMQP in the clear: the socket itself, or TLS over it. */
   readonly socket: Socket;
+  /** What was read from the socket already, behind a PROXY header; null when nothing was. */
+  readonly early: Buffer | null;
   /** `client -> server`, each an address and port: the name of the connection. */
   readonly description: string;
   /** Whether the client is on this machine, as far as that is certain. */

@@ -14,7 +14,8 @@ import { StorageError } from './storage-error.ts';
 /** Its size, unless the caller says otherwise. */
 export const RESERVE_BYTES: number = 64 * 1024 * 1024;
 
-const FILE_NAME = 'reserve';
+/** Its name, in the data directory. */
+export const RESERVE_FILE = 'reserve';
 const PIECE_BYTES = 1024 * 1024;
 /** Of what is free when it is first taken. */
 const FREE_SHARE = 1 / 4;
@@ -38,9 +39,9 @@ export class DiskReserve {
   constructor(fs: FileSystem, directory: string, sizeBytes: number = RESERVE_BYTES) {
     this.fs = fs;
     this.directory = directory;
-    this.path = join(directory, FILE_NAME);
+    this.path = join(directory, RESERVE_FILE);
     this.sizeBytes = sizeBytes;
-    this.taken = fs.list(directory).includes(FILE_NAME);
+    this.taken = fs.list(directory).includes(RESERVE_FILE);
     this.heldBytes = this.taken ? sizeOf(fs, this.path) : 0;
     this.generation = 0;
     this.taking = null;
@@ -143,7 +144,7 @@ export class DiskReserve {
   }
 
   private isLeftover(): boolean {
-    return this.fs.list(this.directory).includes(`${FILE_NAME}.tmp`);
+    return this.fs.list(this.directory).includes(`${RESERVE_FILE}.tmp`);
   }
 }
 

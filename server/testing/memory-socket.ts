@@ -17,10 +17,16 @@ export interface MemoryPeer {
 /** A socket without a network. */
 export class MemorySocket extends Duplex {
   private readonly peer: MemoryPeer;
+  /** The client takes nothing: what the server writes waits, as in full buffers of the kernel. */
+  private isStuck: boolean;
+  /** What waits. */
+  private held: (() => void) | null;
 
   constructor(peer: MemoryPeer) {
     super();
     this.peer = peer;
+    this.isStuck = false;
+    this.held = null;
     this.once('close', () => peer.closed());
   }
 
@@ -31,6 +37,7 @@ export class MemorySocket extends Duplex {
       description: '127.0.0.1:1 -> 127.0.0.1:2',
       isLoopback: true,
       acceptedMs: performance.now(),
+      early: null,
       identity: null,
     };
   }
@@ -47,10 +54,27 @@ export class MemorySocket extends Duplex {
     return this.readableLength === 0 && !this.isPaused();
   }
 
+  /** The client stops reading. */
+  stick(): void {
+    this.isStuck = true;
+  }
+
+  /** ... and reads again. */
+  unstick(): void {
+    this.isStuck = false;
+    const { held } = this;
+    this.held = null;
+    held?.();
+  }
+
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
-    this.peer.receive(chunk);
-    done();
+    const take = (): void => {
+      this.peer.receive(chunk);
+      done();
+    };
+    if (this.isStuck) this.held = take;
+    else take();
   }
 }

@@ -30,7 +30,7 @@ export interface RunningAmqp {
   readonly listener: AmqpListener;
   readonly dataDir: string;
   /** Closes everything politely; also done at the end of the test. */
-  stop(): Promise<void>;
+  stop(): Promise<unknown>;
 }
 
 /** Starts a broker in a directory of its own, or in the one that `config` names. */
@@ -55,7 +55,7 @@ export async function startAmqp(
   const broker = new Broker(fs, vhosts, logger);
   const services = { config, broker, users, version: '0.0.0' };
   const listener = await AmqpListener.start(services, logger);
-  let stopped: Promise<void> | null = null;
+  let stopped: Promise<unknown> | null = null;
   const stop = () => {
     stopped ??= listener.stop().then(() => broker.close());
     return stopped;

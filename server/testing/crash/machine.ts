@@ -3,11 +3,7 @@
  * client's frames to the bytes on the disk, but sockets, listeners and the thread pool.
  */
 import { Connection } from '../../amqp/connection.ts';
-import { HandshakeMemory } from '../../amqp/handshake-memory.ts';
-import { OpenConnections } from '../../amqp/open-connections.ts';
-import { SlabPool } from '../../amqp/output.ts';
 import type { AmqpServices } from '../../amqp/services.ts';
-import { SocketReader } from '../../amqp/socket-reader.ts';
 import { UserStore } from '../../auth/user-store.ts';
 import { Broker } from '../../broker/broker.ts';
 import type { Vhost } from '../../broker/vhost.ts';
@@ -16,6 +12,7 @@ import { createConfig } from '../../config/config.ts';
 import type { FileSystem } from '../../storage/fs.ts';
 import type { StoreTuning } from '../../storage/message-store.ts';
 import type { LogFields, Logger } from '../../telemetry/logger.ts';
+import { memoryServices } from '../memory-services.ts';
 import type { SimulatedFs } from '../simulated-fs.ts';
 import type { VirtualTime } from '../virtual-time.ts';
 import { MemoryClient, type MemoryClientListener } from './memory-client.ts';
@@ -84,16 +81,7 @@ export class Machine {
     const users = await UserStore.load(disk, DATA_DIRECTORY, config);
     const vhosts = await VhostStore.load(disk, DATA_DIRECTORY);
     const broker = new Broker(disk, vhosts, log, TUNING);
-    this.services = {
-      config,
-      users,
-      broker,
-      slabs: new SlabPool(),
-      handshakes: new HandshakeMemory(),
-      reader: new SocketReader(),
-      openConnections: new OpenConnections(0),
-      version: '0.0.0',
-    };
+    this.services = memoryServices({ config, users, broker });
   }
 
   get vhost(): Vhost {
