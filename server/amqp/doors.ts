@@ -21,7 +21,7 @@ export async function openDoors(
   const listening: ListenResult<Server>['listening'][number][] = [];
   const skipped: ListenResult<Server>['skipped'][number][] = [];
   const openAll = async (protocol: Door['protocol'], port: number) => {
-    const door = { protocol, unixPath: null };
+    const door = { protocol, unixPath: null, clientCount: 0 };
     const opened = await listenOnAddresses(protocol, addresses, port, () =>
       createServer(options, (socket) => arrivals.receive(socket, door)),
     );
@@ -33,7 +33,7 @@ export async function openDoors(
     if (servesTls && config.amqpsPort !== null) await openAll('amqps', config.amqpsPort);
     const { amqpUnixPath: unixPath, amqpUnixMode } = config;
     if (unixPath !== null) {
-      const door: Door = { protocol: 'amqp', unixPath };
+      const door: Door = { protocol: 'amqp', unixPath, clientCount: 0 };
       const create = () => createServer((socket) => arrivals.receive(socket, door));
       listening.push(await listenOnUnixSocket('amqp', unixPath, amqpUnixMode, create));
     }

@@ -16,6 +16,8 @@ export interface Door {
   readonly protocol: 'amqp' | 'amqps';
   /** The path of a Unix socket; null for an address and port. */
   readonly unixPath: string | null;
+  /** Clients of the Unix socket so far: having no addresses, they are told apart by their number. */
+  clientCount: number;
 }
 
 /** A connection's socket and its two ends. */
@@ -37,9 +39,6 @@ export interface Transport {
 /** The two ends of a connection. */
 export type Ends = Pick<Transport, 'description' | 'isLoopback'>;
 
-/** Numbers the clients of Unix sockets, which have no addresses. */
-let unixClientCount = 0;
-
 /** The ends of an accepted socket; null when it is gone already. */
 export function endsOf(socket: Socket, door: Door, header: ProxyHeader | null): Ends | null {
   if (header?.source != null && header.destination !== null) {
@@ -52,8 +51,8 @@ export function endsOf(socket: Socket, door: Door, header: ProxyHeader | null): 
   // A proxy that does not tell for whom it connects must not make a stranger look like a client of this machine.
   const isOwnEnd = header === null || header.isLocal;
   if (door.unixPath !== null) {
-    unixClientCount++;
-    return { description: `unix:${unixClientCount} -> ${door.unixPath}`, isLoopback: isOwnEnd };
+    door.clientCount++;
+    return { description: `unix:${door.clientCount} -> ${door.unixPath}`, isLoopback: isOwnEnd };
   }
   const { remoteAddress, remotePort, localAddress, localPort } = socket;
   if (remoteAddress === undefined || localAddress === undefined) return null;
