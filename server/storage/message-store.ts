@@ -378,10 +378,13 @@ export class MessageStore {
   compact(source: CheckpointSource): Promise<boolean> {
     const segments = this.log.segmentsBefore(this.checkpointer.oldestReplayStart);
     return this.compactor.compactOne(segments, {
-      forEachPositionIn: (number, visit) =>
-        forEachMessageIn(source.allIndexes(), this.chunks, number, (_index, _sequence, position) =>
+      forEachPositionIn: async (number, visit) => {
+        const indexes = source.allIndexes();
+        await forEachMessageIn(indexes, this.chunks, number, (_index, _sequence, position) =>
           visit(position),
-        ),
+        );
+        await this.log.syncAll();
+      },
     });
   }
 
