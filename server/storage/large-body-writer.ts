@@ -26,6 +26,8 @@ export interface LargeWriterOwner {
   unsyncedChanged(bytes: number): void;
   /** Somebody waits for bytes to be synced. */
   readonly isWaitedFor: boolean;
+  /** The disk has no room; what is left of it is for records that make some. */
+  readonly isFull: boolean;
   /** Nothing more of the file is to be written or synced. */
   ended(writer: LargeBodyWriter): void;
   /** The body will not be kept: its file is of no use to anybody. */
@@ -152,6 +154,9 @@ export class LargeBodyWriter implements LargeBody {
     const { handle, stagedBytes } = this;
     if (this.syncFailure !== null) throw this.syncFailure;
     if (handle === null || stagedBytes === 0) return;
+    if (this.owner.isFull) {
+      throw new StorageError(this.path, 'write refused: no space left on the disk', 'ENOSPC');
+    }
     handle.writeAt(staging, 0, stagedBytes, LARGE_HEADER_SIZE + this.writtenBytes);
     this.crc32 = crc32(staging.subarray(0, stagedBytes), this.crc32);
     this.writtenBytes += stagedBytes;

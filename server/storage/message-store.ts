@@ -337,11 +337,13 @@ export class MessageStore {
   }
 
   /**
-   * Deletes the segments that nobody needs any more, as far as the kept checkpoints allow.
+   * Deletes the segments that nobody needs any more, as far as the kept checkpoints allow; on a full disk what a crash
+   * has left of large bodies, too.
    *
    * @throws StorageError when the disk refuses
    */
   deleteSpentSegments(): void {
+    if (this.log.state.diskFull) this.checkpointer.makeRoom();
     this.log.deleteSegmentsBefore(this.checkpointer.oldestReplayStart);
   }
 
