@@ -16,6 +16,10 @@ export function keepAside(
   const path = join(folder, name);
   try {
     fs.makeDirectory(folder);
+  } catch (error) {
+    return refused(error);
+  }
+  try {
     const file = fs.openForWriting(path);
     try {
       file.truncate(0);
@@ -26,7 +30,17 @@ export function keepAside(
     }
     return null;
   } catch (error) {
+    giveUp(fs, path);
     return refused(error);
+  }
+}
+
+/** Half a copy is of little use, and may have taken the last of the disk, which the log needs. */
+function giveUp(fs: FileSystem, path: string): void {
+  try {
+    fs.delete(path);
+  } catch {
+    // The failure that led here is the one to tell.
   }
 }
 

@@ -5,6 +5,9 @@
  *
  * It takes at most a quarter of what is free when it is first taken. It is filled with noise, since some file systems
  * store zeros in no space at all. A server that has written little has none.
+ *
+ * A file `reserve.given` of the same size, but a hole throughout, remembers that it was given up: a server that is
+ * killed in that state begins in it, since publishers would use up what is left for the log.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -15,6 +18,7 @@ import { StorageError } from './storage-error.ts';
 export const RESERVE_BYTES: number = 64 * 1024 * 1024;
 
 const FILE_NAME = 'reserve';
+const GIVEN_NAME = 'reserve.given';
 const PIECE_BYTES = 1024 * 1024;
 /** Of what is free when it is first taken. */
 const FREE_SHARE = 1 / 4;
@@ -26,8 +30,10 @@ export class DiskReserve {
   private readonly fs: FileSystem;
   private readonly directory: string;
   private readonly path: string;
+  private readonly givenPath: string;
   private readonly sizeBytes: number;
   private taken: boolean;
+  private given: boolean;
   /** What it takes, or took before it was given up; 0: it was never taken. */
   private heldBytes: number;
   /** Raised when it is given up: whoever is filling it stops. */
@@ -39,22 +45,32 @@ export class DiskReserve {
     this.fs = fs;
     this.directory = directory;
     this.path = join(directory, FILE_NAME);
+    this.givenPath = join(directory, GIVEN_NAME);
     this.sizeBytes = sizeBytes;
-    this.taken = fs.list(directory).includes(FILE_NAME);
-    this.heldBytes = this.taken ? sizeOf(fs, this.path) : 0;
+    const names = fs.list(directory);
+    this.taken = names.includes(FILE_NAME);
+    this.given = !this.taken && names.includes(GIVEN_NAME);
+    this.heldBytes =
+      this.taken || this.given ? sizeOf(fs, this.taken ? this.path : this.givenPath) : 0;
     this.generation = 0;
     this.taking = null;
-    if (this.isLeftover()) fs.delete(`${this.path}.tmp`);
+    if (names.includes(`${FILE_NAME}.tmp`)) fs.delete(`${this.path}.tmp`);
   }
 
   get isTaken(): boolean {
     return this.taken;
   }
 
+  /** It was given up, by this run or the one before, and has not been taken again: the disk counts as full. */
+  get isGivenUp(): boolean {
+    return this.given;
+  }
+
   /** Frees the space. False when there was nothing to give up, or the disk refuses even that. */
   giveUp(): boolean {
     this.generation++;
     if (!this.taken) return false;
+    this.remember();
     try {
       this.fs.delete(this.path);
     } catch (error) {
@@ -62,7 +78,23 @@ export class DiskReserve {
       return false;
     }
     this.taken = false;
+    this.given = true;
     return true;
+  }
+
+  /** Before the reserve goes: both of them are a reserve that is held. */
+  private remember(): void {
+    try {
+      const file = this.fs.openForWriting(this.givenPath);
+      try {
+        file.truncate(this.heldBytes);
+      } finally {
+        file.close();
+      }
+    } catch (error) {
+      // Then only this run knows.
+      if (!(error instanceof StorageError)) throw error;
+    }
   }
 
   /**
@@ -104,7 +136,9 @@ export class DiskReserve {
       if (isWhole) {
         this.fs.rename(temporary, this.path);
         this.taken = true;
+        this.given = false;
         this.heldBytes = size;
+        this.fs.delete(this.givenPath);
         await this.fs.syncDirectory(this.directory);
         return this.taken;
       }
@@ -140,10 +174,6 @@ export class DiskReserve {
     } catch {
       // A disk that refuses this too: the next attempt begins by emptying the file.
     }
-  }
-
-  private isLeftover(): boolean {
-    return this.fs.list(this.directory).includes(`${FILE_NAME}.tmp`);
   }
 }
 

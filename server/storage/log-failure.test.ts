@@ -378,6 +378,13 @@ t.test('a read of what is not there is an error, not an endless wait', async (t)
   t.match(told, { code: 'STORAGE', message: /ends within the record/ });
 });
 
+t.test('a log that is closed with something open has no more turns', async (t) => {
+  const h = StorageHarness.open(t, new SimulatedFs());
+  h.publish(1, [h.queue(1)]);
+  h.store.close();
+  t.doesNotThrow(() => h.store.log.endTurn());
+});
+
 t.test('what nobody waits for is synced after a second', async (t) => {
   const h = StorageHarness.open(t, new SimulatedFs({ completion: 'manual' }));
   h.publish(1, [h.queue(1)]);

@@ -364,6 +364,10 @@ export class MessageStore {
   async checkpoint(source: CheckpointSource, clean: boolean): Promise<void> {
     this.checkpointedAtMs = this.clock.monotonicMs;
     try {
+      if (this.log.state.diskFull && this.log.isSegmentSpent) {
+        await this.log.syncAll();
+        this.log.beginSegment();
+      }
       await this.checkpointer.write(source, clean);
     } catch (error) {
       if (error instanceof StorageError && isDiskFull(error)) this.log.spaceRefused();

@@ -52,6 +52,8 @@ import { type SegmentOnDisk, SegmentRecovery } from './segment-recovery.ts';
 export interface Damage {
   readonly path: string;
   readonly reason: string;
+  /** Nothing that counted is concerned: what is not needed any more may be deleted all the same. */
+  readonly isHarmless: boolean;
 }
 
 /** The state of a vhost as its directory tells it. */
@@ -136,8 +138,8 @@ class Recovery implements RecordVisitor {
     this.largeBodies = new Map();
     this.unsyncedLarge = new Set();
     this.tables = new TableCache();
-    this.segments = new SegmentRecovery(fs, cache, directory, this.tables, (name, reason) =>
-      this.report(name, reason),
+    this.segments = new SegmentRecovery(fs, cache, directory, this.tables, (...what) =>
+      this.report(...what),
     );
     this.batchPosition = 0;
     this.footer = NO_FOOTER;
@@ -181,8 +183,8 @@ class Recovery implements RecordVisitor {
     };
   }
 
-  private report(name: string, reason: string): void {
-    this.damage.push({ path: join(this.directory, name), reason });
+  private report(name: string, reason: string, isHarmless: boolean = false): void {
+    this.damage.push({ path: join(this.directory, name), reason, isHarmless });
   }
 
   private readDefinitions(): void {

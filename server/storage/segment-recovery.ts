@@ -54,8 +54,8 @@ interface HeadlessFile {
   readonly reason: string;
 }
 
-/** Told what was not as it must be. */
-export type DamageReport = (name: string, reason: string) => void;
+/** Told what was not as it must be, and whether nothing that counted is concerned. */
+export type DamageReport = (name: string, reason: string, isHarmless?: boolean) => void;
 
 /** The segments of one vhost's directory. */
 export class SegmentRecovery {
@@ -272,7 +272,7 @@ export class SegmentRecovery {
         continue;
       }
       const bytes = this.fs.readFile(path) ?? Buffer.alloc(0);
-      if (bytes.length > 0) this.keep(name, bytes);
+      if (bytes.length > 0) this.keep(name, bytes, true);
       this.fs.delete(path);
     }
   }
@@ -299,7 +299,7 @@ export class SegmentRecovery {
       for (const { from, to } of content.invalid) {
         if (start + from >= syncedUpTo) return this.cut(onDisk, start + from);
         this.report(name, `bytes ${from} to ${to} are damaged: they are skipped`);
-        this.keep(`${name}.${from}`, this.read(segment).subarray(from, to));
+        this.keep(`${name}.${from}`, this.read(segment).subarray(from, to), false);
       }
       const end = content.invalid.reduce((most, { to }) => Math.max(most, to), content.validEnd);
       previousEnd = start + end;
@@ -318,7 +318,7 @@ export class SegmentRecovery {
       if (number < endSegment) continue;
       const from = number === endSegment ? offsetOf(end) : 0;
       const tail = content.length > 0 ? this.read(segment).subarray(from) : Buffer.alloc(0);
-      if (tail.length > 0) this.keep(`${segmentFileName(number)}.${from}`, tail);
+      if (tail.length > 0) this.keep(`${segmentFileName(number)}.${from}`, tail, true);
       if (number === endSegment) {
         segment.truncate(from);
         segment.size = from;
@@ -375,9 +375,10 @@ export class SegmentRecovery {
     }
   }
 
-  private keep(name: string, bytes: Buffer): void {
+  /** `wasNeverSynced`: nobody counts on it, so that it is no loss where it cannot be kept. */
+  private keep(name: string, bytes: Buffer, wasNeverSynced: boolean): void {
     const problem = keepAside(this.fs, this.directory, name, bytes);
-    if (problem !== null) this.report(name, problem);
+    if (problem !== null) this.report(name, problem, wasNeverSynced);
   }
 }
 

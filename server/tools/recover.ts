@@ -53,7 +53,9 @@ async function recoverVhost(
   if (findings.length > 0) map = await SegmentMap.read(shadow, directory);
   const offline = openOfflineVhost(shadow, directory, name);
   try {
-    findings.push(...offline.recovered.damage.map((damage) => ({ ...damage, offset: null })));
+    findings.push(
+      ...offline.recovered.damage.map(({ path, reason }) => ({ path, reason, offset: null })),
+    );
     findings.push(...offline.problems.map((reason) => ({ path: directory, offset: null, reason })));
     for (const finding of findings) report.write(`${textOfFinding(finding)}\n`);
     let lost = 0;
