@@ -22,18 +22,22 @@ export interface LocalServerOptions {
   readonly parent?: string;
   /** Puts files into the directory before the first start. */
   readonly prepare?: (dataDirectory: string) => void;
+  /** More of its command line. */
+  readonly args?: readonly string[];
 }
 
 /** One server over all its starts. */
 export class LocalServer {
   readonly dataDirectory: string;
+  private readonly args: readonly string[];
   private process: ServerProcess;
   private port: number;
   private readonly abandon: () => void;
 
-  private constructor(dataDirectory: string) {
+  private constructor(dataDirectory: string, args: readonly string[]) {
     this.dataDirectory = dataDirectory;
-    this.process = new ServerProcess(dataDirectory);
+    this.args = args;
+    this.process = new ServerProcess(dataDirectory, args);
     this.port = 0;
     this.abandon = () => {
       this.process.kill();
@@ -47,10 +51,11 @@ export class LocalServer {
   static async start({
     parent = tmpdir(),
     prepare,
+    args = [],
   }: LocalServerOptions = {}): Promise<LocalServer> {
     const dataDirectory = mkdtempSync(join(parent, 'firnmq-local-'));
     prepare?.(dataDirectory);
-    const server = new LocalServer(dataDirectory);
+    const server = new LocalServer(dataDirectory, args);
     try {
       server.port = await server.process.listening();
     } catch (error) {
@@ -72,7 +77,7 @@ export class LocalServer {
   /** Ends the process with a signal and starts another one on the same directory. */
   async restart(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     await this.process.end(signal);
-    this.process = new ServerProcess(this.dataDirectory);
+    this.process = new ServerProcess(this.dataDirectory, this.args);
     this.port = await this.process.listening();
   }
 
@@ -101,8 +106,8 @@ class ServerProcess {
   private readonly ended: Promise<void>;
   private readonly port: Promise<number>;
 
-  constructor(dataDirectory: string) {
-    const args = [SERVER_MAIN, '-D', dataDirectory, '-p', '0', '--http-port', '0'];
+  constructor(dataDirectory: string, more: readonly string[]) {
+    const args = [SERVER_MAIN, '-D', dataDirectory, '-p', '0', '--http-port', '0', ...more];
     this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.log = [];
     this.ended = new Promise((resolve) => {
