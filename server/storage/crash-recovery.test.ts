@@ -4,12 +4,13 @@
  * `npm run test:crash -- --points N` does as many as one has time for.
  */
 import t from 'tap';
-import { countFailedSyncs, renameBeforeSync } from '../testing/crash/mutations.ts';
+import { countFailedSyncs, renameBeforeSync, skipSyncs } from '../testing/crash/mutations.ts';
+import { LOG_FAULTS } from '../testing/crash/profiles.ts';
 import { describeFailure } from '../testing/crash/report.ts';
 import { type CrashRunOptions, campaignOptions, runCrashes } from '../testing/crash/run.ts';
 
-const SEEDS = 10;
-const POINTS_PER_SEED = 25;
+const SEEDS = 8;
+const POINTS_PER_SEED = 50;
 /** Seeds within which a broken broker must be found out. */
 const SEEDS_TO_FAIL = 25;
 t.setTimeout(180_000);
@@ -58,3 +59,26 @@ t.test('a broker that renames a checkpoint before it is synced is found out', as
     /(checkpoint\.\d+|definitions\.amqp) reason=/,
   );
 });
+
+t.test(
+  'a broker that leaves out the sync of one kind of file or folder is found out',
+  async (t) => {
+    const kinds: readonly (readonly [RegExp, RegExp])[] = [
+      [/\/enq\/\d+$/, /chunk file|slot|cannot be read/],
+      [/\/enq$/, /chunk file/],
+      [/\/large\/\d+$/, /body is missing|is lost|wrong body|checksum of the body/],
+      [/\/[0-9a-f]{40}$/, /is lost|is gone|damage/],
+    ];
+    for (const [path, complaint] of kinds) {
+      t.match(await firstWrong({ wrap: skipSyncs(path) }), complaint, String(path));
+    }
+  },
+);
+
+t.test(
+  'a broker that does not sync the file that takes over after a failure is found out',
+  async (t) => {
+    const wrap = skipSyncs(/msgs\.\d+\.\d+(\.tmp)?$/);
+    t.match(await firstWrong({ wrap, faults: LOG_FAULTS }), /is lost|is gone|damage/);
+  },
+);

@@ -9,6 +9,7 @@ import { type Observation, type ObservedMessage, type ObservedQueue, routeKey } 
 import {
   type Copy,
   type Existence,
+  isPromised,
   Model,
   type ModelBinding,
   type ModelExchange,
@@ -44,7 +45,7 @@ function mayExist(queue: ModelQueue): boolean {
 
 function mustExist({ durable, existence, copies }: ModelQueue): boolean {
   if (!durable || existence.endAsked) return false;
-  return existence.isMade || copies.some(({ isSure, message }) => isSure && message.isConfirmed);
+  return existence.isMade || copies.some(isPromised);
 }
 
 /** Whether clients may count on its being there. */
@@ -144,8 +145,8 @@ class Check {
   /** What was confirmed and has not left is there. */
   private checkKept(queue: ModelQueue): void {
     for (const copy of queue.copies) {
-      const { message, isSure, isOut, settledInTurn, mayBeGone } = copy;
-      if (this.found.has(copy) || !message.isConfirmed || !isSure) continue;
+      const { message, isOut, settledInTurn, mayBeGone } = copy;
+      if (this.found.has(copy) || !isPromised(copy)) continue;
       if (queue.noAckSources > 0 && !isOut) continue;
       if (mayBeGone || (settledInTurn !== null && copy.settledBy?.state !== 'open')) continue;
       this.blame(`message ${message.id} of ${queue.key} was confirmed and is lost`);
@@ -156,15 +157,20 @@ class Check {
   private checkTx(tx: ModelTx): void {
     if (tx.state !== 'asked') return;
     const counts = ({ queue, isSure }: Copy): boolean => isSure && mustExist(queue);
-    const added = tx.messages.flatMap(({ copies }) => copies.filter(counts));
+    const published = tx.messages.flatMap(({ copies }) =>
+      copies.filter(({ referredBy }) => referredBy === null),
+    );
+    const added = [...published, ...tx.referred].filter(counts);
     const removed = tx.settled.filter(counts);
     const happened =
       added.some((copy) => this.found.has(copy)) ||
       removed.some((copy) => !this.found.has(copy) && isWanted(copy));
+    // On its way to somebody who does not ack it is gone, though nobody has heard of it yet.
+    const mayHaveLeft = ({ queue, settledInTurn, mayBeGone }: Copy): boolean =>
+      queue.noAckSources > 0 || settledInTurn !== null || mayBeGone;
     const didNot =
-      added.some(
-        (copy) => !this.found.has(copy) && copy.settledInTurn === null && !copy.mayBeGone,
-      ) || removed.some((copy) => this.found.has(copy));
+      added.some((copy) => !this.found.has(copy) && !mayHaveLeft(copy)) ||
+      removed.some((copy) => this.found.has(copy));
     if (happened && didNot) this.blame(`transaction ${tx.number} has happened in part`);
   }
 
@@ -202,8 +208,8 @@ class Check {
 }
 
 /** Whether it would be there, had nobody settled it in the transaction. */
-function isWanted({ message, isSure, mayBeGone }: Copy): boolean {
-  return message.isConfirmed && isSure && !mayBeGone;
+function isWanted(copy: Copy): boolean {
+  return isPromised(copy) && !copy.mayBeGone;
 }
 
 function leads(binding: ModelBinding, exchange: string, key: string, queue: string): boolean {

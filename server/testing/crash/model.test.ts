@@ -208,6 +208,49 @@ t.test('a transaction happens whole or not at all', async (t) => {
   ]);
 });
 
+t.test(
+  'what the broker enters by itself is there whole, at the end, once it is durable',
+  async (t) => {
+    const other: CrashEvent = {
+      type: 'ask',
+      question: 2,
+      change: { kind: 'declare-queue', name: 'r', durable: true },
+    };
+    const refer = { type: 'refer', question: 3, tx: 5, id: 7, queueKeys: [Q] } as const;
+    const moved: CrashEvent[] = [
+      ...MADE,
+      other,
+      { type: 'answer', question: 2 },
+      publish(7, { key: 'r' }),
+      publish(8),
+      confirm(7, 8),
+      { ...refer, source: { queueKey: 'r#1', id: 7 } },
+      publish(9),
+      confirm(9),
+    ];
+    const both = (q: readonly string[], r: readonly string[]): string => {
+      const queues = new Map([...found(q).queues, ['r', found(r).queues.get('q')!]]);
+      return checkObservation(modelOf(moved), found(null, { queues })).join('; ');
+    };
+    t.equal(both(['8', '7', '9'], []), '');
+    t.equal(both(['8', '9'], ['7']), '');
+    t.equal(both(['8', '7', '9'], ['7']), 'transaction 5 has happened in part');
+    t.equal(both(['8', '9'], []), 'transaction 5 has happened in part');
+    t.equal(both(['7', '8', '9'], []), 'message 8 of q#1 is out of order');
+    moved.push({ type: 'answer', question: 3 });
+    t.equal(both(['8', '7', '9'], []), '');
+    t.equal(
+      both(['8', '9'], ['7']),
+      'message 7 of q#1 was confirmed and is lost; message 7 of r#1 was acked by a commit and is back',
+    );
+    const copied: CrashEvent[] = [...moved.slice(0, 6), { ...refer, source: null }];
+    t.same(verdicts(copied, ['8', '7'], ['8']), [
+      'queue r#1 was declared and is gone',
+      'queue r#1 was declared and is gone',
+    ]);
+  },
+);
+
 t.test('bindings and exchanges are there once made, and gone once ended', async (t) => {
   const bound: CrashEvent[] = [
     ...MADE,
