@@ -22,7 +22,10 @@ export function checkObservation(model: Model, observation: Observation): string
   return new Check(model, observation).run();
 }
 
-/** The queue of this name that was found, by what is in it; null when the name is not there. */
+/**
+ * The queue of this name that was found, by what is in it: the one that could have most of that, the newest of them,
+ * since one message may have gone to either. Null when the name is not there.
+ */
 function foundQueue(
   model: Model,
   name: string,
@@ -30,9 +33,9 @@ function foundQueue(
 ): ModelQueue | null {
   if (found === undefined) return null;
   const candidates = model.queues.filter((q) => q.name === name && mayExist(q));
-  const first = found.messages.find(({ id }) => candidates.some((q) => copyOf(q, id) !== null));
-  const owner = candidates.find((q) => first !== undefined && copyOf(q, first.id) !== null);
-  return owner ?? candidates.at(-1) ?? null;
+  const explained = (queue: ModelQueue): number =>
+    found.messages.filter(({ id }) => copyOf(queue, id) !== null).length;
+  return candidates.sort((a, b) => explained(a) - explained(b)).at(-1) ?? null;
 }
 
 function copyOf(queue: ModelQueue, id: number): Copy | null {

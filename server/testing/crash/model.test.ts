@@ -298,6 +298,21 @@ t.test('a publish that is not read goes where it may by its confirm', async (t) 
   t.same(verdicts(events, [], ['1']), ['', '']);
 });
 
+t.test('of two queues of one name the one is meant that could have what is found', async (t) => {
+  const events: CrashEvent[] = [
+    ...MADE,
+    publish(1),
+    confirm(1),
+    publish(2),
+    { type: 'unread', id: 2 },
+    { type: 'ask', question: 2, change: { kind: 'delete-queue', name: 'q' } },
+    { type: 'ask', question: 3, change: { kind: 'declare-queue', name: 'q', durable: true } },
+    publish(3),
+  ];
+  t.same(verdicts(events, ['2', '3'], ['2'], ['1', '2'], []), ['', '', '', '']);
+  t.same(verdicts(events, ['1', '3']), ['message 1 of q#2 was never sent there']);
+});
+
 t.test('the next life begins with what was found, and nothing else comes back', async (t) => {
   const events = [...MADE, publish(1), publish(2), publish(3), confirm(1), deliver(1)];
   const next = nextModel(modelOf(events), found(['1r', '2']));

@@ -30,14 +30,16 @@ const WRITE_FAULTS: readonly BadSpell[] = [
   { calls: ['delete', 'truncate'], errno: 'EIO', length: 4 },
 ];
 
-/**
- * Reads fail, and no file can be opened. Large bodies are left out: one that cannot be read ends its consumer's
- * channel or connection, and the deliveries of others may overtake the news of that.
- */
+/** Reads fail, and no file can be opened. */
 const READ_FAULTS: readonly BadSpell[] = [
-  { calls: ['read'], errno: 'EIO', length: 2, path: /msgs|enq/ },
-  { calls: ['read'], errno: 'EIO', length: 12, chance: 0.5, path: /msgs|enq/ },
-  { calls: ['open'], errno: 'EMFILE', length: 3, path: /msgs|enq|checkpoint|definitions|reserve/ },
+  { calls: ['read'], errno: 'EIO', length: 2, path: /msgs|enq|large/ },
+  { calls: ['read'], errno: 'EIO', length: 12, chance: 0.5, path: /msgs|enq|large/ },
+  {
+    calls: ['open'],
+    errno: 'EMFILE',
+    length: 3,
+    path: /msgs|enq|checkpoint|definitions|reserve|large/,
+  },
   { calls: ['open', 'create'], errno: 'ENFILE', length: 20, chance: 0.4, path: /msgs|enq|reserve/ },
 ];
 

@@ -1,5 +1,5 @@
 /** A connection with a transactional channel: gets messages, acks them and publishes others in one commit. */
-import type { AnyMethod } from '../../../generated/index.ts';
+import { type AnyMethod, INTERNAL_ERROR } from '../../../generated/index.ts';
 import * as frames from '../client-frames.ts';
 import type { Random } from '../random.ts';
 import { bodyOf, idOfBody } from './body.ts';
@@ -38,6 +38,8 @@ export class CrashTransactor {
   private acked: Delivery[];
   private tx: number;
   private isDropped: boolean;
+  /** The broker could not read a body, and has ended the channel or the connection over it. */
+  isBroken: boolean;
 
   constructor(
     machine: Machine,
@@ -58,6 +60,7 @@ export class CrashTransactor {
     this.acked = [];
     this.tx = numbers.next++;
     this.isDropped = false;
+    this.isBroken = false;
     this.client = machine.connect({
       method: (_channel, method, body) => this.heard(method, body),
       closed: () => this.closed(),
@@ -134,7 +137,12 @@ export class CrashTransactor {
   }
 
   private closed(): void {
+    if (this.isBroken) return;
     if (!this.isDropped) this.recorder.blame('the connection of a transactor is closed');
+    this.lost();
+  }
+
+  private lost(): void {
     this.recorder.add({ type: 'rollback', tx: this.tx });
     const back = [...this.acked, ...this.unacked];
     this.recorder.add({ type: 'requeue', copies: back.map(({ copy }) => copy) });
@@ -159,6 +167,11 @@ export class CrashTransactor {
       }
       case 'channel.close':
       case 'connection.close':
+        if (method.args.replyCode === INTERNAL_ERROR) {
+          this.isBroken = true;
+          this.lost();
+          return;
+        }
         this.recorder.blame(`a transactor is told ${method.name}: ${method.args.replyText}`);
         return;
       default:

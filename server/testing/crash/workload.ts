@@ -180,7 +180,7 @@ export class Workload {
   consume(): void {
     const { random } = this;
     const queue = this.anyQueue();
-    const consumer = random.pick(this.consumers);
+    const consumer = this.anyConsumer();
     if (queue === null || consumer.unackedCount > UNACKED_MAX) return;
     if (random.chance(0.5) || consumer.sourceCount > 3) {
       for (let i = random.below(8); i >= 0; i--) {
@@ -192,13 +192,13 @@ export class Workload {
   }
 
   cancel(): void {
-    const consumer = this.random.pick(this.consumers);
+    const consumer = this.anyConsumer();
     if (consumer.sourceCount > 0) consumer.cancel();
   }
 
   settle(): void {
     const { random } = this;
-    const consumer = random.pick(this.consumers);
+    const consumer = this.anyConsumer();
     for (let i = random.below(10); i >= 0 && consumer.unackedCount > 0; i--) {
       consumer.settle(random.chance(0.2), random.chance(0.85));
     }
@@ -206,7 +206,7 @@ export class Workload {
 
   requeue(): void {
     const { random } = this;
-    const consumer = random.pick(this.consumers);
+    const consumer = this.anyConsumer();
     for (let i = random.below(4); i >= 0 && consumer.unackedCount > 0; i--) {
       consumer.requeue(random.chance(0.3));
     }
@@ -274,7 +274,7 @@ export class Workload {
     const queue = this.anyQueue();
     const publisher = this.anyPublisher();
     if (queue === null || !queue.durable || !this.admin.isHeard) return;
-    random.pick(this.consumers).consume(queue.name, queue.key, 0, true);
+    this.anyConsumer().consume(queue.name, queue.key, 0, true);
     for (let i = 1 + random.below(5); i > 0; i--) {
       publisher.publish(this.numbers.next++, '', queue.name, BODY_SIZE_MIN + random.below(50));
     }
@@ -282,7 +282,12 @@ export class Workload {
 
   /** A piece of work in a transaction, or its end. */
   transact(): void {
-    const { random, transactor } = this;
+    const { random } = this;
+    if (this.transactor.isBroken) {
+      this.transactor.drop();
+      this.transactor = this.newTransactor();
+    }
+    const { transactor } = this;
     const queue = this.anyQueue();
     if (!this.admin.isHeard) return;
     if (queue !== null && transactor.unackedCount < 10) transactor.get(queue.name, queue.key);
@@ -317,7 +322,7 @@ export class Workload {
     for (let i = 0; i < 10 && machine.holds.definitions; i++) {
       for (const name of QUEUE_NAMES) {
         const queue = this.queue(name);
-        const consumer = this.random.pick(this.consumers);
+        const consumer = this.anyConsumer();
         if (queue === null || consumer.unackedCount > UNACKED_MAX) continue;
         for (let gets = 0; gets < 5; gets++) consumer.get(queue.name, queue.key, false);
       }
@@ -379,6 +384,16 @@ export class Workload {
     publisher.drop();
     this.publishers[at] = this.newPublisher();
     return this.publishers[at];
+  }
+
+  /** One whose channel is open. */
+  private anyConsumer(): CrashConsumer {
+    const at = this.random.below(CONSUMERS);
+    const consumer = this.consumers[at]!;
+    if (!consumer.isBroken) return consumer;
+    consumer.drop();
+    this.consumers[at] = this.newConsumer();
+    return this.consumers[at];
   }
 
   private newPublisher(): CrashPublisher {
