@@ -80,6 +80,8 @@ export class Broker {
     for (const vhost of this.vhosts.values()) {
       try {
         await vhost.store.stopCompaction();
+        // What the disk has refused a moment ago it may take now; nobody will try it again.
+        await vhost.store.log.syncAll();
         await vhost.store.checkpoint(vhost, true);
       } catch (err) {
         this.logger.error(
