@@ -50,6 +50,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     const users = await UserStore.load(fs, config.dataDir, config);
     const vhostStore = await VhostStore.load(fs, config.dataDir);
     const broker = new Broker(fs, vhostStore, logger);
+    users.spaceRefused = () => broker.spaceRefused();
     undo.push(() => broker.close());
     const amqp = await AmqpListener.start(
       { config, broker, users, version: productVersion },
@@ -60,7 +61,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     undo.push(() => monitor.stop());
     const listeners: ListenerAddress[] = [...amqp.addresses];
     const http = await HttpListener.start({
-      addresses: config.bindAddresses,
+      addresses: config.httpBindAddresses ?? config.bindAddresses,
       port: config.httpPort,
       status: {
         listeners: () => listeners,
@@ -102,10 +103,13 @@ function watchResources(
       sampledBytes: () => broker.indexBytes() + amqp.connectionBytes(),
       residentBytes: () => process.memoryUsage.rss(),
       allocatedBytes: () => {
-        const { heapTotal, external } = process.memoryUsage();
-        return heapTotal + external;
+        // `external` holds the buffers as well, but V8 brings it up to date late.
+        const { heapTotal, arrayBuffers } = process.memoryUsage();
+        return heapTotal + arrayBuffers;
       },
       freeDiskBytes: () => fs.freeBytes(config.dataDir),
+      letGo: () => broker.rest() + amqp.rest(),
+      heapBytes: () => process.memoryUsage().heapTotal,
       collectGarbage,
     },
     {

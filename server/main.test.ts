@@ -8,6 +8,7 @@ import { EMPTY_TABLE } from '../generated/index.ts';
 import { declareQueue } from './broker/queues.ts';
 import { contentOf, filesIn } from './testing/directory-content.ts';
 import { openBroker, publishAll, testActor } from './testing/open-broker.ts';
+import { runToEnd } from './testing/run-to-end.ts';
 import { spawnNode } from './testing/spawn-node.ts';
 import {
   serverMain,
@@ -18,17 +19,6 @@ import { temporaryDirectory } from './testing/temporary-directory.ts';
 
 const politeEnd = { code: 0, signal: null };
 const failedEnd = { code: 1, signal: null };
-
-async function runToEnd(...args: readonly string[]) {
-  const child = spawnNode([serverMain, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { STATE_DIRECTORY: '' },
-  });
-  const ended = once(child, 'close');
-  const [stdout, stderr] = await Promise.all([text(child.stdout!), text(child.stderr!)]);
-  const [code] = (await ended) as [number | null];
-  return { code, stdout, stderr };
-}
 
 /** Makes the server run `code`, which nobody wrote into it, when it gets a SIGUSR2. */
 function onUserSignal(code: string): readonly string[] {

@@ -1,33 +1,35 @@
 #!/usr/bin/env node
 /**
- * The process: command line -> Config -> launcher -> signals -> exit codes; or -> one of the tools.
+ * The process: command line, file, environment -> Config -> launcher -> signals -> exit codes; or -> one of the tools.
  *
- * Exit codes: 0 after help, version and a polite stop; 1 when the server cannot start, when it breaks, or
- * at a second signal; 2 when the command line is wrong; those of a tool are in tools/run-tool.ts. What is not needed to find out that much is
- * imported afterwards.
+ * Exit codes: 0 after help, version, a configuration that was found right or printed, and a polite stop; 1 when the
+ * server cannot start, when it breaks, or at a second signal; 2 when command line, file or environment are wrong;
+ * those of a tool are in tools/run-tool.ts. What is not needed to find out that much is imported afterwards.
  */
+import { setFlagsFromString } from 'node:v8';
 import { isAppError } from './base/app-error.ts';
-import { parseCommandLine } from './config/command-line.ts';
 import type { Config } from './config/config.ts';
+import { linesOf, readStartCommand, type StartCommand } from './config/start-command.ts';
 import type { ToolCommand } from './config/tool-command.ts';
-import { openLogOutput } from './telemetry/log-output.ts';
+import { type LogTarget, openLogOutput } from './telemetry/log-output.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 
 async function main(): Promise<void> {
-  const result = parseCommandLine(process.argv.slice(2), process.env);
-  switch (result.kind) {
+  const start = readStartCommand(process.argv.slice(2), process.env, process.cwd());
+  switch (start.kind) {
     case 'print':
-      process.stdout.write(result.text);
+      process.stderr.write(linesOf('warning', start.warnings));
+      process.stdout.write(start.text);
       break;
     case 'error':
-      process.stderr.write(result.text);
+      process.stderr.write(start.text);
       process.exitCode = 2;
       break;
     case 'run':
-      await run(result.config);
+      await run(start);
       break;
     case 'tool':
-      process.exitCode = await runCommand(result.command);
+      process.exitCode = await runCommand(start.command);
       break;
   }
 }
@@ -37,8 +39,20 @@ async function runCommand(command: ToolCommand): Promise<number> {
   return runTool(command, process.stdout, process.stderr);
 }
 
-async function run(config: Config): Promise<void> {
-  const logger = createLogger({ level: config.logLevel, output: await openLogOutput(1) });
+/**
+ * Objects here live for a turn of the loop: a young generation of 2 x 1 MiB is enough for them. V8 would let it grow
+ * to 32 MiB under load, and keep it.
+ */
+function keepYoungGenerationSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+}
+
+async function run(start: StartCommand & { readonly kind: 'run' }): Promise<void> {
+  keepYoungGenerationSmall();
+  const { config } = start;
+  const logger = await openLog(config);
+  if (logger === null) return;
+  logConfiguration(logger, start);
   exitWhenBroken(logger);
   const firstSignal = waitForSignal(logger);
   process.exit(await serve(config, logger, firstSignal));
@@ -60,6 +74,45 @@ async function serve(
   } catch (error) {
     logFailure(logger, error);
     return 1;
+  }
+}
+
+/** Opens the log; null, with a word on standard error and an exit code, when that cannot be. */
+async function openLog(config: Config): Promise<Logger | null> {
+  try {
+    const output = await openLogOutput(config.logFilePath ?? 1);
+    const logger = createLogger({ level: config.logLevel, output });
+    if (config.logFilePath !== null) reopenOnHangup(output, logger);
+    return logger;
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    process.stderr.write(linesOf('error', [error.message]));
+    process.exitCode = 1;
+    return null;
+  }
+}
+
+/** A hangup is how programs that rename logs ask for a new one. */
+function reopenOnHangup(output: LogTarget, logger: Logger): void {
+  process.on('SIGHUP', () => {
+    try {
+      output.reopen();
+      logger.info({ event: 'log.reopen' }, 'the log goes on in a new file');
+    } catch (err) {
+      logger.error({ event: 'log.fail', err }, 'the log goes on in the old file');
+    }
+  });
+}
+
+function logConfiguration(
+  logger: Logger,
+  { configPath, warnings }: StartCommand & { readonly kind: 'run' },
+): void {
+  if (configPath !== null) {
+    logger.info({ event: 'config.load', path: configPath }, 'the configuration file is in force');
+  }
+  for (const reason of warnings) {
+    logger.warn({ event: 'config.ignore', reason }, 'a part of the configuration is not in force');
   }
 }
 

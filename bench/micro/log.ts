@@ -26,6 +26,7 @@ const FILE: OpenFile = {
   readNow: () => 0,
   truncate() {},
   close() {},
+  closeLater() {},
 };
 
 const NOWHERE: FileSystem = {

@@ -175,7 +175,7 @@ export class Connection
     this.liveness = new Liveness(nowMs, nowMs + config.handshakeTimeoutMs);
     this.hasLostFraming = false;
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.received(chunk));
+    services.reader.read(socket, (area, size) => this.received(area, size));
     socket.on('error', (err) => {
       this.logger.debug({ event: 'connection.error', err }, 'the socket fails');
     });
@@ -210,19 +210,20 @@ export class Connection
 
   // --- reading ---------------------------------------------------------------------------------
 
-  private received(chunk: Buffer): void {
+  /** HOT per read. Carries out `area.buf[0..size)`, which is borrowed. */
+  private received(area: ByteArea, size: number): void {
     this.liveness.hasReceived = true;
     if (this.hasLostFraming) return;
     if (this.held.isActive) {
-      this.hold(chunk);
+      this.hold(area.buf.subarray(0, size));
       return;
     }
     if (this.phase === 'header') {
-      const rest = this.readHeader(chunk);
-      if (rest !== null && rest.length > 0) this.scan(new ByteArea(rest));
+      const rest = this.readHeader(area.buf.subarray(0, size));
+      if (rest !== null && rest.length > 0) this.scan(new ByteArea(rest), rest.length);
       return;
     }
-    this.scan(new ByteArea(chunk));
+    this.scan(area, size);
   }
 
   /** Takes the first 8 bytes; what lies behind them when they are right, null otherwise. */
@@ -246,18 +247,18 @@ export class Connection
     return bytes.subarray(PROTOCOL_HEADER.length);
   }
 
-  /** HOT per chunk. Carries out what it holds; past the turn's share the socket is paused. */
-  private scan(area: ByteArea): void {
+  /** HOT per chunk. Carries out `area.buf[0..size)`; past the turn's share the socket is paused. */
+  private scan(area: ByteArea, size: number): void {
     this.area = area;
     try {
-      const end = this.scanner.scan(area.buf, 0, area.buf.length);
-      if (this.held.isActive) this.hold(area.buf.subarray(end));
+      const end = this.scanner.scan(area.buf, 0, size);
+      if (this.held.isActive) this.hold(area.buf.subarray(end, size));
     } catch (error) {
       this.lastMethodId = 0;
       this.hasLostFraming = true;
       this.fail(error, null);
     }
-    this.bytesThisTurn += area.buf.length;
+    this.bytesThisTurn += size;
     const share = this.isAhead() ? PARSE_BYTES_PER_TURN_BEHIND : PARSE_BYTES_PER_TURN;
     if (this.bytesThisTurn >= share || this.mustWait) this.pause();
   }
@@ -302,7 +303,8 @@ export class Connection
       return;
     }
     if (this.held.isActive && this.mayGoOn) {
-      this.scan(new ByteArea(this.held.end(this.phase !== 'running')));
+      const bytes = this.held.end(this.phase !== 'running');
+      this.scan(new ByteArea(bytes), bytes.length);
       if (this.isPaused) return;
     }
     if (!this.held.isFull) this.socket.resume();
@@ -546,6 +548,7 @@ export class Connection
     const { vhost, userName, permissions } = session;
     this.handshake = null;
     this.session = session;
+    this.services.openConnections.add();
     this.sessionActor = { userName, permissions, owner: this };
     this.phase = 'running';
     this.frameMax = session.frameMax;
@@ -686,6 +689,8 @@ export class Connection
 
   /** Ends all channels and exclusive queues; one that fails, as a broken disk may make it, stops no other. */
   private release(): void {
+    // Before the answer leaves, so that the client finds room for the next one.
+    if (this.phase === 'running') this.services.openConnections.remove();
     this.large?.close();
     for (const channel of [...this.channels.values()]) this.attempt(() => this.forget(channel));
     for (const queue of this.exclusiveQueues) this.attempt(() => removeQueue(this.vhost, queue));
@@ -709,6 +714,7 @@ export class Connection
     if (this.phase === 'closed') return;
     const wasRunning = this.phase === 'running';
     this.phase = 'closed';
+    if (wasRunning) this.services.openConnections.remove();
     this.held.release();
     this.release();
     this.output.flush();

@@ -42,7 +42,6 @@ type Phase = 'method' | 'header' | 'body';
 
 /** Makes files for bodies that are too large to be gathered. */
 export interface LargeBodySource {
-  /** @throws StorageError when the disk refuses */
   create(size: number): LargeBodyWriter;
 }
 
@@ -87,7 +86,7 @@ export class ContentAssembly {
   /**
    * Takes a content header's payload. True: the body is empty, the publish is complete.
    *
-   * @throws ProtocolError 406 for a body larger than `bodySizeMax`, 506 for one that the disk refuses
+   * @throws ProtocolError 406 for a body larger than `bodySizeMax`
    */
   header(buf: Buffer, start: number, end: number, bodySizeMax: number): boolean {
     const classId = end - start >= CONTENT_HEADER_FIXED_SIZE ? contentHeaderClassId(buf, start) : 0;
@@ -106,7 +105,7 @@ export class ContentAssembly {
     parts.propertiesSize = properties.length;
     parts.bodyAt = 0;
     if (bodySize > INLINE_BODY_SIZE_MAX) {
-      this.writer = refusable(() => this.largeBodies.create(bodySize));
+      this.writer = this.largeBodies.create(bodySize);
     } else {
       parts.body = bodySize === 0 ? NO_BYTES : newByteArea(bodySize);
       parts.bodySize = bodySize;

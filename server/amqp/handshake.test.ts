@@ -1,12 +1,15 @@
 /** Logins and what is tuned, over a socket: each answer of a client, and what the server makes of it. */
+import assert from 'node:assert/strict';
 import t from 'tap';
 import { encodePlain, PROTOCOL_HEADER, toFieldTable } from '../../generated/index.ts';
 import {
   channelOpen,
+  connectionClose,
   connectionOpen,
   connectionStartOk,
   connectionTuneOk,
 } from '../testing/client-frames.ts';
+import { eventually } from '../testing/eventually.ts';
 import { RawClient } from '../testing/raw-client.ts';
 import { startAmqp } from '../testing/start-amqp.ts';
 import type { Teardown } from '../testing/temporary-directory.ts';
@@ -97,3 +100,42 @@ t.test('what comes out of its turn is refused by the name of the step', async (t
     replyText: 'CHANNEL_ERROR - unexpected method in connection state starting',
   });
 });
+
+t.test(
+  'past the limit of connections one more is refused, until another one has gone',
+  async (t) => {
+    const server = await startAmqp(t, { config: { connectionsMax: 1 } });
+    const connect = async () => {
+      const client = await RawClient.connect(t, server.port);
+      client.write(Buffer.concat([PROTOCOL_HEADER, connectionStartOk(), connectionTuneOk()]));
+      client.write(connectionOpen());
+      await client.expect(0, 'connection.start');
+      await client.expect(0, 'connection.tune');
+      return client;
+    };
+    const untilConnectionsAre = (count: number) =>
+      eventually(() => assert.equal(server.listener.connectionCount, count));
+    const first = await connect();
+    await first.expect(0, 'connection.open-ok');
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const refused = await connect();
+      t.match((await refused.expect(0, 'connection.close')).args, {
+        replyCode: 530,
+        replyText: 'NOT_ALLOWED - connection refused: node connection limit (1) is reached',
+      });
+      refused.destroy();
+      await untilConnectionsAre(1);
+    }
+    first.destroy();
+    await untilConnectionsAre(0);
+    const second = await connect();
+    await second.expect(0, 'connection.open-ok');
+    second.write(connectionClose());
+    await second.expect(0, 'connection.close-ok');
+    const third = await connect();
+    await third.expect(0, 'connection.open-ok');
+    third.write(channelOpen(0));
+    await third.expect(0, 'connection.close');
+    await (await connect()).expect(0, 'connection.open-ok');
+  },
+);

@@ -177,7 +177,8 @@ export class Handshake {
   }
 
   private open(m: ConnectionOpen): Session {
-    const { broker, users } = this.services;
+    const { broker, users, openConnections } = this.services;
+    openConnections.requireRoom();
     const vhost = broker.vhosts.get(m.virtualHost);
     if (vhost === undefined) throw notAllowed(`vhost ${m.virtualHost} not found`);
     const permissions = users.permissions(this.userName, vhost.name);

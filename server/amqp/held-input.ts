@@ -15,7 +15,7 @@ import {
 import type { AlarmListener, Alarms } from '../broker/alarms.ts';
 import type { MethodWriter } from './output.ts';
 
-/** A held connection keeps at most so much, and one chunk of its socket. */
+/** A held connection keeps at most so much, and what one read of its socket brings. */
 const HELD_BYTES_MAX = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
 
@@ -76,9 +76,9 @@ export class HeldInput implements AlarmListener {
     this.tell();
   }
 
-  /** Keeps what came behind it. A chunk is nobody else's: Node reads the next into new memory. */
+  /** Keeps a copy of what came behind it. */
   keep(bytes: Buffer): void {
-    this.bytes = this.bytes.length === 0 ? bytes : Buffer.concat([this.bytes, bytes]);
+    this.bytes = Buffer.concat([this.bytes, bytes]);
   }
 
   /** Goes on: what was kept, for the connection to carry out. A client that is told of its close is told no more. */

@@ -11,8 +11,10 @@ import {
 } from '../base/listen-on-addresses.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Connection } from './connection.ts';
+import { OpenConnections } from './open-connections.ts';
 import { SlabPool } from './output.ts';
 import type { AmqpServices } from './services.ts';
+import { SocketReader } from './socket-reader.ts';
 
 /** How often heartbeats and deadlines are looked at. */
 const TICK_MS = 250;
@@ -51,10 +53,15 @@ export class AmqpListener {
    *
    * @throws ListenError when it cannot
    */
-  static async start(services: Omit<AmqpServices, 'slabs'>, logger: Logger): Promise<AmqpListener> {
+  static async start(
+    services: Omit<AmqpServices, 'slabs' | 'reader' | 'openConnections'>,
+    logger: Logger,
+  ): Promise<AmqpListener> {
     const { config } = services;
     const slabs = new SlabPool();
-    const shared: AmqpServices = { ...services, slabs };
+    const reader = new SocketReader();
+    const openConnections = new OpenConnections(config.connectionsMax);
+    const shared: AmqpServices = { ...services, slabs, reader, openConnections };
     const connections = new Set<Connection>();
     const events = {
       closed: (connection: Connection) => {
@@ -66,7 +73,7 @@ export class AmqpListener {
       createServer((socket) => connections.add(new Connection(socket, shared, events, logger)));
     const { listening, skipped } = await listenOnAddresses(
       'amqp',
-      config.bindAddresses,
+      config.amqpBindAddresses ?? config.bindAddresses,
       config.amqpPort,
       accept,
     );
@@ -80,7 +87,12 @@ export class AmqpListener {
 
   /** Memory of unsent output, in bytes. */
   get outputBytes(): number {
-    return this.slabs.allocatedBytes;
+    return this.slabs.usedBytes;
+  }
+
+  /** Lets go of output memory that nobody uses; returns how much, in bytes. Free with the next collection. */
+  rest(): number {
+    return this.slabs.trim();
   }
 
   /** Memory that connections hold besides output, in bytes; asks every one. */

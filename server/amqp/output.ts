@@ -10,36 +10,38 @@
  */
 import type { Socket } from 'node:net';
 import { type ByteArea, newByteArea } from '../base/byte-area.ts';
+import { PiecePool } from '../base/piece-pool.ts';
 import type { Flushable } from '../broker/ports.ts';
 
 /** Size of a slab, in bytes. */
 export const SLAB_SIZE: number = 256 * 1024;
-/** Slabs kept for the next connection that has something to send. */
-const FREE_SLABS_MAX = 16;
 
 /** Slabs shared by all connections of a server. */
 export class SlabPool {
-  /** Bytes in slabs handed out and kept free. */
-  allocatedBytes: number;
-  private readonly free: ByteArea[];
+  /** Bytes in slabs handed out. */
+  usedBytes: number;
+  private readonly pieces: PiecePool;
 
   constructor() {
-    this.allocatedBytes = 0;
-    this.free = [];
+    this.usedBytes = 0;
+    this.pieces = new PiecePool(SLAB_SIZE);
   }
 
   acquire(sizeMin: number): ByteArea {
-    const recycled = sizeMin <= SLAB_SIZE ? this.free.pop() : undefined;
-    if (recycled !== undefined) return recycled;
-    const size = Math.max(SLAB_SIZE, sizeMin);
-    this.allocatedBytes += size;
-    return newByteArea(size);
+    const slab = sizeMin <= SLAB_SIZE ? this.pieces.acquire() : newByteArea(sizeMin);
+    this.usedBytes += slab.buf.length;
+    return slab;
   }
 
   release(slab: ByteArea): void {
     const { length } = slab.buf;
-    if (length === SLAB_SIZE && this.free.length < FREE_SLABS_MAX) this.free.push(slab);
-    else this.allocatedBytes -= length;
+    this.usedBytes -= length;
+    if (length === SLAB_SIZE) this.pieces.release(slab);
+  }
+
+  /** Lets go of memory that no slab needs; returns how much, in bytes. Free with the next collection. */
+  trim(): number {
+    return this.pieces.trim();
   }
 }
 

@@ -2,7 +2,9 @@
 import type { UserStore } from '../auth/user-store.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/config.ts';
+import type { OpenConnections } from './open-connections.ts';
 import type { SlabPool } from './output.ts';
+import type { SocketReader } from './socket-reader.ts';
 
 /** Shared by all connections of a server. */
 export interface AmqpServices {
@@ -10,6 +12,8 @@ export interface AmqpServices {
   readonly broker: Broker;
   readonly users: UserStore;
   readonly slabs: SlabPool;
+  readonly reader: SocketReader;
+  readonly openConnections: OpenConnections;
   /** The server's own version, as clients see it. */
   readonly version: string;
 }

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { type FileSystem, realFileSystem } from '../storage/fs.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { type Teardown, temporaryDirectory } from '../testing/temporary-directory.ts';
 import { hashPassword } from './password-hash.ts';
 import { Permissions } from './permissions.ts';
@@ -44,6 +45,26 @@ t.test('the first start makes guest/guest, who may do everything in the first vh
   t.same(store.permissions('guest', '/')?.patterns, everything);
   t.equal(store.permissions('guest', 'other'), null);
   t.equal(store.permissions('nobody', '/'), null);
+});
+
+t.test('the first start makes the user that it is told to make', async (t) => {
+  const named = { guestOnlyLoopback: true, defaultUser: 'shop' };
+  const ofPassword = { ...named, defaultPassword: 'secret', defaultPasswordHash: null };
+  const ofHash = { ...named, defaultPasswordHash: hashPassword('secret') };
+  for (const options of [ofPassword, ofHash]) {
+    const store = await UserStore.load(realFileSystem, temporaryDirectory(t), options);
+    t.equal(store.find('guest'), null);
+    t.match(store.authenticate('shop', 'secret', false), { user: { name: 'shop' } });
+    t.equal(store.authenticate('shop', 'guest', false).refusal, 'wrong password');
+    t.same(store.permissions('shop', '/')?.patterns, everything);
+  }
+});
+
+t.test('guest keeps to its machine, whatever password the first start gives it', async (t) => {
+  const options = { guestOnlyLoopback: true, defaultUser: 'guest', defaultPassword: 'secret' };
+  const store = await UserStore.load(realFileSystem, temporaryDirectory(t), options);
+  t.match(store.authenticate('guest', 'secret', true), { user: { name: 'guest' } });
+  t.match(store.authenticate('guest', 'secret', false), { refusal: /only connect from this/ });
 });
 
 t.test('a later start reads what is there and leaves the file alone', async (t) => {
@@ -115,14 +136,17 @@ t.test('a change that the disk refuses is not made, and the next one is', async 
   const fs: FileSystem = {
     ...realFileSystem,
     rename(from, to) {
-      if (isFull) throw new Error('the disk is full');
+      if (isFull) throw new StorageError(from, 'rename failed', 'ENOSPC');
       realFileSystem.rename(from, to);
     },
   };
   const store = await UserStore.load(fs, temporaryDirectory(t), { guestOnlyLoopback: true });
+  let told = 0;
+  store.spaceRefused = () => told++;
   const before = store.version;
   isFull = true;
-  await t.rejects(store.put(createUser('bob', 'one')), { message: 'the disk is full' });
+  await t.rejects(store.put(createUser('bob', 'one')), { code: 'STORAGE_ENOSPC' });
+  t.equal(told, 1);
   t.equal(store.find('bob'), null);
   t.equal(store.version, before);
   isFull = false;

@@ -8,6 +8,8 @@
 import { join } from 'node:path';
 import type { FileSystem } from '../storage/fs.ts';
 import { readJsonDocument, writeJsonDocument } from '../storage/json-document.ts';
+import { isDiskFull } from '../storage/log-health.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { hashPassword, verifyPassword } from './password-hash.ts';
 import { Permissions } from './permissions.ts';
 import type { User } from './user.ts';
@@ -26,18 +28,26 @@ export type Login =
   | { readonly user: User; readonly refusal: null }
   | { readonly user: null; readonly refusal: LoginRefusal };
 
-/** Options of {@link UserStore.load}. */
+/** Options of {@link UserStore.load}; the user that the first start makes is guest/guest where none is named. */
 export interface UserStoreOptions {
   /** Whether `guest` may connect from this machine only. */
   readonly guestOnlyLoopback: boolean;
+  readonly defaultUser?: string;
+  /** In clear; null where there is none, or the hash is given. */
+  readonly defaultPassword?: string | null;
+  readonly defaultPasswordHash?: string | null;
 }
 
 const GUEST = 'guest';
 
-function createGuest(): User {
+function createFirstUser({
+  defaultUser = GUEST,
+  defaultPassword,
+  defaultPasswordHash,
+}: UserStoreOptions): User {
   return {
-    name: GUEST,
-    passwordHash: hashPassword('guest'),
+    name: defaultUser,
+    passwordHash: defaultPasswordHash ?? hashPassword(defaultPassword ?? GUEST),
     tags: ['administrator'],
     permissions: new Map([['/', new Permissions({ configure: '.*', write: '.*', read: '.*' })]]),
   };
@@ -45,6 +55,8 @@ function createGuest(): User {
 
 /** Users by name. */
 export class UserStore {
+  /** The disk has no room for the file: told to those who can wait until it has (launcher.ts). */
+  spaceRefused: () => void = () => {};
   private readonly fs: FileSystem;
   private readonly path: string;
   private readonly guestOnlyLoopback: boolean;
@@ -68,7 +80,7 @@ export class UserStore {
   }
 
   /**
-   * Reads `users.json` in `dataDir`; where there is none, makes it, with the user guest/guest.
+   * Reads `users.json` in `dataDir`; where there is none, makes it, with the first user.
    *
    * @throws ConfigError or StorageError when the file cannot be used
    */
@@ -81,7 +93,7 @@ export class UserStore {
     const content = readJsonDocument(fs, path);
     if (content !== null) return new UserStore(fs, path, decodeUsers(path, content), options);
     const store = new UserStore(fs, path, [], options);
-    await store.put(createGuest());
+    await store.put(createFirstUser(options));
     return store;
   }
 
@@ -123,7 +135,12 @@ export class UserStore {
 
   private async replace(user: User): Promise<void> {
     const users = byName([...this.users.values(), user]);
-    await writeJsonDocument(this.fs, this.path, encodeUsers(users.values()));
+    try {
+      await writeJsonDocument(this.fs, this.path, encodeUsers(users.values()));
+    } catch (error) {
+      if (error instanceof StorageError && isDiskFull(error)) this.spaceRefused();
+      throw error;
+    }
     this.users = users;
     this.changes++;
   }

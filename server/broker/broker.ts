@@ -3,6 +3,7 @@
  * their checkpoints when they are due, and closes them in order.
  */
 import { Clock } from '../base/clock.ts';
+import type { Damage } from '../storage/damage.ts';
 import { DiskReserve } from '../storage/disk-reserve.ts';
 import { FileCache } from '../storage/file-cache.ts';
 import { refuseNewerFiles } from '../storage/format-version.ts';
@@ -91,6 +92,7 @@ export class Broker {
       }
       vhost.store.close();
     }
+    await this.cache.deletionsEnded;
   }
 
   /** Whether every vhost can write its log now. */
@@ -102,9 +104,20 @@ export class Broker {
     return { ok: true };
   }
 
+  /** Somebody who writes beside the logs finds the disk full: publishers and declares wait until it has room. */
+  spaceRefused(): void {
+    for (const { store } of this.vhosts.values()) store.log.spaceRefused();
+  }
+
   /** Memory of message blocks, in bytes. */
   get blockBytes(): number {
     return this.pool.usedBytes;
+  }
+
+  /** Lets go of memory that nobody at rest needs; returns how much, in bytes. Free with the next collection. */
+  rest(): number {
+    for (const { store } of this.vhosts.values()) store.rest();
+    return this.pool.trim();
   }
 
   /** Memory of the indexes of all queues, in bytes. */
@@ -133,13 +146,14 @@ export class Broker {
       },
       cache: this.cache,
       reserve: this.reserve,
+      damaged: (path, reason) => {
+        log.warn({ event: 'storage.damage', path, reason }, 'a file is not as it must be');
+      },
     });
     if (this.reserve.isGivenUp) store.log.spaceRefused();
     const vhost = new Vhost(name, store, this.reactor, this.alarms, recovered.nextQueueNumber);
     const problems = restoreVhost(vhost, recovered);
-    for (const { path, reason } of recovered.damage) {
-      log.warn({ event: 'recovery.damage', path, reason }, 'a file is not as it must be');
-    }
+    reportDamage(log, recovered.damage);
     for (const reason of problems) {
       log.warn({ event: 'recovery.damage', path: directory, reason }, 'definitions do not add up');
     }
@@ -203,6 +217,17 @@ export class Broker {
         'a segment could not be compacted: it stays as it is',
       );
     });
+  }
+}
+
+/** Each damage once: what an earlier start has told is only counted. */
+function reportDamage(log: Logger, damage: readonly Damage[]): void {
+  for (const { path, reason } of damage.filter(({ isKnown }) => !isKnown)) {
+    log.warn({ event: 'recovery.damage', path, reason }, 'a file is not as it must be');
+  }
+  const known = damage.filter(({ isKnown }) => isKnown).length;
+  if (known > 0) {
+    log.info({ event: 'recovery.damage.known', count: known }, 'damage that was told before');
   }
 }
 

@@ -70,12 +70,13 @@ function deliverShare(queue: Queue, nowMs: number): boolean {
     const at = position - block.start;
     const size = at + MESSAGE_HEAD_SIZE <= block.used ? messageSizeAt(area.view, at) : BLOCK_SIZE;
     if (at + size > block.used) {
-      // The record runs past the block that was read: the next look reads it whole.
-      queue.block = null;
-      if (store.locate(position) === null) {
+      // The record runs past the block that was read: another one has it whole, or is read now.
+      queue.block = store.locate(position);
+      if (queue.block === null) {
         parkForRead(queue, position);
         return false;
       }
+      store.readAhead(queue.block);
       continue;
     }
     left -= size;
@@ -88,11 +89,18 @@ function deliverShare(queue: Queue, nowMs: number): boolean {
   return false;
 }
 
-/** Parks the queue until the record at `position` has been read. */
+/**
+ * Parks the queue until the record at `position` has been read. Reads that follow each other are long ones, unless
+ * the last one's memory was needed for others before it was used up: there are so many readers.
+ */
 function parkForRead(queue: Queue, position: number): void {
-  const follows = queue.block !== null && position - queue.block.start < 2 * BLOCK_SIZE;
-  queue.readBytes = follows ? Math.min(BLOCK_SIZE, 2 * queue.readBytes) : READ_BYTES_MIN;
-  queue.messageStore.fetch(position, queue.readBytes, parkUntilRead(queue));
+  const { block, readFrom } = queue;
+  const follows = position > readFrom && position - readFrom < 2 * BLOCK_SIZE;
+  const wasTaken = block !== null && block.start < 0;
+  const length = follows && !wasTaken ? BLOCK_SIZE : READ_BYTES_MIN;
+  queue.readFrom = position;
+  queue.block = null;
+  queue.messageStore.fetch(position, length, parkUntilRead(queue));
 }
 
 /** Parks the queue until the row of its index that comes next has been read. */

@@ -9,7 +9,6 @@
 import type { FieldTable } from '../../generated/index.ts';
 import type { MemoryBlock } from '../storage/memory-block.ts';
 import type { MessageStore } from '../storage/message-store.ts';
-import { READ_BYTES_MIN } from '../storage/message-store.ts';
 import type { QueueIndex } from '../storage/queue-index.ts';
 import { SETTLE_REASONS } from '../storage/record-format.ts';
 import type { Binding } from './binding.ts';
@@ -53,8 +52,8 @@ export class Queue {
   isParked: boolean;
   /** The block that held the last message delivered. */
   block: MemoryBlock | null;
-  /** Bytes that the next read of this queue asks for. */
-  readBytes: number;
+  /** The position that the last read of this queue was for; infinite before the first. */
+  readFrom: number;
   /** The consumer that is asked first. */
   nextConsumer: number;
 
@@ -83,7 +82,7 @@ export class Queue {
     this.isBehind = false;
     this.isParked = false;
     this.block = null;
-    this.readBytes = READ_BYTES_MIN;
+    this.readFrom = Number.POSITIVE_INFINITY;
     this.nextConsumer = 0;
     this.store = store;
     this.reactor = reactor;

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { EMPTY_TABLE } from '../../generated/index.ts';
-import { realFileSystem } from '../storage/fs.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import { eventually } from '../testing/eventually.ts';
+import { interceptReads } from '../testing/intercept-reads.ts';
 import { openBroker, publishAll, RecordingSink, testActor } from '../testing/open-broker.ts';
 import { declareQueue } from './queues.ts';
 
@@ -21,23 +21,11 @@ t.test('a message that cannot be read stays, and comes when the disk is well aga
   await first.close();
 
   let readsFailed = 0;
-  const fs = {
-    ...realFileSystem,
-    openForReading: (path: string) => {
-      const file = realFileSystem.openForReading(path);
-      const readAt: typeof file.readAt = async (...args) => {
-        if (readsFailed > 0) return file.readAt(...args);
-        readsFailed++;
-        throw StorageError.from(path, 'read', new Error('broken disk'));
-      };
-      return new Proxy(file, {
-        get: (target, key) => {
-          const value: unknown = key === 'readAt' ? readAt : Reflect.get(target, key);
-          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-        },
-      });
-    },
-  };
+  const fs = interceptReads(async (path, read) => {
+    if (readsFailed > 0) return read();
+    readsFailed++;
+    throw StorageError.from(path, 'read', new Error('broken disk'));
+  });
   const second = await openBroker(t, fs, first.dataDir);
   const sink = new RecordingSink();
   sink.consume(second.vhost.queue('q'));

@@ -3,10 +3,21 @@ import { createSilentLogger } from '../telemetry/logger.ts';
 import { Alarms } from './alarms.ts';
 import { ResourceMonitor } from './resource-monitor.ts';
 
+const MIB = 1024 * 1024;
+
 /** A monitor of 1000 bytes of memory, 2000 resident, 500 of disk, whose gauges the test sets. */
 function setUp() {
   const alarms = new Alarms(createSilentLogger());
-  const now = { pooled: 0, sampled: 0, resident: 0, allocated: 0, disk: 10_000, collected: 0 };
+  const now = {
+    pooled: 0,
+    sampled: 0,
+    resident: 0,
+    allocated: 0,
+    heap: 0,
+    spare: 0,
+    disk: 10_000,
+    collected: 0,
+  };
   /** What a collection leaves of `allocated`. */
   let afterCollection = Number.POSITIVE_INFINITY;
   const monitor = new ResourceMonitor(
@@ -17,6 +28,12 @@ function setUp() {
       residentBytes: () => now.resident,
       allocatedBytes: () => now.allocated,
       freeDiskBytes: () => now.disk,
+      heapBytes: () => now.heap,
+      letGo: () => {
+        const { spare } = now;
+        now.spare = 0;
+        return spare;
+      },
       collectGarbage: () => {
         now.collected++;
         now.allocated = Math.min(now.allocated, afterCollection);
@@ -112,3 +129,41 @@ t.test('two causes of the memory alarm end on their own', async (t) => {
   t.equal(check({ pooled: 0 }), 'low on memory');
   t.equal(check({ resident: 0 }), '');
 });
+
+/** What four checks in a row at rest find; the first of them ends the work before. */
+function rest({ monitor }: ReturnType<typeof setUp>): void {
+  for (let i = 0; i < 5; i++) monitor.check();
+}
+
+t.test('what work has left is given back, and collected, once the server rests', async (t) => {
+  const server = setUp();
+  const { now, monitor } = server;
+  rest(server);
+  now.spare = 33 * MIB;
+  for (let turn = 0; turn < 100; turn++) monitor.endTurn();
+  monitor.check();
+  t.equal(now.collected, 0, 'not while it works');
+  rest(server);
+  t.equal(now.spare, 0);
+  t.equal(now.collected, 1);
+  rest(server);
+  t.equal(now.collected, 1, 'nothing is left to collect');
+});
+
+t.test(
+  'a heap that has grown much is collected at rest, one that stays large is not',
+  async (t) => {
+    const server = setUp();
+    const { now } = server;
+    now.heap = 10 * MIB;
+    rest(server);
+    now.heap = 17 * MIB;
+    rest(server);
+    t.equal(now.collected, 0);
+    now.heap = 18 * MIB;
+    rest(server);
+    t.equal(now.collected, 1);
+    rest(server);
+    t.equal(now.collected, 1);
+  },
+);

@@ -6,6 +6,8 @@
  * - Resident memory is a second, hard mark, for what nobody accounts. It does not fall by itself while everybody
  *   waits: garbage is collected only when something is allocated, and the allocator keeps pages for later. So past
  *   this mark a collection is asked for; and when what V8 holds is then little, the rest is no reason to wait.
+ * - A server that comes to rest gives back what it holds to be quick. V8 would keep that until it needs memory again,
+ *   perhaps for ever: when it is much, a collection is asked for while nobody waits.
  * - An alarm ends only a tenth on the other side of its mark, so that it does not flap.
  */
 import type { Alarms } from './alarms.ts';
@@ -14,6 +16,12 @@ import type { Alarms } from './alarms.ts';
 const CHECK_MS = 250;
 /** Checks between two garbage collections that are asked for. */
 const CHECKS_PER_COLLECTION = 8;
+/** A check that comes after at most so many turns, a hundred a second, finds the server at rest ... */
+const TURNS_AT_REST = 25;
+/** ... and after so many such checks in a row it gives memory back. */
+const CHECKS_AT_REST = 4;
+/** What was let go, or what the heap has grown by, when a collection at rest is asked for, in bytes. */
+const GARBAGE_AT_REST = 8 * 1024 * 1024;
 /** Distance from a mark, as a share of it, at which its alarm ends. */
 const HYSTERESIS = 0.1;
 
@@ -29,6 +37,10 @@ export interface ResourceGauges {
   allocatedBytes(): number;
   /** Free space on the disk of the data directory. */
   freeDiskBytes(): number;
+  /** V8's heap, without what lies off it. */
+  heapBytes(): number;
+  /** Lets go of memory that a server at rest does not need; returns how much. Free with the next collection. */
+  letGo(): number;
   collectGarbage(): void;
 }
 
@@ -52,6 +64,10 @@ export class ResourceMonitor {
   private isResidentLow: boolean;
   private isDiskLow: boolean;
   private checksUntilCollection: number;
+  private turnsSinceCheck: number;
+  private checksAtRest: number;
+  /** The heap's size after the last collection at rest, or when the server began. */
+  private heapAtRest: number;
   private timer: NodeJS.Timeout | null;
 
   constructor(alarms: Alarms, gauges: ResourceGauges, marks: ResourceMarks) {
@@ -63,6 +79,9 @@ export class ResourceMonitor {
     this.isResidentLow = false;
     this.isDiskLow = false;
     this.checksUntilCollection = 0;
+    this.turnsSinceCheck = 0;
+    this.checksAtRest = 0;
+    this.heapAtRest = Number.POSITIVE_INFINITY;
     this.timer = null;
   }
 
@@ -83,8 +102,9 @@ export class ResourceMonitor {
     this.timer = null;
   }
 
-  /** HOT per turn: two comparisons. What grows fast must not wait for the timer. */
+  /** HOT per turn: what grows fast must not wait for the timer. */
   endTurn(): void {
+    this.turnsSinceCheck++;
     const bytes = this.accountedBytes;
     const { memoryBytes } = this.marks;
     if (this.isAccountedLow ? bytes < (1 - HYSTERESIS) * memoryBytes : bytes >= memoryBytes) {
@@ -99,6 +119,19 @@ export class ResourceMonitor {
     this.endTurn();
     this.checkResident();
     this.checkDisk();
+    this.tidyAtRest();
+  }
+
+  /** Gives back what the work before has left, when nobody waits. */
+  private tidyAtRest(): void {
+    this.checksAtRest = this.turnsSinceCheck <= TURNS_AT_REST ? this.checksAtRest + 1 : 0;
+    this.turnsSinceCheck = 0;
+    if (this.checksAtRest === 0 || this.checksAtRest % CHECKS_AT_REST > 0) return;
+    const heap = this.gauges.heapBytes();
+    this.heapAtRest = Math.min(this.heapAtRest, heap);
+    if (this.gauges.letGo() + heap - this.heapAtRest < GARBAGE_AT_REST) return;
+    this.gauges.collectGarbage();
+    this.heapAtRest = this.gauges.heapBytes();
   }
 
   private checkResident(): void {

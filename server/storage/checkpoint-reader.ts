@@ -1,6 +1,7 @@
 /**
- * Finds the newest checkpoint that can be used: it is whole, so is the base that it names, and the chunk files have
- * the slots that both name. One that cannot be used is reported and kept aside; then the one before it is tried.
+ * Finds the newest checkpoint that can be used: it is whole, and so is the base that it names. One that cannot be used
+ * is reported and kept aside; then the one before it is tried. Slots that the chunk files do not have are reported;
+ * what should be in them is found again in the log when it is needed (row-rebuild.ts).
  */
 import { join } from 'node:path';
 import {
@@ -11,7 +12,9 @@ import {
   decodeCheckpoint,
   mergeParts,
 } from './checkpoint-format.ts';
+import { CHUNK_FOLDER, chunkFileName } from './chunk-file-format.ts';
 import type { ChunkStore } from './chunk-store.ts';
+import type { DamageLog } from './damage.ts';
 import type { FileSystem } from './fs.ts';
 
 /** A checkpoint with the parts of its base. */
@@ -25,16 +28,13 @@ export interface UsableCheckpoint {
   readonly parts: readonly CheckpointPart[];
 }
 
-/** Told of a file that cannot be used, and of its bytes. */
-export type UnusableFile = (name: string, reason: string, bytes: Buffer) => void;
-
 /** The newest usable checkpoint among the files `names`; its indexes have their home in `chunks`. */
 export function readNewestCheckpoint(
   fs: FileSystem,
   directory: string,
   names: readonly string[],
   chunks: ChunkStore,
-  unusable: UnusableFile,
+  damage: DamageLog,
 ): UsableCheckpoint | null {
   const read = (number: number): { checkpoint: Checkpoint | string; bytes: Buffer } => {
     const path = join(directory, checkpointFileName(number));
@@ -45,10 +45,13 @@ export function readNewestCheckpoint(
   for (const number of numbers.sort((a, b) => b - a)) {
     const { checkpoint, bytes } = read(number);
     const found = typeof checkpoint === 'string' ? checkpoint : withBase(number, checkpoint, read);
-    const problem = typeof found === 'string' ? found : adopt(found, chunks);
-    if (problem === null && typeof found !== 'string') return found;
+    if (typeof found !== 'string') {
+      adopt(found, chunks, damage);
+      return found;
+    }
     const name = checkpointFileName(number);
-    unusable(name, `${problem}: an older checkpoint is used, or the whole log`, bytes);
+    damage.report(name, `${found}: an older checkpoint is used, or the whole log`);
+    damage.keep(name, bytes);
   }
   return null;
 }
@@ -70,11 +73,12 @@ function withBase(
   return { ...used, parts: mergeParts(under, checkpoint) };
 }
 
-/** Gives the indexes their home; a sentence where a chunk file does not have what they need. */
-function adopt(found: UsableCheckpoint, chunks: ChunkStore): string | null {
-  for (const { index } of found.parts) chunks.adoptRecovered(index);
-  const incomplete = found.parts.find(({ index }) => !chunks.isComplete(index));
-  if (incomplete === undefined) return null;
-  chunks.forgetAll();
-  return `the chunk file of queue number ${incomplete.index.number} is not whole`;
+/** Gives the indexes their home. */
+function adopt(found: UsableCheckpoint, chunks: ChunkStore, damage: DamageLog): void {
+  for (const { index } of found.parts) {
+    chunks.adoptRecovered(index);
+    if (chunks.isComplete(index)) continue;
+    const name = join(CHUNK_FOLDER, chunkFileName(index.number));
+    damage.report(name, 'the file is not whole: what it should have is found in the log', true);
+  }
 }

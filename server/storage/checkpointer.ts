@@ -117,7 +117,7 @@ export class Checkpointer {
     this.log = log;
     this.chunks = chunks;
     this.largeFiles = largeFiles;
-    this.deletes = recovered.damage.every(({ isHarmless }) => isHarmless);
+    this.deletes = recovered.damage.every(({ isMended }) => isMended);
     if (!this.deletes) chunks.deleteNothing();
     this.firstNumber = recovered.nextCheckpoint;
     this.nextNumber = recovered.nextCheckpoint;

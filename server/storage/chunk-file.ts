@@ -1,35 +1,28 @@
 /**
- * The chunk file of one queue: positions of full rows, each in a slot of its own.
+ * The chunk file of one queue: positions of full rows, each in a slot of its own. Its layout is in
+ * chunk-file-format.ts.
  *
- *     0         8         12        16          24                32      36         4096
- *     +---------+---------+---------+-----------+-----------------+-------+- zeros --+--------+--------+---
- *     | FIRNENQF| version | entries | queue f64 | zeros           | crc   |          | slot 0 | slot 1 | ...
- *     +---------+---------+---------+-----------+-----------------+-------+----------+--------+--------+---
- *
- * A slot holds `entries` positions, f64 little-endian: entry i is the position of the row's first number + i. What is
- * written in a slot is never changed while a checkpoint names it; the tail's row may go on behind that.
+ * What is written in a slot is never changed while a checkpoint names it, but for damage, which is written over with
+ * what it was (row-rebuild.ts); the tail's row may go on behind that.
  *
  * A slot whose row is gone is used again when no kept checkpoint names it. Which may is told by *attempts*: checkpoints
  * written, or tried, are counted, and a slot is named at most by those from its assignment to its release.
+ *
+ * The file is open only as long as the cache of open files likes. A page that the kernel could not write while nobody
+ * had the file open may be lost without a word: the checksum in the checkpoint tells, and the log has it all.
  */
-import { crc32 } from 'node:zlib';
-import { writeFormatHead } from './format-version.ts';
-import type { FileSystem, OpenFile } from './fs.ts';
+import {
+  CHUNK_HEADER_SIZE,
+  chunkFileName,
+  decodeChunkHeader,
+  encodeChunkHeader,
+} from './chunk-file-format.ts';
+import type { FileCache } from './file-cache.ts';
+import type { OpenFile } from './fs.ts';
 import type { IndexRow } from './index-row.ts';
+import { bytesOfPositions, checksumOf } from './positions.ts';
+import type { QueueIndex } from './queue-index.ts';
 import { StorageError } from './storage-error.ts';
-
-/** What a chunk file begins with. */
-export const CHUNK_MAGIC: string = 'FIRNENQF';
-const HEADER_USED = 36;
-/** Bytes before the first slot: a page, so that slots are aligned. */
-export const CHUNK_HEADER_SIZE = 4096;
-
-const NAME_DIGITS = 10;
-
-/** The file name of a queue's chunks. */
-export function chunkFileName(queue: number): string {
-  return String(queue).padStart(NAME_DIGITS, '0');
-}
 
 /** A slot that its row has left. */
 interface FreedSlot {
@@ -41,51 +34,48 @@ interface FreedSlot {
 
 /** One queue's chunk file. It is made by the first write. */
 export class ChunkFile {
-  readonly queue: number;
+  readonly index: QueueIndex;
   readonly path: string;
   /** Slots written since the last sync that succeeded began. */
   dirty: Set<number>;
   /** Slots that a failed sync may have lost: they have to be written again. */
   readonly suspect: Set<number>;
-  /** Reads and syncs under way: it cannot be closed. */
-  busy: number;
   /** Its name may not be stable yet. */
   isNew: boolean;
   /** The last attempt that may name it, once its queue is gone; -1 before. */
   droppedAt: number;
-  private readonly fs: FileSystem;
+  private readonly cache: FileCache;
   private readonly slotBytes: number;
   private readonly entries: number;
-  private file: OpenFile | null;
   /** Slots in use, and by which row. */
   private readonly used: Map<number, IndexRow>;
   private freed: FreedSlot[];
   private readonly reusable: number[];
   /** The first slot that was never used; -1: the file has not been looked at. */
   private next: number;
+  /** Its header is known to be right. */
+  private hasHeader: boolean;
   private mayExist: boolean;
+  /** It was made just now, and has no slot yet. */
+  private isBare: boolean;
 
-  constructor(fs: FileSystem, folder: string, queue: number, entries: number) {
-    this.queue = queue;
-    this.path = `${folder}/${chunkFileName(queue)}`;
+  constructor(cache: FileCache, folder: string, index: QueueIndex, entries: number) {
+    this.index = index;
+    this.path = `${folder}/${chunkFileName(index.number)}`;
     this.dirty = new Set();
     this.suspect = new Set();
-    this.busy = 0;
     this.isNew = false;
     this.droppedAt = -1;
-    this.fs = fs;
+    this.cache = cache;
     this.slotBytes = 8 * entries;
     this.entries = entries;
-    this.file = null;
     this.used = new Map();
     this.freed = [];
     this.reusable = [];
     this.next = -1;
+    this.hasHeader = false;
     this.mayExist = false;
-  }
-
-  get isOpen(): boolean {
-    return this.file !== null;
+    this.isBare = false;
   }
 
   /** A row of a checkpoint that was read names its slot. */
@@ -96,7 +86,7 @@ export class ChunkFile {
 
   /** A slot for a row, not used before it is written. @throws StorageError when the file cannot be opened */
   assign(row: IndexRow): number {
-    this.opened();
+    this.prepared();
     const slot = this.reusable.pop() ?? this.next++;
     this.used.set(slot, row);
     return slot;
@@ -121,6 +111,13 @@ export class ChunkFile {
     this.freed = this.freed.filter(isNamed);
   }
 
+  /** Nothing could be written to the slot of a row: it has none. A file that was made for it goes again. */
+  giveUp(row: IndexRow): void {
+    if (row.slot >= 0) this.free(row.slot, row.slotSince, row.slotSince - 1);
+    row.slot = -1;
+    if (this.isBare) this.delete();
+  }
+
   /** Neither a row nor a kept checkpoint needs anything of the file. */
   get isUnneeded(): boolean {
     return this.used.size === 0 && this.freed.length === 0;
@@ -136,51 +133,47 @@ export class ChunkFile {
   }
 
   /** Reads the positions of a row, in the pool. @throws StorageError also where they are not what was written */
-  async read(row: IndexRow, into: Float64Array): Promise<void> {
-    const { slot, stored, crc } = row;
-    const file = this.existing();
-    this.busy++;
-    try {
-      const length = await file.readAt(bytesOf(into), 0, 8 * stored, this.offsetOf(slot));
-      this.verify(slot, into, length, stored, crc);
-    } finally {
-      this.busy--;
-    }
+  async read({ slot, stored, crc }: IndexRow, into: Float64Array): Promise<void> {
+    const bytes = bytesOfPositions(into);
+    const length = await this.cache.read(this.path, bytes, 0, 8 * stored, this.offsetOf(slot));
+    this.verify(slot, into, length, stored, crc);
   }
 
   /** The same, waiting: for recovery. */
   readNow({ slot, stored, crc }: IndexRow, into: Float64Array): void {
-    const length = this.existing().readNow(bytesOf(into), 0, 8 * stored, this.offsetOf(slot));
+    const file = this.cache.forReading(this.path);
+    const length = file.readNow(bytesOfPositions(into), 0, 8 * stored, this.offsetOf(slot));
     this.verify(slot, into, length, stored, crc);
   }
 
-  /** Writes again what failed syncs may have lost; `scratch` holds a row. @throws StorageError */
-  async repair(scratch: Float64Array): Promise<void> {
+  /** The rows whose slots failed syncs may have lost. */
+  suspectRows(): IndexRow[] {
+    const rows: IndexRow[] = [];
     for (const slot of [...this.suspect]) {
       const row = this.used.get(slot);
-      const stored = row?.stored ?? 0;
-      if (row !== undefined && row.positions === null) await this.read(row, scratch);
-      // The row may have gone while it was read.
-      if (row !== undefined && this.used.get(slot) === row) {
-        this.dirty.add(slot);
-        this.writeEntries(slot, row.positions ?? scratch, 0, stored);
-      }
-      this.suspect.delete(slot);
+      if (row === undefined) this.suspect.delete(slot);
+      else rows.push(row);
     }
+    return rows;
+  }
+
+  /** Writes again what a slot has, or should have: the same positions. @throws StorageError */
+  rewrite(row: IndexRow, positions: Float64Array): void {
+    this.dirty.add(row.slot);
+    this.hasHeader = false;
+    this.writeEntries(row.slot, positions, 0, row.stored);
+    this.suspect.delete(row.slot);
   }
 
   /** Makes all that was written before stable. @throws StorageError, and what was written is suspect then */
   async sync(): Promise<void> {
     const slots = this.dirty;
     this.dirty = new Set();
-    this.busy++;
     try {
-      await this.opened().datasync();
+      await this.cache.datasync(this.path);
     } catch (error) {
       for (const slot of slots) if (this.used.has(slot)) this.suspect.add(slot);
       throw error;
-    } finally {
-      this.busy--;
     }
   }
 
@@ -188,7 +181,7 @@ export class ChunkFile {
   isComplete(): boolean {
     if (this.used.size === 0) return true;
     try {
-      const size = this.existing().size();
+      const size = this.cache.forReading(this.path).size();
       for (const [slot, { stored }] of this.used) {
         if (this.offsetOf(slot) + 8 * stored > size) return false;
       }
@@ -200,15 +193,15 @@ export class ChunkFile {
   }
 
   close(): void {
-    this.file?.close();
-    this.file = null;
+    this.cache.forget(this.path);
   }
 
   /** Closes and deletes the file; the next write makes a new one. */
   delete(): void {
-    this.close();
-    if (this.mayExist) this.fs.delete(this.path);
+    if (this.mayExist) this.cache.delete(this.path);
     this.mayExist = false;
+    this.isBare = false;
+    this.hasHeader = false;
     this.dirty.clear();
     this.suspect.clear();
     this.reusable.length = 0;
@@ -220,7 +213,9 @@ export class ChunkFile {
   }
 
   private writeEntries(slot: number, positions: Float64Array, from: number, to: number): void {
-    this.opened().writeAt(bytesOf(positions), 8 * from, 8 * to, this.offsetOf(slot) + 8 * from);
+    const offset = this.offsetOf(slot) + 8 * from;
+    this.prepared().writeAt(bytesOfPositions(positions), 8 * from, 8 * to, offset);
+    this.isBare = false;
   }
 
   private verify(
@@ -234,34 +229,36 @@ export class ChunkFile {
     throw new StorageError(this.path, `slot ${slot} is damaged`);
   }
 
-  /** The file, which has to be there. @throws StorageError with ENOENT when it is not */
-  private existing(): OpenFile {
-    if (this.file === null) this.fs.openForReading(this.path).close();
-    return this.opened();
+  /** The file, with its header. */
+  private prepared(): OpenFile {
+    this.mayExist = true;
+    const file = this.cache.forWriting(this.path);
+    if (this.hasHeader) return file;
+    const size = file.size();
+    this.isBare = size === 0;
+    if (!this.isHeaderRight(file)) {
+      const header = encodeChunkHeader({ entries: this.entries, queue: this.index.number });
+      file.writeAt(header, 0, header.length, 0);
+      this.isNew = true;
+    }
+    if (this.next < 0) {
+      this.find(size);
+      // A killed run may have made the file, and never have synced its name.
+      this.isNew = true;
+    }
+    this.hasHeader = true;
+    return file;
   }
 
-  private opened(): OpenFile {
-    if (this.file !== null) return this.file;
-    const file = this.fs.openForWriting(this.path);
-    try {
-      const size = file.size();
-      if (size < CHUNK_HEADER_SIZE) {
-        const header = this.header();
-        file.writeAt(header, 0, header.length, 0);
-        this.isNew = true;
-      }
-      if (this.next < 0) {
-        this.find(size);
-        // A killed run may have made the file, and never have synced its name.
-        this.isNew = true;
-      }
-    } catch (error) {
-      file.close();
-      throw error;
-    }
-    this.file = file;
-    this.mayExist = true;
-    return file;
+  private isHeaderRight(file: OpenFile): boolean {
+    const head = Buffer.alloc(CHUNK_HEADER_SIZE);
+    const length = file.readNow(head, 0, head.length, 0);
+    const header = decodeChunkHeader(head.subarray(0, length));
+    return (
+      typeof header !== 'string' &&
+      header.queue === this.index.number &&
+      header.entries === this.entries
+    );
   }
 
   /** The file is of an earlier run: slots that the checkpoint read does not name may be named by another one. */
@@ -273,22 +270,4 @@ export class ChunkFile {
       if (!known.has(slot)) this.freed.push({ slot, since: 0, until: 0 });
     }
   }
-
-  private header(): Buffer {
-    const header = Buffer.alloc(CHUNK_HEADER_SIZE);
-    writeFormatHead(header, CHUNK_MAGIC);
-    header.writeUInt32BE(this.entries, 12);
-    header.writeDoubleBE(this.queue, 16);
-    header.writeUInt32BE(crc32(header.subarray(0, HEADER_USED - 4)), HEADER_USED - 4);
-    return header;
-  }
-}
-
-/** Checksum of the first `count` positions. */
-export function checksumOf(positions: Float64Array, count: number): number {
-  return crc32(bytesOf(positions).subarray(0, 8 * count));
-}
-
-function bytesOf(positions: Float64Array): Buffer {
-  return Buffer.from(positions.buffer, positions.byteOffset, positions.byteLength);
 }

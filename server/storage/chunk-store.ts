@@ -8,22 +8,27 @@
  * - When the cursor enters a row, the next one is read ahead; the one it left stays for a while, since its acks may
  *   be on the way and a row that goes soon need not be written.
  * - What a checkpoint names is made stable by {@link ChunkStore.sync}; nothing here is needed to recover without one.
+ * - A slot that cannot be read as it was written is found again from the log (row-rebuild.ts): whoever asked for its
+ *   row waits for that as for a slow read.
  */
 import { join } from 'node:path';
-import { ChunkFile, chunkFileName } from './chunk-file.ts';
+import { ChunkFile } from './chunk-file.ts';
+import { CHUNK_FOLDER, queueOfChunkFile } from './chunk-file-format.ts';
+import { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
 import type { ChunkHome } from './index-home.ts';
 import { type IndexRow, ROW_ENTRIES, type RowListener } from './index-row.ts';
+import { isDiskFull } from './log-health.ts';
+import { checksumOf } from './positions.ts';
 import type { QueueIndex } from './queue-index.ts';
 import { reachesInto } from './release-row.ts';
+import { type LostRow, placeMissing, type RowFinder } from './row-rebuild.ts';
 import { StorageError } from './storage-error.ts';
 
-/** The folder of the chunk files in a vhost's folder. */
-export const CHUNK_FOLDER = 'enq';
 /** Arrays kept for the next row. */
 const FREE_ARRAYS_MAX = 8;
-/** Chunk files open at a time; those with a read or sync under way come on top. */
-const OPEN_FILES_MAX = 128;
+/** Damaged rows of a queue that are found again in one walk over the log. */
+const REBUILT_ROWS_MAX = 64;
 /** Files synced side by side. */
 const SYNCS_AT_ONCE = 8;
 /** After a write that failed none is tried for this long. */
@@ -36,10 +41,20 @@ export interface ChunkStoreOptions {
   readonly fs: FileSystem;
   /** The vhost's folder. */
   readonly directory: string;
+  /** Open files, where others share them. */
+  readonly cache?: FileCache;
   /** Entries of a full row, a multiple of eight; other than 8,192 only in tests. */
   readonly rowEntries?: number | undefined;
   /** Milliseconds that never run backward. */
   readonly nowMs: () => number;
+}
+
+/** What the chunk store needs of others when the disk does not do as it should. */
+export interface ChunkRescue extends RowFinder {
+  /** Told what was damaged, and what became of it. */
+  damaged(path: string, reason: string): void;
+  /** The messages at some entries of a row, in memory by now, are in no batch. */
+  lost(index: QueueIndex, row: IndexRow, entries: readonly number[]): void;
 }
 
 /** The rows of a vhost's queues. */
@@ -48,6 +63,10 @@ export class ChunkStore implements ChunkHome {
   chunkBytes: number;
   /** All log records before this position are in the file; rows with later ones stay in memory. */
   writtenUpTo: () => number;
+  /** The disk has no room for a chunk file. */
+  spaceRefused: () => void;
+  /** Null: what is damaged stays so. */
+  rescue: ChunkRescue | null;
   /** Checkpoints tried so far; each try has this number. 0: those of earlier runs. */
   attempt: number;
   private attemptUnderWay: boolean;
@@ -55,32 +74,36 @@ export class ChunkStore implements ChunkHome {
   private readonly fs: FileSystem;
   private readonly folder: string;
   private readonly nowMs: () => number;
+  private readonly cache: FileCache;
   private readonly files: Map<number, ChunkFile>;
-  /** Open files, least recently used first. */
-  private readonly openFiles: Set<ChunkFile>;
   private readonly freeArrays: Float64Array[];
   private readonly resting: QueueIndex[];
   private noWriteBefore: number;
   private hasFolder: boolean;
   private deletes: boolean;
+  /** The rebuild under way, or the last one; never rejects. */
+  private rebuilding: Promise<void>;
 
   constructor(options: ChunkStoreOptions) {
     this.rowEntries = options.rowEntries ?? ROW_ENTRIES;
     this.chunkBytes = 0;
     this.writtenUpTo = () => Number.POSITIVE_INFINITY;
+    this.spaceRefused = () => {};
+    this.rescue = null;
     this.attempt = 0;
     this.attemptUnderWay = false;
     this.keptAttempts = [0];
     this.fs = options.fs;
     this.folder = join(options.directory, CHUNK_FOLDER);
     this.nowMs = options.nowMs;
+    this.cache = options.cache ?? new FileCache(options.fs);
     this.files = new Map();
-    this.openFiles = new Set();
     this.freeArrays = [];
     this.resting = [];
     this.noWriteBefore = 0;
     this.hasFolder = false;
     this.deletes = true;
+    this.rebuilding = Promise.resolve();
   }
 
   // --- for the indexes -------------------------------------------------------------------------
@@ -144,10 +167,18 @@ export class ChunkStore implements ChunkHome {
 
   readNow(index: QueueIndex, row: IndexRow): Float64Array {
     const positions = new Float64Array(this.rowEntries);
-    const file = this.fileOf(index);
-    file.readNow(row, positions);
-    this.used(file);
-    return positions;
+    try {
+      this.fileOf(index).readNow(row, positions);
+      return positions;
+    } catch (error) {
+      if (this.rescue === null || !isRebuildable(error)) throw error;
+      const lost = { row, positions: this.takeZeros() };
+      this.rescue.findNow(index.number, [lost]);
+      // Nothing is written now: the row gets another slot with the next checkpoint.
+      this.freeSlot(index, row);
+      this.install(index, [lost]);
+      return row.positions!;
+    }
   }
 
   // --- for the store ---------------------------------------------------------------------------
@@ -174,16 +205,7 @@ export class ChunkStore implements ChunkHome {
   isComplete(index: QueueIndex): boolean {
     const file = this.files.get(index.number);
     if (file === undefined) return true;
-    const isComplete = file.isComplete();
-    this.used(file);
-    return isComplete;
-  }
-
-  /** Forgets the slots that indexes of an unusable checkpoint named. */
-  forgetAll(): void {
-    this.close();
-    this.files.clear();
-    this.chunkBytes = 0;
+    return file.isComplete();
   }
 
   /** The queue is gone, and its index cleared. */
@@ -232,10 +254,16 @@ export class ChunkStore implements ChunkHome {
   /** Writes again what failed syncs may have lost. @throws StorageError */
   async repair(): Promise<void> {
     for (const file of this.files.values()) {
-      if (file.suspect.size === 0) continue;
-      await file.repair(new Float64Array(this.rowEntries));
-      this.used(file);
+      for (const row of file.suspectRows()) await this.repairRow(file, row);
     }
+  }
+
+  private async repairRow(file: ChunkFile, row: IndexRow): Promise<void> {
+    const read = row.positions === null ? await this.read(file.index, row) : null;
+    const positions = read ?? row.positions;
+    // The row may have gone while it was read, or have got another slot.
+    if (positions !== null && file.suspect.has(row.slot)) file.rewrite(row, positions);
+    if (read !== null) this.giveBack(read);
   }
 
   /** Makes all that was written to chunk files stable. @throws StorageError */
@@ -243,7 +271,7 @@ export class ChunkStore implements ChunkHome {
     const files = [...this.files.values()].filter((file) => file.dirty.size > 0);
     for (let at = 0; at < files.length; at += SYNCS_AT_ONCE) {
       const some = files.slice(at, at + SYNCS_AT_ONCE);
-      const results = await Promise.allSettled(some.map((file) => this.syncFile(file)));
+      const results = await Promise.allSettled(some.map((file) => file.sync()));
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     }
     const created = [...this.files.values()].filter((file) => file.isNew);
@@ -255,10 +283,7 @@ export class ChunkStore implements ChunkHome {
   /** Deletes chunk files of earlier runs that no kept checkpoint names. */
   private deleteLeftovers(): void {
     for (const name of this.fs.list(this.folder)) {
-      const file = this.files.get(Number(name));
-      if (file === undefined || chunkFileName(file.queue) !== name) {
-        this.fs.delete(join(this.folder, name));
-      }
+      if (!this.files.has(queueOfChunkFile(name))) this.fs.delete(join(this.folder, name));
     }
   }
 
@@ -269,13 +294,17 @@ export class ChunkStore implements ChunkHome {
     use: (positions: Float64Array) => void,
   ): Promise<void> {
     const positions = await this.read(index, row);
-    if (!row.isGone) use(positions);
-    this.giveBack(positions);
+    if (positions !== null) {
+      if (!row.isGone) use(positions);
+      this.giveBack(positions);
+    } else if (row.positions !== null) {
+      use(row.positions);
+      if (row !== index.cursorRow) this.spill(index, row);
+    }
   }
 
   close(): void {
     for (const file of this.files.values()) file.close();
-    this.openFiles.clear();
   }
 
   // --- inside ----------------------------------------------------------------------------------
@@ -298,6 +327,7 @@ export class ChunkStore implements ChunkHome {
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       this.noWriteBefore = this.nowMs() + WRITE_RETRY_MS;
+      if (isDiskFull(error)) this.spaceRefused();
       return false;
     }
   }
@@ -308,26 +338,130 @@ export class ChunkStore implements ChunkHome {
       this.hasFolder = true;
     }
     const file = this.fileOf(index);
-    if (row.slot < 0) {
-      row.slot = file.assign(row);
-      row.slotSince = this.attemptUnderWay ? this.attempt : this.attempt + 1;
+    try {
+      if (row.slot < 0) {
+        row.slot = file.assign(row);
+        row.slotSince = this.attemptUnderWay ? this.attempt : this.attempt + 1;
+      }
+      file.write(row);
+    } catch (error) {
+      if (row.stored === 0) file.giveUp(row);
+      throw error;
     }
-    file.write(row);
-    this.used(file);
   }
 
-  private async read(index: QueueIndex, row: IndexRow): Promise<Float64Array> {
+  /** The positions of a row; null when they are in memory by now, or not needed. @throws StorageError */
+  private async read(index: QueueIndex, row: IndexRow): Promise<Float64Array | null> {
     const positions = this.takeArray();
     try {
-      const file = this.fileOf(index);
-      const reading = file.read(row, positions);
-      this.used(file);
-      await reading;
+      await this.fileOf(index).read(row, positions);
       return positions;
     } catch (error) {
       this.giveBack(positions);
+      if (this.rescue === null || !isRebuildable(error)) throw error;
+      await this.rebuild(index, row, this.rescue);
+      return null;
+    }
+  }
+
+  // --- damage ----------------------------------------------------------------------------------
+
+  /** One rebuild at a time: what one finds may be what the next would look for. */
+  private rebuild(index: QueueIndex, row: IndexRow, rescue: ChunkRescue): Promise<void> {
+    const before = this.rebuilding;
+    const result = before.then(() => this.rebuildFrom(index, row, rescue));
+    this.rebuilding = result.catch(() => {});
+    return result;
+  }
+
+  private async rebuildFrom(
+    index: QueueIndex,
+    asked: IndexRow,
+    rescue: ChunkRescue,
+  ): Promise<void> {
+    const lost: LostRow[] = [];
+    for (let at = firstToRebuild(index, asked); lost.length < REBUILT_ROWS_MAX; at++) {
+      const row = asked.isGone ? undefined : index.rows[at];
+      if (row === undefined) break;
+      const positions = await this.probe(index, row, row === asked);
+      if (positions !== null) lost.push({ row, positions });
+      at = index.indexOf(row);
+    }
+    if (lost.length === 0) return;
+    try {
+      await rescue.find(index.number, lost);
+    } catch (error) {
+      for (const { positions } of lost) this.giveBack(positions);
       throw error;
     }
+    for (const { row, positions } of lost) this.mendSlot(index, row, positions);
+    this.install(index, lost);
+    for (const { row } of lost) {
+      if (row !== asked && !row.isGone && row.positions !== null) this.spill(index, row);
+    }
+  }
+
+  /** Whether a row cannot be read: then an array for what is to be found. One that is `asked` for is kept when it can. */
+  private async probe(
+    index: QueueIndex,
+    row: IndexRow,
+    isAsked: boolean,
+  ): Promise<Float64Array | null> {
+    if (row.positions !== null || row.live === 0) return null;
+    const positions = this.takeArray();
+    try {
+      await this.fileOf(index).read(row, positions);
+      if (isAsked && !row.isGone && row.positions === null) row.positions = positions;
+      else this.giveBack(positions);
+      return null;
+    } catch (error) {
+      if (isRebuildable(error)) return positions.fill(0);
+      this.giveBack(positions);
+      throw error;
+    }
+  }
+
+  /** Writes over a damaged slot what it had; where not all of that was found, the row gets another one. */
+  private mendSlot(index: QueueIndex, row: IndexRow, positions: Float64Array): void {
+    if (row.isGone || row.positions !== null || row.slot < 0) return;
+    if (checksumOf(positions, row.stored) === row.crc) {
+      try {
+        this.fileOf(index).rewrite(row, positions);
+        return;
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        if (isDiskFull(error)) this.spaceRefused();
+      }
+    }
+    this.freeSlot(index, row);
+  }
+
+  /** What was found is in memory from now on, and what was not is no longer in the queue. */
+  private install(index: QueueIndex, lost: readonly LostRow[]): void {
+    let missing = 0;
+    let mended = 0;
+    for (const each of lost) {
+      const { row, positions } = each;
+      if (row.isGone || row.positions !== null) {
+        this.giveBack(positions);
+        continue;
+      }
+      mended++;
+      row.positions = positions;
+      const entries = placeMissing(each);
+      missing += entries.length;
+      if (row.slot < 0) slotsChanged(index);
+      if (entries.length > 0) this.rescue?.lost(index, row, entries);
+    }
+    const left = missing === 0 ? '' : `; ${missing} messages were in no batch, and are dropped`;
+    this.rescue?.damaged(
+      this.fileOf(index).path,
+      `${mended} rows of positions were damaged: they were found again in the log${left}`,
+    );
+  }
+
+  private takeZeros(): Float64Array {
+    return this.takeArray().fill(0);
   }
 
   private loaded(row: IndexRow, positions: Float64Array | null, error: Error | null): void {
@@ -350,36 +484,35 @@ export class ChunkStore implements ChunkHome {
   private fileOf(index: QueueIndex): ChunkFile {
     let file = this.files.get(index.number);
     if (file === undefined) {
-      file = new ChunkFile(this.fs, this.folder, index.number, this.rowEntries);
+      file = new ChunkFile(this.cache, this.folder, index, this.rowEntries);
       this.files.set(index.number, file);
     }
     return file;
   }
 
-  private async syncFile(file: ChunkFile): Promise<void> {
-    const syncing = file.sync();
-    this.used(file);
-    await syncing;
-  }
-
-  /** The file was used just now: the least recently used ones are closed. */
-  private used(file: ChunkFile): void {
-    this.openFiles.delete(file);
-    if (file.isOpen) this.openFiles.add(file);
-    if (this.openFiles.size <= OPEN_FILES_MAX) return;
-    for (const other of this.openFiles) {
-      if (other === file || other.busy > 0) continue;
-      other.close();
-      this.openFiles.delete(other);
-      if (this.openFiles.size <= OPEN_FILES_MAX) return;
-    }
-  }
-
   private deleteUnneeded(file: ChunkFile): void {
     if (file.droppedAt >= 0) file.keep(this.keptAttempts);
-    if (!file.isUnneeded || file.busy > 0 || !this.deletes) return;
-    this.openFiles.delete(file);
+    if (!file.isUnneeded || !this.deletes) return;
     file.delete();
-    if (file.droppedAt >= 0) this.files.delete(file.queue);
+    if (file.droppedAt >= 0) this.files.delete(file.index.number);
+  }
+}
+
+/** Whether a slot that could not be read for this reason is to be found again: not where the process lacks something. */
+function isRebuildable(error: unknown): boolean {
+  return error instanceof StorageError && ['', 'ENOENT', 'EIO'].includes(error.errno);
+}
+
+/** A row is often read before the one at which the queue stands. */
+function firstToRebuild(index: QueueIndex, asked: IndexRow): number {
+  const at = index.indexOf(asked);
+  const cursor = index.cursorRow === null ? at : index.indexOf(index.cursorRow);
+  return cursor < at && at - cursor < REBUILT_ROWS_MAX ? cursor : at;
+}
+
+/** The next checkpoint is to name the slots anew, though the queue itself has not changed. */
+function slotsChanged(index: QueueIndex): void {
+  if (index.checkpointed !== null) {
+    index.checkpointed = { ...index.checkpointed, unsettledCount: -1 };
   }
 }

@@ -199,7 +199,7 @@ t.test('what a boot cannot copy aside for want of space does not stop it', async
   const before = disk.freeBytes('/');
   const again = StorageHarness.open(t, disk);
   t.same(again.idsOf(1), [1]);
-  t.match(again.recovered.damage, [{ reason: /could not be kept aside/, isHarmless: true }]);
+  t.match(again.recovered.damage, [{ reason: /could not be kept aside/, isMended: true }]);
   t.equal(disk.freeBytes('/'), before, 'nor does it take the space that is left');
 });
 
@@ -304,3 +304,49 @@ t.test('on a small disk the reserve is a part of it, and does the same', async (
   }
   t.notOk(h.store.log.state.diskFull);
 });
+
+t.test('a full disk that a chunk file meets is a state, and leaves no file behind', async (t) => {
+  const fs = new SimulatedFs({ capacityBytes: 2 ** 20 });
+  const h = StorageHarness.open(t, fs, { indexRowEntries: 16 });
+  const queue = h.queue(1);
+  const folder = `${STORE_DIRECTORY}/enq`;
+  for (const call of ['create', 'write'] as const) {
+    fs.failFor({ calls: [call], errno: 'ENOSPC', length: 1, path: /enq/ });
+    for (let id = 1; id <= 64; id++) {
+      h.publish(id, [queue]);
+      h.store.log.writeAll();
+    }
+    t.ok(h.store.log.state.diskFull, call);
+    t.same(fs.list(folder), [], call);
+    for (let i = 0; i < 3; i++) await later(h, LOG_LIMITS.retryMsMax);
+    t.notOk(h.store.log.state.diskFull, 'it ends by itself');
+    fs.heal();
+    h.store.purge(queue);
+  }
+  for (let id = 1; id <= 64; id++) {
+    h.publish(id, [queue]);
+    h.store.log.writeAll();
+  }
+  t.equal(fs.list(folder).length, 1);
+});
+
+t.test(
+  'a full disk that definitions or a checkpoint meet is a state without half a file',
+  async (t) => {
+    for (const path of [/definitions/, /checkpoint/]) {
+      for (const call of ['create', 'write', 'sync', 'rename'] as const) {
+        const fs = new SimulatedFs({ capacityBytes: 2 ** 20 });
+        const h = StorageHarness.open(t, fs);
+        const queue = h.queue(1);
+        h.publish(1, [queue], BODY);
+        fs.failFor({ calls: [call], errno: 'ENOSPC', length: 1, path });
+        await t.rejects(h.checkpoint([queue]), { code: 'STORAGE_ENOSPC' });
+        t.ok(h.store.log.state.diskFull, `${path} ${call}`);
+        t.notOk(fs.list(STORE_DIRECTORY).some((name) => name.endsWith('.tmp')));
+        for (let i = 0; i < 3; i++) await later(h, LOG_LIMITS.retryMsMax);
+        t.notOk(h.store.log.state.diskFull);
+        await h.checkpoint([queue]);
+      }
+    }
+  },
+);

@@ -50,6 +50,14 @@ t.test('a pinned file stays open, however many others are used', async (t) => {
   t.throws(() => file.writeAt(BYTES, 0, 1, 0), { code: 'STORAGE_EBADF' });
 });
 
+t.test('files that were all in use at once are closed down to the limit afterwards', async (t) => {
+  const { fs, cache } = cacheOver(10, 3);
+  const pins = Array.from({ length: 10 }, (_, i) => cache.pin(`/d/${i}`));
+  t.equal(fs.openFileCount, 10);
+  for (const { unpin } of pins) unpin();
+  t.equal(fs.openFileCount, 3);
+});
+
 t.test('when the process may open no more, the colder half is closed', async (t) => {
   const { fs, cache } = cacheOver(20, 256, 8);
   for (let i = 0; i < 20; i++) t.equal(await readAll(fs, cache, `/d/${i}`), 'content');

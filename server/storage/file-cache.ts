@@ -23,12 +23,16 @@ interface CachedFile {
   readonly file: OpenFile;
   readonly isWritable: boolean;
   pins: number;
-  /** No longer to be found under its path: closed with the last pin. */
+  /** No longer to be found here: closed with the last pin. */
+  isOut: boolean;
+  /** Its path leads elsewhere, or nowhere. */
   isForgotten: boolean;
 }
 
 /** Open files by path. */
 export class FileCache {
+  /** Resolves when what {@link deleteInTurn} was told of is gone. */
+  deletionsEnded: Promise<void>;
   private readonly fs: FileSystem;
   private readonly filesMax: number;
   /** Least recently used first. */
@@ -38,6 +42,7 @@ export class FileCache {
     this.fs = fs;
     this.filesMax = filesMax;
     this.files = new Map();
+    this.deletionsEnded = Promise.resolve();
   }
 
   /** Files open now, but for those that were forgotten and are still in use. */
@@ -55,7 +60,16 @@ export class FileCache {
   }
 
   /**
-   * The same, kept open until it is unpinned, once.
+   * The file at `path`, which is there; valid until the next call of this cache.
+   *
+   * @throws StorageError
+   */
+  forReading(path: string): OpenFile {
+    return this.find(path, false).file;
+  }
+
+  /**
+   * As {@link forWriting}, but kept open until it is unpinned, once.
    *
    * @throws StorageError
    */
@@ -81,16 +95,33 @@ export class FileCache {
     return this.use(path, true, (file) => file.datasync());
   }
 
-  /** Closes the file: it is deleted, or its name leads elsewhere. */
+  /** Closes the file, in the pool: it is deleted, or its name leads elsewhere. */
   forget(path: string): void {
     const cached = this.files.get(path);
-    if (cached !== undefined) this.takeOut(cached);
+    if (cached === undefined) return;
+    cached.isForgotten = true;
+    this.takeOut(cached);
   }
 
   /** Deletes the file. */
   delete(path: string): void {
     this.forget(path);
     this.fs.delete(path);
+  }
+
+  /** The same, the deletion itself in the pool: for files that may be large. */
+  async deleteLater(path: string): Promise<void> {
+    this.forget(path);
+    await this.fs.deleteLater(path);
+  }
+
+  /**
+   * The same, one file after the other, so that reads and syncs find room in the pool. What the disk refuses is left
+   * to the next boot.
+   */
+  deleteInTurn(path: string): void {
+    this.forget(path);
+    this.deletionsEnded = this.deletionsEnded.then(() => this.fs.deleteLater(path).catch(() => {}));
   }
 
   private async use<T>(
@@ -116,7 +147,14 @@ export class FileCache {
     }
     if (found !== undefined) this.takeOut(found);
     const file = this.open(path, isForWriting);
-    const cached = { path, file, isWritable: isForWriting, pins: 0, isForgotten: false };
+    const cached = {
+      path,
+      file,
+      isWritable: isForWriting,
+      pins: 0,
+      isOut: false,
+      isForgotten: false,
+    };
     this.files.set(path, cached);
     this.closeColdest(this.filesMax, cached);
     return cached;
@@ -146,12 +184,20 @@ export class FileCache {
 
   private takeOut(cached: CachedFile): void {
     this.files.delete(cached.path);
-    cached.isForgotten = true;
-    if (cached.pins === 0) cached.file.close();
+    cached.isOut = true;
+    if (cached.pins === 0) close(cached);
   }
 
   private ended(cached: CachedFile): void {
     cached.pins--;
-    if (cached.isForgotten && cached.pins === 0) cached.file.close();
+    if (cached.pins > 0) return;
+    if (cached.isOut) close(cached);
+    // While it was in use there may have been too many.
+    else this.closeColdest(this.filesMax, null);
   }
+}
+
+function close({ file, isForgotten }: CachedFile): void {
+  if (isForgotten) file.closeLater();
+  else file.close();
 }

@@ -35,6 +35,8 @@ export interface OpenFile {
   readNow(buf: Buffer, start: number, length: number, position: number): number;
   truncate(size: number): void;
   close(): void;
+  /** The same in the pool: the last close of a file that has no name any more frees its blocks. */
+  closeLater(): void;
 }
 
 /** What storage asks of a file system. Paths are absolute or relative to the working directory. */
@@ -127,6 +129,11 @@ class RealFile implements OpenFile {
 
   close(): void {
     guard(this.path, 'close', () => fs.closeSync(this.fd));
+  }
+
+  closeLater(): void {
+    // What was to be stable has been synced: a failure loses nothing.
+    fs.close(this.fd, () => {});
   }
 }
 

@@ -17,6 +17,7 @@
  */
 import type { CheckpointPart } from './checkpoint-format.ts';
 import { IndexRow, TRIPLET } from './index-row.ts';
+import { bytesOfPositions } from './positions.ts';
 import { QueueIndex } from './queue-index.ts';
 import { ReturnCounts } from './return-counts.ts';
 
@@ -120,7 +121,7 @@ function encodeRow(row: IndexRow, isStored: boolean): Buffer {
   }
   p += settled.bytes.copy(buf, p);
   for (const number of returns) p = buf.writeUInt16BE(number, p);
-  if (!isStored) bytesOf(positions!.subarray(settledPrefix, count)).copy(buf, p);
+  if (!isStored) bytesOfPositions(positions!.subarray(settledPrefix, count)).copy(buf, p);
   return buf;
 }
 
@@ -147,7 +148,7 @@ function decodeRow(buf: Buffer, at: number, rowEntries: number): { row: IndexRow
   }
   const positions = new Float64Array(row.count);
   const size = 8 * (row.count - row.settledPrefix);
-  buf.copy(bytesOf(positions.subarray(row.settledPrefix)), 0, p, p + size);
+  buf.copy(bytesOfPositions(positions.subarray(row.settledPrefix)), 0, p, p + size);
   row.positions = positions;
   return { row, next: p + size };
 }
@@ -199,8 +200,4 @@ function segmentsInUse(segments: readonly number[]): number[] {
     if (segments[at + 1]! > 0) triplets.push(at);
   }
   return triplets;
-}
-
-function bytesOf(positions: Float64Array): Buffer {
-  return Buffer.from(positions.buffer, positions.byteOffset, positions.byteLength);
 }

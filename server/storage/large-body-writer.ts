@@ -8,8 +8,11 @@
  * - Every {@link SYNC_BYTES} a sync runs in the pool, so that the kernel never has to stop the loop for its own.
  * - A sync that failed never counts, nor does the next one of the same pages, which the kernel has marked clean:
  *   the body is then copied into a new file, which takes the name of the old one.
+ * - The file is made by the first write, and kept open only while bytes in it are not synced: a body that comes slowly
+ *   costs no open file.
  */
 import { crc32 } from 'node:zlib';
+import type { FileCache, PinnedFile } from './file-cache.ts';
 import type { FileSystem, OpenFile } from './fs.ts';
 import { encodeLargeHeader, LARGE_HEADER_SIZE } from './large-file-format.ts';
 import type { LargeBody } from './record-format.ts';
@@ -22,8 +25,12 @@ const SYNC_BYTES = 32 * 1024 * 1024;
 
 /** What a writer tells the registry of the files. */
 export interface LargeWriterOwner {
-  /** So many bytes more are, or if negative are no longer, in the page cache alone. */
-  unsyncedChanged(bytes: number): void;
+  /** So many bytes and files more are, or if negative are no longer, in the page cache alone. */
+  unsyncedChanged(bytes: number, files: number): void;
+  /** The file is about to be made. @throws StorageError when its folder cannot be */
+  making(): void;
+  /** The disk refused bytes. */
+  refused(error: StorageError): void;
   /** Somebody waits for bytes to be synced. */
   readonly isWaitedFor: boolean;
   /** The disk has no room; what is left of it is for records that make some. */
@@ -43,9 +50,11 @@ export class LargeBodyWriter implements LargeBody {
   readonly size: number;
   crc32: number;
   private readonly fs: FileSystem;
+  private readonly cache: FileCache;
   private readonly owner: LargeWriterOwner;
-  /** Null when nothing is left to be written or synced. */
-  private handle: OpenFile | null;
+  /** The file, while something in it is not synced; null otherwise. */
+  private pinned: PinnedFile | null;
+  private isMade: boolean;
   /** Null before the first byte and behind the last. */
   private staging: Buffer | null;
   private stagedBytes: number;
@@ -58,14 +67,23 @@ export class LargeBodyWriter implements LargeBody {
   private syncFailure: StorageError | null;
   private isEnded: boolean;
 
-  /** @throws StorageError when the file cannot be made */
-  constructor(fs: FileSystem, path: string, file: number, size: number, owner: LargeWriterOwner) {
+  constructor(
+    fs: FileSystem,
+    cache: FileCache,
+    path: string,
+    file: number,
+    size: number,
+    owner: LargeWriterOwner,
+  ) {
     this.file = file;
     this.path = path;
     this.size = size;
     this.crc32 = 0;
     this.fs = fs;
+    this.cache = cache;
     this.owner = owner;
+    this.pinned = null;
+    this.isMade = false;
     this.staging = null;
     this.stagedBytes = 0;
     this.writtenBytes = 0;
@@ -73,13 +91,6 @@ export class LargeBodyWriter implements LargeBody {
     this.syncing = null;
     this.syncFailure = null;
     this.isEnded = false;
-    this.handle = fs.openForWriting(path);
-    try {
-      this.handle.writeAt(encodeLargeHeader(file), 0, LARGE_HEADER_SIZE, 0);
-    } catch (error) {
-      this.abort();
-      throw error;
-    }
   }
 
   /** Memory that it holds. */
@@ -117,7 +128,7 @@ export class LargeBodyWriter implements LargeBody {
   abort(): void {
     if (this.isEnded) return;
     this.end();
-    this.owner.aborted(this);
+    if (this.isMade) this.owner.aborted(this);
   }
 
   /** Nothing more is to be written or synced; a sync under way ends before the file is closed. */
@@ -127,37 +138,46 @@ export class LargeBodyWriter implements LargeBody {
     this.staging = null;
     this.owner.ended(this);
     this.countUnsynced(-this.unsyncedBytes);
-    if (this.syncing === null) this.close();
-    else void this.syncing.then(() => this.close());
+    if (this.syncing === null) this.unpin();
+    else void this.syncing.then(() => this.unpin());
   }
 
   /** Somebody waits for bytes to be synced: also for few. */
   hurry(): void {
-    const { handle } = this;
-    if (handle === null || this.isEnded || this.syncing !== null) return;
+    const { pinned } = this;
+    if (pinned === null || this.isEnded || this.syncing !== null) return;
     if (this.syncFailure !== null || this.unsyncedBytes === 0) return;
-    void this.track(this.sync(handle)).then(() => this.syncIfDue());
+    void this.track(this.sync(pinned.file)).then(() => this.syncIfDue());
   }
 
   /** For the log, which counts the message's record as synced only if this resolves. */
   async datasync(): Promise<void> {
     while (this.syncing !== null) await this.syncing;
-    const { handle } = this;
-    if (handle === null || this.isEnded) return;
-    await this.track(this.syncFailure === null ? this.sync(handle) : this.rewrite(handle));
+    if (this.isEnded) return;
+    const { pinned } = this;
+    if (pinned !== null) {
+      const { file } = pinned;
+      await this.track(this.syncFailure === null ? this.sync(file) : this.rewrite(file));
+    }
     if (this.syncFailure !== null) throw this.syncFailure;
     await this.owner.syncNames();
     if (!this.isEnded) this.end();
   }
 
   private writeStaged(staging: Buffer): void {
-    const { handle, stagedBytes } = this;
-    if (this.syncFailure !== null) throw this.syncFailure;
-    if (handle === null || stagedBytes === 0) return;
+    const { stagedBytes } = this;
+    if (this.isEnded || stagedBytes === 0) return;
     if (this.owner.isFull) {
       throw new StorageError(this.path, 'write refused: no space left on the disk', 'ENOSPC');
     }
-    handle.writeAt(staging, 0, stagedBytes, LARGE_HEADER_SIZE + this.writtenBytes);
+    try {
+      if (this.syncFailure !== null) throw this.syncFailure;
+      const { file } = this.opened();
+      file.writeAt(staging, 0, stagedBytes, LARGE_HEADER_SIZE + this.writtenBytes);
+    } catch (error) {
+      if (error instanceof StorageError) this.owner.refused(error);
+      throw error;
+    }
     this.crc32 = crc32(staging.subarray(0, stagedBytes), this.crc32);
     this.writtenBytes += stagedBytes;
     this.stagedBytes = 0;
@@ -165,13 +185,24 @@ export class LargeBodyWriter implements LargeBody {
     this.syncIfDue();
   }
 
+  private opened(): PinnedFile {
+    if (!this.isMade) this.owner.making();
+    this.pinned ??= this.cache.pin(this.path);
+    if (!this.isMade) {
+      this.isMade = true;
+      this.pinned.file.writeAt(encodeLargeHeader(this.file), 0, LARGE_HEADER_SIZE, 0);
+    }
+    return this.pinned;
+  }
+
   private syncIfDue(): void {
     if (this.unsyncedBytes >= SYNC_BYTES || this.owner.isWaitedFor) this.hurry();
   }
 
   private countUnsynced(bytes: number): void {
+    const before = this.unsyncedBytes;
     this.unsyncedBytes += bytes;
-    this.owner.unsyncedChanged(bytes);
+    this.owner.unsyncedChanged(bytes, Number(this.unsyncedBytes > 0) - Number(before > 0));
   }
 
   /** Notes that the file must stay open until `work`, which never rejects, has ended. */
@@ -193,7 +224,9 @@ export class LargeBodyWriter implements LargeBody {
       if (!this.isEnded) this.countUnsynced(-this.unsyncedBytes);
       return;
     }
-    if (!this.isEnded) this.countUnsynced(-bytes);
+    if (this.isEnded) return;
+    this.countUnsynced(-bytes);
+    if (this.unsyncedBytes === 0) this.unpin();
   }
 
   /** Copies the body into a new file. What is read back must be what came. Never rejects, like {@link sync}. */
@@ -208,11 +241,12 @@ export class LargeBodyWriter implements LargeBody {
       await to.datasync();
       if (this.isEnded) throw new StorageError(this.path, 'the body is not wanted any more');
       this.fs.rename(temporary, this.path);
-      from.close();
-      this.handle = to;
+      this.cache.forget(this.path);
+      this.unpin();
       this.syncFailure = null;
     } catch (error) {
       this.syncFailure = StorageError.from(this.path, 'sync', error);
+    } finally {
       to?.close();
     }
   }
@@ -231,8 +265,8 @@ export class LargeBodyWriter implements LargeBody {
     if (sum !== this.crc32) throw new StorageError(this.path, 'the body was lost before its sync');
   }
 
-  private close(): void {
-    this.handle?.close();
-    this.handle = null;
+  private unpin(): void {
+    this.pinned?.unpin();
+    this.pinned = null;
   }
 }

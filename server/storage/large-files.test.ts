@@ -7,6 +7,7 @@ import { Random } from '../testing/random.ts';
 import { SimulatedFs } from '../testing/simulated-fs.ts';
 import { STORE_DIRECTORY, StorageHarness } from '../testing/storage-harness.ts';
 import { testMessage } from '../testing/test-message.ts';
+import { FileCache } from './file-cache.ts';
 import type { LargeBodyWriter } from './large-body-writer.ts';
 import { LARGE_FOLDER, LARGE_HEADER_SIZE, largeFileName } from './large-file-format.ts';
 import type { QueueIndex } from './queue-index.ts';
@@ -429,4 +430,105 @@ t.test('a crash between any two steps loses no confirmed body and invents none',
     ) || t.bailout();
   }
   t.ok(counts.power > 20 && counts.kill > 20);
+});
+
+t.test('ten thousand bodies wait, and come, with a few files open', async (t) => {
+  const fs = new SimulatedFs({ openFilesMax: 24 });
+  const h = StorageHarness.open(t, fs, { cache: new FileCache(fs, 8) });
+  const queue = h.queue(1);
+  const count = 10_000;
+  const set = new RouteSet([queue]);
+  const body = Buffer.alloc(40, 7);
+  let openMax = 0;
+  for (let id = 1; id <= count; id++) {
+    const writer = h.store.largeFiles.create(body.length);
+    writer.append(body, 0, body.length);
+    writer.finish();
+    queue.append(h.store.publish(largeMessage(writer), set), writer.size);
+    h.store.keepLarge(writer, [queue]);
+    openMax = Math.max(openMax, fs.openFileCount);
+    if (id % 10 === 0) await h.store.log.syncAll();
+  }
+  t.ok(openMax <= 24, `${openMax} files open`);
+  t.ok(fs.openFileCount <= 8, `${fs.openFileCount} left open`);
+  const piece = Buffer.alloc(body.length);
+  // Deliveries under way to very many slow consumers: each has read its beginning.
+  const readers = Array.from({ length: count }, (_, i) =>
+    h.store.largeFiles.read({ file: i + 1, size: body.length, crc32: crc32(body) }),
+  );
+  for (const reader of readers) await reader.read(piece, 10);
+  t.ok(fs.openFileCount <= 8, `${fs.openFileCount} open for deliveries`);
+  for (const reader of readers) {
+    await reader.read(piece, 30);
+    reader.close();
+  }
+  for (let i = 0; i < count; i++) {
+    queue.take(body.length);
+    h.store.settle(queue, queue.takenSequence, queue.takenPosition, body.length, 0);
+  }
+  await h.store.log.syncAll();
+  await settled();
+  t.same(filesOf(fs), []);
+});
+
+t.test('bodies that are not synced are few, or their publishers wait', async (t) => {
+  const fs = new SimulatedFs({ completion: 'manual' });
+  const h = StorageHarness.open(t, fs, { cache: new FileCache(fs, 8) });
+  const { largeFiles } = h.store;
+  const piece = Buffer.alloc(256 * 1024, 1);
+  const writers: LargeBodyWriter[] = [];
+  t.equal(fs.openFileCount, 0);
+  while (!largeFiles.isBehind) {
+    const writer = largeFiles.create(2 * piece.length);
+    writers.push(writer);
+    t.notOk(fs.paths.includes(writer.path), 'a body of which nothing has come has no file');
+    writer.append(piece, 0, piece.length);
+  }
+  t.equal(writers.length, 128);
+  t.ok(fs.openFileCount <= 128);
+  let isCaughtUp = false;
+  largeFiles.whenCaughtUp(() => {
+    isCaughtUp = true;
+  });
+  for (let i = 0; i < 10 && !isCaughtUp; i++) {
+    fs.complete();
+    await settled();
+  }
+  t.ok(isCaughtUp);
+  t.ok(fs.openFileCount <= 8, `${fs.openFileCount} files open`);
+  for (const writer of writers) {
+    writer.append(piece, 0, piece.length);
+    writer.abort();
+  }
+});
+
+t.test('a full disk that a body meets is a state, leaves nothing behind, and ends', async (t) => {
+  for (const call of ['create', 'write', 'sync'] as const) {
+    const fs = new SimulatedFs({ capacityBytes: 64 * 2 ** 20 });
+    const h = StorageHarness.open(t, fs);
+    fs.failFor({ calls: [call], errno: 'ENOSPC', length: 1, path: /large/ });
+    const writer = h.store.largeFiles.create(3 * 2 ** 20);
+    const piece = Buffer.alloc(2 ** 20);
+    const writeAll = async (): Promise<void> => {
+      for (let i = 0; i < 3; i++) {
+        writer.append(piece, 0, piece.length);
+        writer.hurry();
+        await settled();
+      }
+      writer.finish();
+    };
+    await t.rejects(writeAll(), { code: 'STORAGE_ENOSPC' }, call);
+    writer.abort();
+    await settled();
+    t.ok(h.store.log.state.diskFull, call);
+    t.same(filesOf(fs), [], call);
+    for (let i = 0; i < 3; i++) {
+      h.clock.advance(1000);
+      h.store.log.endTurn();
+      await settled();
+    }
+    t.notOk(h.store.log.state.diskFull, 'it ends by itself');
+    await publishLarge(h, 1, [h.queue(1)]);
+    await h.store.log.syncAll();
+  }
 });

@@ -8,14 +8,17 @@
  * - What a crash leaves without a record is deleted by the next boot, once that has a checkpoint of its own.
  */
 import { dirname, join } from 'node:path';
+import type { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
 import { LargeBodyReader } from './large-body-reader.ts';
 import { LargeBodyWriter, type LargeWriterOwner } from './large-body-writer.ts';
 import { LARGE_FOLDER, largeFileName } from './large-file-format.ts';
 import type { RecoveredLargeFiles } from './large-recovery.ts';
 import type { DurabilityWaiter, MessageLog } from './log.ts';
+import { isDiskFull } from './log-health.ts';
 import type { QueueIndex } from './queue-index.ts';
 import type { LargeBody, LargeReference } from './record-format.ts';
+import type { StorageError } from './storage-error.ts';
 
 /** Bodies up to this size lie in their record, larger ones in a file of their own. In bytes. */
 export const INLINE_BODY_SIZE_MAX: number = 1024 * 1024;
@@ -23,6 +26,9 @@ export const INLINE_BODY_SIZE_MAX: number = 1024 * 1024;
 const UNSYNCED_BYTES_MAX = 128 * 1024 * 1024;
 /** ... until no more than this are. */
 const UNSYNCED_BYTES_RESUME = 64 * 1024 * 1024;
+/** The same for files: one that is not synced stays open. */
+const UNSYNCED_FILES_MAX = 128;
+const UNSYNCED_FILES_RESUME = 64;
 /** For the next checkpoint a large body counts as this share of log, since only checkpoints free other space. */
 const CHECKPOINT_SHARE = 1 / 8;
 
@@ -51,6 +57,7 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
   /** The number that the next file gets. */
   nextFile: number;
   private readonly fs: FileSystem;
+  private readonly cache: FileCache;
   private readonly folder: string;
   private readonly log: MessageLog;
   private readonly files: Map<number, LargeFile>;
@@ -61,13 +68,21 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
   /** The folder, or its own name, has changes that are not stable. */
   private namesChanged: boolean;
   private unsyncedBytes: number;
+  private unsyncedFiles: number;
   /** Bodies that are not yet complete, or not yet stable. */
   private readonly writers: Set<LargeBodyWriter>;
   private waiting: (() => void)[];
 
-  constructor(fs: FileSystem, directory: string, log: MessageLog, recovered: RecoveredLargeFiles) {
+  constructor(
+    fs: FileSystem,
+    cache: FileCache,
+    directory: string,
+    log: MessageLog,
+    recovered: RecoveredLargeFiles,
+  ) {
     this.nextFile = recovered.nextFile;
     this.fs = fs;
+    this.cache = cache;
     this.folder = join(directory, LARGE_FOLDER);
     this.log = log;
     this.files = new Map();
@@ -79,6 +94,7 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
     this.hasFolder = false;
     this.namesChanged = false;
     this.unsyncedBytes = 0;
+    this.unsyncedFiles = 0;
     this.writers = new Set();
     this.waiting = [];
   }
@@ -90,17 +106,17 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
 
   // --- a body comes in -------------------------------------------------------------------------
 
-  /**
-   * A file for a body of `size` bytes that is about to come.
-   *
-   * @throws StorageError when the disk refuses
-   */
+  /** Takes a body of `size` bytes that is about to come. Its file is made with its first bytes. */
   create(size: number): LargeBodyWriter {
-    if (!this.hasFolder) this.fs.makeDirectory(this.folder);
-    this.hasFolder = true;
-    this.namesChanged = true;
     const number = this.nextFile++;
-    const writer = new LargeBodyWriter(this.fs, this.pathOf(number), number, size, this);
+    const writer = new LargeBodyWriter(
+      this.fs,
+      this.cache,
+      this.pathOf(number),
+      number,
+      size,
+      this,
+    );
     this.writers.add(writer);
     return writer;
   }
@@ -130,7 +146,7 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
 
   /** Whether bodies come faster than the disk takes them: publishers are to wait. */
   get isBehind(): boolean {
-    return this.unsyncedBytes >= UNSYNCED_BYTES_MAX;
+    return this.unsyncedBytes >= UNSYNCED_BYTES_MAX || this.unsyncedFiles >= UNSYNCED_FILES_MAX;
   }
 
   /** Calls back once when the disk has caught up. */
@@ -144,7 +160,7 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
   /** A reader of a body that is kept; the file stays until the reader is closed. */
   read(body: LargeReference): LargeBodyReader {
     this.retain(body.file);
-    return new LargeBodyReader(this.fs, this.pathOf(body.file), body, () =>
+    return new LargeBodyReader(this.cache, this.pathOf(body.file), body, () =>
       this.release(body.file),
     );
   }
@@ -208,9 +224,11 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
 
   // --- for the writers -------------------------------------------------------------------------
 
-  unsyncedChanged(bytes: number): void {
+  unsyncedChanged(bytes: number, files: number): void {
     this.unsyncedBytes += bytes;
+    this.unsyncedFiles += files;
     if (this.waiting.length === 0 || this.unsyncedBytes > UNSYNCED_BYTES_RESUME) return;
+    if (this.unsyncedFiles > UNSYNCED_FILES_RESUME) return;
     const { waiting } = this;
     this.waiting = [];
     for (const listener of waiting) listener();
@@ -222,6 +240,17 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
 
   get isWaitedFor(): boolean {
     return this.waiting.length > 0;
+  }
+
+  making(): void {
+    if (!this.hasFolder) this.fs.makeDirectory(this.folder);
+    this.hasFolder = true;
+    this.namesChanged = true;
+  }
+
+  /** A full disk is a state of all that write to it. */
+  refused(error: StorageError): void {
+    if (isDiskFull(error)) this.log.spaceRefused();
   }
 
   ended(writer: LargeBodyWriter): void {
@@ -251,7 +280,7 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
 
   /** Off the loop, since freeing many blocks takes a while. What cannot be deleted is left to the next boot. */
   private unlink(path: string): void {
-    this.fs.deleteLater(path).catch(() => {});
+    this.cache.deleteLater(path).catch(() => {});
   }
 
   private required(number: number): LargeFile {

@@ -6,6 +6,7 @@ import { STORE_DIRECTORY, StorageHarness } from '../testing/storage-harness.ts';
 import { testMessageIdAt } from '../testing/test-message.ts';
 import { SEGMENT_HEADER_SIZE } from './batch-format.ts';
 import { LOG_LIMITS } from './log-limits.ts';
+import { READ_BYTES_MIN } from './message-store.ts';
 import { offsetOf } from './position.ts';
 import type { QueueIndex } from './queue-index.ts';
 import { segmentFileName } from './segment.ts';
@@ -245,6 +246,7 @@ t.test(
       }
       await Promise.all([checkpoint, settleUntil(again.fs, checkpoint)]);
     }
+    await settleUntil(again.fs, again.cache.deletionsEnded);
     t.same(segmentFiles(again.fs), [segmentFileName(2)], 'all its files go with a segment');
   },
 );
@@ -264,7 +266,7 @@ t.test('a second file that is damaged is set aside, and the first one used', asy
   t.match(again.recovered.damage, [{ reason: /format version/ }]);
   t.same(again.idsOf(1), [1, 2], 'a kill leaves the first file readable');
   t.same(segmentFiles(again.fs), [segmentFileName(1)]);
-  t.same(again.fs.list(`${STORE_DIRECTORY}/aside`), [second]);
+  t.same(again.fs.list(`${STORE_DIRECTORY}/aside`), ['damage.json', second]);
 });
 
 t.test('what the first file has behind the offset of the second is never looked at', async (t) => {
@@ -371,7 +373,7 @@ t.test('a read of what is not there is an error, not an endless wait', async (t)
   const file = h.fs.openForWriting(`${STORE_DIRECTORY}/${segmentFileName(1)}`);
   file.truncate(offsetOf(position) + 20);
   let told: Error | null = null;
-  h.store.fetch(position, 100, (error) => {
+  h.store.fetch(position, READ_BYTES_MIN, (error) => {
     told = error;
   });
   await settleDisk(h.fs);

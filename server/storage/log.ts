@@ -481,6 +481,12 @@ export class MessageLog implements SyncListener {
     else this.freeBlocks();
   }
 
+  /** Gives back the memory of what the files hold, when nothing is on its way there. */
+  rest(): void {
+    if (this.batch.isOpen || !this.writer.isEmpty || !this.sync.isClean) return;
+    this.freeBlocks();
+  }
+
   /** Bytes of its segments. */
   get fileBytes(): number {
     let bytes = 0;
@@ -525,9 +531,7 @@ export class MessageLog implements SyncListener {
 
   /**
    * Deletes segments that hold nothing live and end before `position`; returns their numbers. What settled the last
-   * messages of a segment must be durable first: a checkpoint may know them as unsettled.
-   *
-   * @throws StorageError when the disk refuses
+   * messages of a segment must be durable first: a checkpoint may know them as unsettled. The files go in the pool.
    */
   deleteSegmentsBefore(position: number): number[] {
     const deleted: number[] = [];
@@ -565,7 +569,6 @@ export class MessageLog implements SyncListener {
     // What was left out needs no sync: with nothing unsynced before it, it is as good as durable.
     this.advanceDurable(this.sync.isClean ? this.writer.writtenUpTo : target);
     this.recent.evict(this.keepFrom);
-    if (this.sync.isClean && this.writer.isEmpty) this.pool.trim();
     this.health.measure(this.sync.unsyncedBytes + this.writer.bytes);
     this.setAlarm();
   }

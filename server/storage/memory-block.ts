@@ -2,24 +2,24 @@
  * A block of memory that holds a range of positions: batches just produced, records of the transient
  * lane, or bytes read back from a segment.
  *
- * Blocks are recycled: `start` then names another range, so whoever keeps a reference asks
- * {@link MemoryBlock.holds} each time before reading. Positions are unique for life, so a recycled
- * block never seems to hold an old one.
+ * A block that was given back holds nothing any more, and its memory is another's: whoever keeps a reference asks
+ * {@link MemoryBlock.holds} each time before reading.
  */
-import type { ByteArea } from '../base/byte-area.ts';
-import { newByteArea } from '../base/byte-area.ts';
+import { ByteArea, newByteArea } from '../base/byte-area.ts';
+import { PiecePool } from '../base/piece-pool.ts';
 
 /** Size of an ordinary block, in bytes (1 MiB). */
 export const BLOCK_SIZE: number = 2 ** 20;
 
-/** Free blocks kept for the next need: a log under load has this many between two syncs ... */
-const FREE_BLOCKS_MAX = 64;
-/** ... and one at rest needs few. */
-const FREE_BLOCKS_AT_REST = 4;
+/** Size of a block for a short read, in bytes. */
+export const SMALL_BLOCK_SIZE: number = 64 * 1024;
+
+/** What a block holds that was given back. */
+const NOTHING = new ByteArea(Buffer.alloc(0));
 
 /** A range of positions in memory. */
 export class MemoryBlock {
-  readonly area: ByteArea;
+  area: ByteArea;
   /** Position of the first byte. */
   start: number;
   /** Bytes in use from the first on. */
@@ -27,9 +27,9 @@ export class MemoryBlock {
   /** References to records in it; only counted in the transient lane. */
   live: number;
 
-  constructor(area: ByteArea) {
+  constructor(area: ByteArea, start: number) {
     this.area = area;
-    this.start = 0;
+    this.start = start;
     this.used = 0;
     this.live = 0;
   }
@@ -42,50 +42,49 @@ export class MemoryBlock {
 
 /** Hands out blocks and takes them back. One per server. */
 export class BlockPool {
-  private readonly free: MemoryBlock[];
-  /** Bytes in blocks handed out and kept free. */
-  allocatedBytes: number;
+  /** Bytes in blocks handed out. */
+  usedBytes: number;
+  private readonly pieces: PiecePool;
+  private readonly smallPieces: PiecePool;
 
   constructor() {
-    this.free = [];
-    this.allocatedBytes = 0;
+    this.usedBytes = 0;
+    this.pieces = new PiecePool(BLOCK_SIZE);
+    this.smallPieces = new PiecePool(SMALL_BLOCK_SIZE);
   }
 
-  /** Bytes in blocks handed out: those kept free are given back when memory is short. */
-  get usedBytes(): number {
-    return this.allocatedBytes - this.free.length * BLOCK_SIZE;
-  }
-
-  /** A block of at least `sizeMin` bytes for the positions from `start` on. */
+  /** A block of at least `sizeMin` bytes, and of {@link BLOCK_SIZE}, for the positions from `start` on. */
   acquire(start: number, sizeMin: number): MemoryBlock {
-    const recycled = sizeMin <= BLOCK_SIZE ? this.free.pop() : undefined;
-    const block = recycled ?? this.allocate(Math.max(BLOCK_SIZE, sizeMin));
-    block.start = start;
-    block.used = 0;
-    block.live = 0;
-    return block;
+    return this.handOut(
+      sizeMin <= BLOCK_SIZE ? this.pieces.acquire() : newByteArea(sizeMin),
+      start,
+    );
+  }
+
+  /** A block that is hardly larger than `size` bytes, for the positions from `start` on. */
+  acquireFor(start: number, size: number): MemoryBlock {
+    if (size > SMALL_BLOCK_SIZE) return this.acquire(start, size);
+    return this.handOut(this.smallPieces.acquire(), start);
   }
 
   /** Takes a block back; its content is gone. */
   release(block: MemoryBlock): void {
+    const { area } = block;
+    this.usedBytes -= area.buf.length;
+    block.area = NOTHING;
     block.start = -1;
     block.used = 0;
-    if (block.area.buf.length === BLOCK_SIZE && this.free.length < FREE_BLOCKS_MAX) {
-      this.free.push(block);
-    } else {
-      this.allocatedBytes -= block.area.buf.length;
-    }
+    if (area.buf.length === BLOCK_SIZE) this.pieces.release(area);
+    else if (area.buf.length === SMALL_BLOCK_SIZE) this.smallPieces.release(area);
   }
 
-  /** Gives free blocks back to the process: nobody is under load. */
-  trim(): void {
-    while (this.free.length > FREE_BLOCKS_AT_REST) {
-      this.allocatedBytes -= this.free.pop()!.area.buf.length;
-    }
+  /** Lets go of memory that no block needs; returns how much, in bytes. Free with the next collection. */
+  trim(): number {
+    return this.pieces.trim() + this.smallPieces.trim();
   }
 
-  private allocate(size: number): MemoryBlock {
-    this.allocatedBytes += size;
-    return new MemoryBlock(newByteArea(size));
+  private handOut(area: ByteArea, start: number): MemoryBlock {
+    this.usedBytes += area.buf.length;
+    return new MemoryBlock(area, start);
   }
 }

@@ -21,7 +21,7 @@ import { MessageLog } from './log.ts';
 import { isDiskFull } from './log-health.ts';
 import type { LogLimits } from './log-limits.ts';
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
-import { BLOCK_SIZE } from './memory-block.ts';
+import { BLOCK_SIZE, SMALL_BLOCK_SIZE } from './memory-block.ts';
 import {
   offsetOf,
   segmentOf,
@@ -32,26 +32,26 @@ import type { QueueIndex } from './queue-index.ts';
 import type { ReadListener } from './read-cache.ts';
 import { ReadCache } from './read-cache.ts';
 import type { LargeBody, MessageParts } from './record-format.ts';
-import { MESSAGE_HEAD_SIZE, messageSizeAt, SETTLE_REASONS } from './record-format.ts';
+import { SETTLE_REASONS } from './record-format.ts';
 import type { Recovered } from './recovery.ts';
 import { recover } from './recovery.ts';
 import type { RouteSet } from './route-set.ts';
+import { LogRowFinder, type LostMessage, messagesAt } from './row-rebuild.ts';
 import { segmentFileName } from './segment.ts';
 import { StorageError } from './storage-error.ts';
 import { TransientLane } from './transient-lane.ts';
 
-/**
- * A checkpoint is due as well when it would let segments of this many bytes go or shrink, but not more often than
- * this.
- */
+/** A checkpoint is due as well when it would let segments of this many bytes go or shrink, this long after the last ... */
 const RECLAIM_BYTES = 64 * 1024 * 1024;
 const RECLAIM_CHECKPOINT_MS = 1000;
+/** ... and for fewer bytes after this long. */
+const SMALL_RECLAIM_CHECKPOINT_MS = 5000;
 /** Memory that messages for transient queues take before they are spilled to files, in bytes. */
 const TRANSIENT_MEMORY_BYTES = 256 * 1024 * 1024;
-/** The first read of a queue, in bytes; doubled up to a block while the reads follow each other. */
-export const READ_BYTES_MIN: number = 16 * 1024;
-/** What a read-ahead reads again of the block before, so that a record across the seam is whole. */
-const READ_AHEAD_OVERLAP = 64 * 1024;
+/** What a read takes that nothing follows, in bytes; one of many in a row takes a block. */
+export const READ_BYTES_MIN: number = SMALL_BLOCK_SIZE;
+/** Share of a read that the next one reads again, so that most records across a seam are whole in one of them. */
+const SEAM_SHARE = 1 / 16;
 
 export type { CheckpointSource } from './checkpointer.ts';
 
@@ -78,6 +78,8 @@ export interface MessageStoreOptions extends StoreTuning {
   readonly cache?: FileCache;
   /** Space that is given up when the disk is full. */
   readonly reserve?: DiskReserve;
+  /** Told of damage that is found while the store is open, once. */
+  readonly damaged?: (path: string, reason: string) => void;
 }
 
 /** The storage of one vhost. */
@@ -113,7 +115,8 @@ export class MessageStore {
         previousEnd: recovered.end,
       },
     });
-    this.largeFiles = new LargeFiles(options.fs, options.directory, this.log, recovered.large);
+    const { fs, directory } = options;
+    this.largeFiles = new LargeFiles(fs, cache, directory, this.log, recovered.large);
     for (const { index, sequence, position, bodySize } of recovered.dropped) {
       this.log.settle(index, sequence, position, bodySize, SETTLE_REASONS.dropped);
     }
@@ -135,9 +138,16 @@ export class MessageStore {
     );
     this.clock = options.clock;
     this.checkpointedAtMs = options.clock.monotonicMs;
-    const { fs, directory } = options;
     const { log, largeFiles } = this;
     chunks.writtenUpTo = () => log.writtenUpTo;
+    chunks.spaceRefused = () => log.spaceRefused();
+    const finder = new LogRowFinder(fs, () => log.segments);
+    chunks.rescue = {
+      find: (queue, lost) => finder.find(queue, lost),
+      findNow: (queue, lost) => finder.findNow(queue, lost),
+      damaged: (path, reason) => options.damaged?.(path, reason),
+      lost: (index, row, entries) => this.dropLost(messagesAt(index, row, entries)),
+    };
     this.checkpointer = new Checkpointer(fs, directory, { log, chunks, largeFiles }, recovered);
     this.sink = {
       get unwrittenFrom() {
@@ -158,6 +168,7 @@ export class MessageStore {
     const chunks = new ChunkStore({
       fs: options.fs,
       directory: options.directory,
+      cache,
       rowEntries: options.indexRowEntries,
       nowMs: () => options.clock.monotonicMs,
     });
@@ -260,6 +271,16 @@ export class MessageStore {
     else this.log.release(position, bytes);
   }
 
+  /** Takes messages out of their queues that are in no batch any more, but for those that somebody holds. */
+  private dropLost(messages: readonly LostMessage[]): void {
+    for (const { index, sequence, position, bodySize } of messages) {
+      if (!index.dropReady(sequence, position, bodySize)) continue;
+      this.log.settle(index, sequence, position, bodySize, SETTLE_REASONS.dropped);
+      this.log.releaseMany(segmentOf(position), 1, bodySize);
+      if (index.large !== null) this.largeFiles.settle(index, sequence);
+    }
+  }
+
   /** Reads the row that the next message of an index is in; `listener` is called later, never from here. */
   loadRow(index: QueueIndex, listener: RowListener): void {
     this.chunks.load(index, index.cursorRow!, listener);
@@ -267,32 +288,38 @@ export class MessageStore {
 
   /** The block that holds the whole record at `position`, or null when it has to be read first. */
   locate(position: number): MemoryBlock | null {
-    if (position >= TRANSIENT_POSITION_FIRST) return this.lane.locate(position);
-    const recent = this.log.locate(position);
-    if (recent !== null) return recent;
-    const block = this.reads.locate(position);
-    return block !== null && holdsWhole(block, position) ? block : null;
+    const isTransient = position >= TRANSIENT_POSITION_FIRST;
+    const recent = isTransient ? this.lane.locate(position) : this.log.locate(position);
+    return recent ?? this.reads.locate(position);
   }
 
   /**
-   * Reads the record at `position`, which {@link locate} does not find, and up to `length` bytes with what
-   * follows it. `listener` is called later, never from here.
+   * Reads the record at `position`, which {@link locate} does not find, with what lies around it: reads begin at fixed
+   * offsets, so that queues whose messages lie interleaved share them. A record that runs past the end of its read
+   * is found whole after a second one. `listener` is called later, never from here.
+   *
+   * @param length bytes to read: {@link READ_BYTES_MIN} or, for one of many in a row, {@link BLOCK_SIZE}
    */
   fetch(position: number, length: number, listener: ReadListener): void {
-    const partial = this.reads.locate(position);
-    const needed = partial === null ? 0 : sizeIfKnown(partial, position);
-    const wanted = Math.max(READ_BYTES_MIN, needed, Math.min(length, BLOCK_SIZE));
-    this.reads.read(position, wanted, (error) => {
-      listener(error ?? this.cutShort(position, wanted));
+    const from = readStart(position, length);
+    const size = this.reads.sizeAt(position);
+    if (position + size > from + length) this.read(position, size, position, listener);
+    else this.read(from, length, position, listener);
+  }
+
+  private read(from: number, length: number, position: number, listener: ReadListener): void {
+    // What the file holds behind that may not be what it will hold in the end.
+    const { writtenUpTo } = this.log;
+    const isTransient = from >= TRANSIENT_POSITION_FIRST;
+    const bytes = isTransient ? length : Math.min(length, writtenUpTo - from);
+    this.reads.read(from, bytes, (error, end) => {
+      listener(error ?? this.cutShort(position, from + bytes, end));
     });
   }
 
-  /** What is wrong where `length` bytes were asked for at `position` and the file ends within its record. */
-  private cutShort(position: number, length: number): StorageError | null {
-    const block = this.reads.locate(position);
-    if (block === null || holdsWhole(block, position)) return null;
-    const end = block.start + block.used;
-    if (end - position >= length) return null;
+  /** What is wrong where a read up to `wantedEnd` reached `end`, and the record at `position` is not whole. */
+  private cutShort(position: number, wantedEnd: number, end: number): StorageError | null {
+    if (end >= wantedEnd || this.reads.locate(position) !== null) return null;
     const name = segmentFileName(segmentOf(position));
     return new StorageError(
       join(this.directory, name),
@@ -300,14 +327,15 @@ export class MessageStore {
     );
   }
 
-  /** Reads what follows `block` before it is asked for, unless it is in memory. */
+  /** Reads what follows `block`, a full one, before it is asked for, unless it is in memory. */
   readAhead(block: MemoryBlock): void {
-    const from = block.start + block.used - READ_AHEAD_OVERLAP;
-    const to = block.start + block.used;
-    if (block.used < BLOCK_SIZE || to >= this.log.writtenUpTo || offsetOf(from) < 0) return;
-    if (this.log.locate(to) === null && this.reads.locate(to) === null) {
-      this.reads.read(from, BLOCK_SIZE, () => {});
+    const { start, used } = block;
+    const next = start + BLOCK_SIZE * (1 - SEAM_SHARE);
+    const isFull = used === BLOCK_SIZE && start === readStart(start, BLOCK_SIZE);
+    if (!isFull || start + used >= this.log.writtenUpTo || this.locate(start + used) !== null) {
+      return;
     }
+    this.read(next, BLOCK_SIZE, next, () => {});
   }
 
   /** Appends a definition; returns the record's position: it counts once that is durable. */
@@ -321,8 +349,9 @@ export class MessageStore {
     if (this.checkpointer.isBusy) return false;
     if (this.checkpointer.isDue) return true;
     if (this.log.state.diskFull) return this.log.isSegmentSpent || this.reclaimableBytes() > 0;
-    const isLongAgo = this.clock.monotonicMs - this.checkpointedAtMs >= RECLAIM_CHECKPOINT_MS;
-    return isLongAgo && this.reclaimableBytes() >= RECLAIM_BYTES;
+    const sinceMs = this.clock.monotonicMs - this.checkpointedAtMs;
+    if (sinceMs < RECLAIM_CHECKPOINT_MS) return false;
+    return this.reclaimableBytes() >= (sinceMs < SMALL_RECLAIM_CHECKPOINT_MS ? RECLAIM_BYTES : 1);
   }
 
   /** Bytes of segments that could go or shrink if the kept checkpoints did not begin before their end. */
@@ -370,9 +399,14 @@ export class MessageStore {
       }
       await this.checkpointer.write(source, clean);
     } catch (error) {
-      if (error instanceof StorageError && isDiskFull(error)) this.log.spaceRefused();
-      throw error;
+      this.refused(error);
     }
+  }
+
+  /** A full disk is a state of all that write to it. */
+  private refused(error: unknown): never {
+    if (error instanceof StorageError && isDiskFull(error)) this.log.spaceRefused();
+    throw error;
   }
 
   /**
@@ -383,7 +417,7 @@ export class MessageStore {
    */
   compact(source: CheckpointSource): Promise<boolean> {
     const segments = this.log.segmentsBefore(this.checkpointer.oldestReplayStart);
-    return this.compactor.compactOne(segments, {
+    const compacting = this.compactor.compactOne(segments, {
       forEachPositionIn: async (number, visit) => {
         const indexes = source.allIndexes();
         await forEachMessageIn(indexes, this.chunks, number, (_index, _sequence, position) =>
@@ -392,11 +426,18 @@ export class MessageStore {
         await this.log.syncAll();
       },
     });
+    return compacting.catch((error: unknown) => this.refused(error));
   }
 
   /** Gives memory back that queues which have come to rest do not need. Called now and then. */
   sweep(): void {
     this.chunks.sweep();
+  }
+
+  /** Gives memory back that saves reading files: nobody publishes or consumes. */
+  rest(): void {
+    this.log.rest();
+    this.reads.clear();
   }
 
   /** Ends what goes on in the background; resolves when it has ended. */
@@ -414,14 +455,8 @@ export class MessageStore {
   }
 }
 
-function holdsWhole(block: MemoryBlock, position: number): boolean {
-  const at = position - block.start;
-  const size = sizeIfKnown(block, position);
-  return size > 0 && at + size <= block.used;
-}
-
-/** Size of the record at `position`, or 0 when not even its head lies in the block. */
-function sizeIfKnown(block: MemoryBlock, position: number): number {
-  const at = position - block.start;
-  return at + MESSAGE_HEAD_SIZE <= block.used ? messageSizeAt(block.area.view, at) : 0;
+/** The position at which the read of `length` bytes begins that has the record at `position`. */
+function readStart(position: number, length: number): number {
+  const offset = offsetOf(position);
+  return position - (offset % (length * (1 - SEAM_SHARE)));
 }

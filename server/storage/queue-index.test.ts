@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { SimulatedFs } from '../testing/simulated-fs.ts';
 import { ChunkStore } from './chunk-store.ts';
+import { FileCache } from './file-cache.ts';
 import type { ReferenceSink } from './index-home.ts';
 import { decodePart, encodePart } from './index-part.ts';
 import {
@@ -480,6 +481,37 @@ t.test('rows stay in memory while the disk refuses, and go when it takes them', 
     positions,
     Array.from({ length: 192 }, (_, i) => positionAt(1, i + 1)),
   );
+});
+
+t.test('ten thousand long queues are written, synced and read with a few files open', async (t) => {
+  const fs = new SimulatedFs({ openFilesMax: 24 });
+  const cache = new FileCache(fs, 8);
+  const chunks = new ChunkStore({
+    fs,
+    cache,
+    directory: '/data',
+    rowEntries: 16,
+    nowMs: () => 0,
+  });
+  const indexes = Array.from({ length: 10_000 }, (_, i) => {
+    const index = new QueueIndex(i + 1, true);
+    index.home = chunks;
+    for (let n = 1; n <= 80; n++) index.append(positionAt(1, 1000 * n + i), 1);
+    return index;
+  });
+  t.ok(fs.paths.length === 10_000);
+  await chunks.sync();
+  t.same(fs.unsyncedWrites(), []);
+  t.ok(fs.openFileCount <= 8, `${fs.openFileCount} files open`);
+  await Promise.all(
+    indexes.slice(0, 16).map((index) => chunks.withPositions(index, index.rows[2]!, () => {})),
+  );
+  for (const [i, index] of indexes.entries()) {
+    await chunks.withPositions(index, index.rows[2]!, (positions) => {
+      if (positions[0] !== positionAt(1, 33_000 + i)) t.fail(`queue ${i}`);
+    });
+  }
+  t.ok(fs.openFileCount <= 8, `${fs.openFileCount} files open`);
 });
 
 t.test('a row that cannot be read stays on disk, and comes when it can', async (t) => {

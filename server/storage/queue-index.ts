@@ -287,6 +287,16 @@ export class QueueIndex {
     return count;
   }
 
+  /** Ends a message that was never taken; false: it was. Its row is in memory. */
+  dropReady(sequence: number, position: number, bodySize: number): boolean {
+    const { cursor } = this;
+    if (cursor === null || sequence < cursor.first + this.cursorEntry) return false;
+    this.readyCount--;
+    this.readyBytes -= bodySize;
+    this.erase(sequence, position, bodySize);
+    return true;
+  }
+
   /** The queue is gone: gives up every reference and lets go of all memory. */
   drop(sink: ReferenceSink): void {
     for (const row of this.rows) releaseRow(row, sink);

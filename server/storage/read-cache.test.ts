@@ -103,15 +103,31 @@ t.test('what is next is read ahead of need when a block has been used up to its 
 });
 
 t.test('the cache gives its memory back: the longest unused goes first', async (t) => {
-  const sizes = Array.from({ length: 24 }, () => BLOCK_SIZE - 2000);
+  const sizes = Array.from({ length: 48 }, () => BLOCK_SIZE - 2000);
   const { h, positions } = await reopened(t, sizes);
   for (const position of positions) {
-    h.store.fetch(position, BLOCK_SIZE, () => {});
-    await readEnds(h);
+    while (h.store.locate(position) === null) {
+      h.store.fetch(position, BLOCK_SIZE, () => {});
+      await readEnds(h);
+    }
   }
   t.equal(h.store.locate(positions[0]!), null);
-  t.equal(idOf(h, positions[23]!), 24);
-  t.ok(h.pool.allocatedBytes <= 21 * BLOCK_SIZE);
+  t.equal(idOf(h, positions[47]!), 48);
+  t.ok(h.pool.usedBytes <= 33 * BLOCK_SIZE);
+});
+
+t.test('neighbours are found by one read, whichever was asked for', async (t) => {
+  const { h, positions } = await reopened(
+    t,
+    Array.from({ length: 200 }, () => 100),
+  );
+  let answered = 0;
+  for (const at of [150, 3, 77]) h.store.fetch(positions[at]!, READ_BYTES_MIN, () => answered++);
+  t.equal(h.fs.waitingCount, 1);
+  await readEnds(h);
+  t.equal(answered, 3);
+  t.equal(idOf(h, positions[0]!), 1);
+  t.equal(idOf(h, positions[199]!), 200);
 });
 
 t.test('a read that fails says so, and leaves nothing behind', async (t) => {

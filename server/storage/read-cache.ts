@@ -6,13 +6,17 @@
  * longest unused.
  */
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
+import { MESSAGE_HEAD_SIZE, messageSizeAt } from './record-format.ts';
 import type { StorageError } from './storage-error.ts';
 
 /** Memory kept in blocks, in bytes; the newest stays however large it is. */
-const BYTES_MAX = 16 * 1024 * 1024;
+const BYTES_MAX = 32 * 1024 * 1024;
 
 /** Called when a read has ended; the bytes are in the cache unless `error` says why not. */
 export type ReadListener = (error: StorageError | null) => void;
+
+/** The same, told the position behind the last byte read. */
+type ReadEnded = (error: StorageError | null, end: number) => void;
 
 /** Where the blocks come from. */
 export interface BlockSource {
@@ -23,7 +27,7 @@ export interface BlockSource {
 interface ReadUnderWay {
   readonly from: number;
   readonly to: number;
-  readonly listeners: ReadListener[];
+  readonly listeners: ReadEnded[];
   /** What it reads was freed meanwhile. */
   isStale: boolean;
 }
@@ -47,12 +51,12 @@ export class ReadCache {
     this.closed = false;
   }
 
-  /** The block that holds at least the first byte of the record at `position`, or null. */
+  /** The block that holds the whole record at `position`, or null. */
   locate(position: number): MemoryBlock | null {
     const blocks = this.blocks;
     for (let i = blocks.length - 1; i >= 0; i--) {
       const block = blocks[i]!;
-      if (!block.holds(position)) continue;
+      if (!block.holds(position) || position + recordSize(block, position) > endOf(block)) continue;
       if (i < blocks.length - 1) {
         blocks.splice(i, 1);
         blocks.push(block);
@@ -62,8 +66,18 @@ export class ReadCache {
     return null;
   }
 
+  /** Size of the record at `position`, when its head is here; otherwise 0. */
+  sizeAt(position: number): number {
+    for (const block of this.blocks) {
+      if (!block.holds(position)) continue;
+      const size = recordSize(block, position);
+      if (Number.isFinite(size)) return size;
+    }
+    return 0;
+  }
+
   /** Reads `length` bytes from `position` on; `listener` is called when they have come. */
-  read(position: number, length: number, listener: ReadListener): void {
+  read(position: number, length: number, listener: ReadEnded): void {
     const same = this.underWay.find(
       (read) => !read.isStale && read.from <= position && position + length <= read.to,
     );
@@ -74,7 +88,7 @@ export class ReadCache {
     const to = position + length;
     const read: ReadUnderWay = { from: position, to, listeners: [listener], isStale: false };
     this.underWay.push(read);
-    const block = this.pool.acquire(position, length);
+    const block = this.pool.acquireFor(position, length);
     this.source.read(block, position, length).then(
       () => this.ended(read, block, null),
       (error: StorageError) => this.ended(read, block, error),
@@ -86,36 +100,52 @@ export class ReadCache {
     for (const read of this.underWay) if (read.from < to && from < read.to) read.isStale = true;
     for (let i = this.blocks.length - 1; i >= 0; i--) {
       const block = this.blocks[i]!;
-      if (block.start >= to || block.start + block.used <= from) continue;
-      this.blocks.splice(i, 1);
-      this.bytes -= block.area.buf.length;
-      this.pool.release(block);
+      if (block.start < to && endOf(block) > from) this.drop(i);
     }
+  }
+
+  /** Gives all memory back; what is asked for next is read again. */
+  clear(): void {
+    for (const block of this.blocks) this.pool.release(block);
+    this.blocks.length = 0;
+    this.bytes = 0;
   }
 
   close(): void {
     this.closed = true;
-    for (const block of this.blocks) this.pool.release(block);
-    this.blocks.length = 0;
+    this.clear();
   }
 
-  private evict(): void {
-    while (this.bytes > BYTES_MAX && this.blocks.length > 1) {
-      const oldest = this.blocks.shift()!;
-      this.bytes -= oldest.area.buf.length;
-      this.pool.release(oldest);
-    }
+  private drop(at: number): void {
+    const [block] = this.blocks.splice(at, 1);
+    this.bytes -= block!.area.buf.length;
+    this.pool.release(block!);
   }
 
   private ended(read: ReadUnderWay, block: MemoryBlock, error: StorageError | null): void {
     this.underWay.splice(this.underWay.indexOf(read), 1);
+    const end = endOf(block);
     const isUseless = error !== null || read.isStale || block.used === 0;
     if (this.closed || isUseless) this.pool.release(block);
     else {
+      // An earlier read from there ended where the log did then.
+      const shorter = this.blocks.findIndex(({ start }) => start === block.start);
+      if (shorter >= 0) this.drop(shorter);
       this.blocks.push(block);
       this.bytes += block.area.buf.length;
-      this.evict();
+      while (this.bytes > BYTES_MAX && this.blocks.length > 1) this.drop(0);
     }
-    if (!this.closed) for (const listener of read.listeners) listener(error);
+    if (!this.closed) for (const listener of read.listeners) listener(error, end);
   }
+}
+
+function endOf(block: MemoryBlock): number {
+  return block.start + block.used;
+}
+
+/** Infinite when not even the record's head lies in the block. */
+function recordSize(block: MemoryBlock, position: number): number {
+  const at = position - block.start;
+  if (at + MESSAGE_HEAD_SIZE > block.used) return Number.POSITIVE_INFINITY;
+  return messageSizeAt(block.area.view, at);
 }

@@ -5,17 +5,17 @@
  * - Recovery never refuses to start: what cannot be read is reported in `damage` and left out.
  * - It knows queues by number only; the broker gives them their names from the definition frames.
  */
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { ByteArea } from '../base/byte-area.ts';
-import { keepAside } from './aside.ts';
 import type { BatchHeader, DecodedFooter } from './batch-format.ts';
 import { BATCH_HEADER_SIZE, readFooter, SEGMENT_HEADER_SIZE } from './batch-format.ts';
 import { checkpointNumberOf } from './checkpoint-format.ts';
 import { readNewestCheckpoint, type UsableCheckpoint } from './checkpoint-reader.ts';
-import type { ChunkStore } from './chunk-store.ts';
+import type { ChunkRescue, ChunkStore } from './chunk-store.ts';
 import { readBlock } from './compacted-format.ts';
 import { TableCache } from './compacted-reader.ts';
 import { deleteUnfinished } from './compactor.ts';
+import { type Damage, DamageLog } from './damage.ts';
 import type { Definition } from './definitions-format.ts';
 import { DEFINITIONS_FILE, decodeDefinitions } from './definitions-format.ts';
 import { FileCache } from './file-cache.ts';
@@ -45,16 +45,9 @@ import {
   recordSizeAt,
   visitRecord,
 } from './record-format.ts';
+import { LogRowFinder, type LostMessage, messagesAt } from './row-rebuild.ts';
 import { type Segment, segmentFileName, segmentNumberOf } from './segment.ts';
 import { type SegmentOnDisk, SegmentRecovery } from './segment-recovery.ts';
-
-/** Something that was not as it must be, and what was done. */
-export interface Damage {
-  readonly path: string;
-  readonly reason: string;
-  /** Nothing that counted is concerned: what is not needed any more may be deleted all the same. */
-  readonly isHarmless: boolean;
-}
 
 /** The state of a vhost as its directory tells it. */
 export interface Recovered {
@@ -74,7 +67,7 @@ export interface Recovered {
   readonly checkpoint: UsableCheckpoint | null;
   readonly large: RecoveredLargeFiles;
   /** Messages that have left their queues for want of a body; the log does not know yet. */
-  readonly dropped: readonly DroppedMessage[];
+  readonly dropped: readonly LostMessage[];
   readonly damage: readonly Damage[];
   /** Where the compacted segments keep their offset tables. */
   readonly tables: TableCache;
@@ -100,7 +93,7 @@ class Recovery implements RecordVisitor {
   private readonly fs: FileSystem;
   private readonly directory: string;
   private readonly chunks: ChunkStore;
-  private readonly damage: Damage[];
+  private readonly damage: DamageLog;
   private readonly definitions: Definition[];
   private definitionsPosition: number;
   private nextQueueNumber: number;
@@ -117,6 +110,8 @@ class Recovery implements RecordVisitor {
   private readonly unsyncedLarge: Set<number>;
   private readonly segments: SegmentRecovery;
   private readonly tables: TableCache;
+  /** Messages of damaged rows that are in no batch. */
+  private readonly unfound: LostMessage[];
 
   // The batch being visited.
   private batchPosition: number;
@@ -126,7 +121,8 @@ class Recovery implements RecordVisitor {
     this.fs = fs;
     this.directory = directory;
     this.chunks = chunks;
-    this.damage = [];
+    this.damage = new DamageLog(fs, directory);
+    this.unfound = [];
     this.definitions = [];
     this.definitionsPosition = 0;
     this.nextQueueNumber = 1;
@@ -138,9 +134,7 @@ class Recovery implements RecordVisitor {
     this.largeBodies = new Map();
     this.unsyncedLarge = new Set();
     this.tables = new TableCache();
-    this.segments = new SegmentRecovery(fs, cache, directory, this.tables, (...what) =>
-      this.report(...what),
-    );
+    this.segments = new SegmentRecovery(fs, cache, directory, this.tables, this.damage);
     this.batchPosition = 0;
     this.footer = NO_FOOTER;
   }
@@ -154,6 +148,7 @@ class Recovery implements RecordVisitor {
     const replayFrom = checkpoint?.replayFrom ?? 0;
     const known = [checkpoint?.logEnd ?? 0, this.definitionsPosition];
     const onDisk = this.segments.open(names, replayFrom);
+    this.chunks.rescue = this.rescueFrom(onDisk);
     const told = [...onDisk.values()].map(({ content }) => content.syncedUpTo);
     // The start of a segment says nothing: it was the end of the log before there was a file.
     const positions = [...known, ...told].filter((p) => offsetOf(p) > SEGMENT_HEADER_SIZE);
@@ -165,6 +160,7 @@ class Recovery implements RecordVisitor {
     const segments = [...onDisk.values()].map(({ segment }) => segment);
     const { files: large, dropped } = this.recoverLarge(checkpoint, onDisk);
     this.finishQueues(segments);
+    this.damage.save();
     return {
       clean,
       segments,
@@ -177,14 +173,29 @@ class Recovery implements RecordVisitor {
       nextCheckpoint: Math.max(-1, ...names.map(checkpointNumberOf)) + 1,
       checkpoint,
       large,
-      dropped,
-      damage: this.damage,
+      dropped: [...dropped, ...this.unfound],
+      damage: this.damage.found,
       tables: this.tables,
     };
   }
 
-  private report(name: string, reason: string, isHarmless: boolean = false): void {
-    this.damage.push({ path: join(this.directory, name), reason, isHarmless });
+  private report(name: string, reason: string): void {
+    this.damage.report(name, reason);
+  }
+
+  /** Finds again what a damaged slot of a chunk file should say. */
+  private rescueFrom(onDisk: ReadonlyMap<number, SegmentOnDisk>): ChunkRescue {
+    const segments = (): ReadonlyMap<number, Segment> =>
+      new Map(Array.from(onDisk, ([number, { segment }]) => [number, segment]));
+    const finder = new LogRowFinder(this.fs, segments);
+    return {
+      find: (queue, lost) => finder.find(queue, lost),
+      findNow: (queue, lost) => finder.findNow(queue, lost),
+      damaged: (path, reason) => this.damage.report(relative(this.directory, path), reason, true),
+      lost: (index, row, entries) => {
+        for (const message of messagesAt(index, row, entries)) this.unfound.push(message);
+      },
+    };
   }
 
   private readDefinitions(): void {
@@ -193,27 +204,18 @@ class Recovery implements RecordVisitor {
     const file = decodeDefinitions(bytes);
     if (typeof file === 'string') {
       this.report(DEFINITIONS_FILE, `${file}: definitions are taken from the log alone`);
-      this.keepAside(DEFINITIONS_FILE, bytes);
+      this.damage.keep(DEFINITIONS_FILE, bytes);
       return;
     }
     for (const reason of file.damage) this.report(DEFINITIONS_FILE, reason);
-    if (file.damage.length > 0) this.keepAside(DEFINITIONS_FILE, bytes);
+    if (file.damage.length > 0) this.damage.keep(DEFINITIONS_FILE, bytes);
     this.definitions.push(...file.definitions);
     this.definitionsPosition = file.position;
     this.nextQueueNumber = file.nextQueueNumber;
   }
 
   private readCheckpoint(names: readonly string[]): UsableCheckpoint | null {
-    return readNewestCheckpoint(
-      this.fs,
-      this.directory,
-      names,
-      this.chunks,
-      (name, reason, bytes) => {
-        this.report(name, reason);
-        this.keepAside(name, bytes);
-      },
-    );
+    return readNewestCheckpoint(this.fs, this.directory, names, this.chunks, this.damage);
   }
 
   private takeParts(checkpoint: UsableCheckpoint | null): void {
@@ -225,11 +227,6 @@ class Recovery implements RecordVisitor {
       this.partPositions.set(part.index.number, part.position);
       this.seeQueueNumber(part.index.number);
     }
-  }
-
-  private keepAside(name: string, bytes: Buffer): void {
-    const problem = keepAside(this.fs, this.directory, name, bytes);
-    if (problem !== null) this.report(name, problem);
   }
 
   // --- replay ----------------------------------------------------------------------------------
@@ -438,6 +435,10 @@ class Recovery implements RecordVisitor {
     const byNumber = new Map(segments.map((segment) => [segment.number, segment]));
     for (const index of this.queues.values()) {
       this.discardLost(index, byNumber);
+      for (const lost of this.unfound.filter((message) => message.index === index)) {
+        discardRange(index, lost.sequence, lost.sequence);
+        this.addBytes(index.number, -lost.bodySize);
+      }
       for (const { segments: triplets } of index.rows) {
         for (let at = 0; at < triplets.length; at += TRIPLET) {
           const segment = byNumber.get(triplets[at]!);

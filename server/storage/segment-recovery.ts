@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path';
 import { ByteArea } from '../base/byte-area.ts';
-import { keepAside, moveAside } from './aside.ts';
+import { moveAside } from './aside.ts';
 import {
   decodeSegmentHeader,
   encodeSegmentHeader,
@@ -17,6 +17,7 @@ import {
 } from './batch-format.ts';
 import { COMPACTED_HEADER_SIZE, decodeCompactedHeader, isCompacted } from './compacted-format.ts';
 import type { TableCache } from './compacted-reader.ts';
+import type { DamageLog } from './damage.ts';
 import type { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
 import { isDiskFull } from './log-health.ts';
@@ -37,6 +38,7 @@ import {
   segmentNumberOf,
   segmentOffsetOf,
 } from './segment.ts';
+import { readSegmentFiles } from './segment-files.ts';
 import { StorageError } from './storage-error.ts';
 
 /** A segment and what its files hold. */
@@ -54,16 +56,13 @@ interface HeadlessFile {
   readonly reason: string;
 }
 
-/** Told what was not as it must be, and whether nothing that counted is concerned. */
-export type DamageReport = (name: string, reason: string, isHarmless?: boolean) => void;
-
 /** The segments of one vhost's directory. */
 export class SegmentRecovery {
   private readonly fs: FileSystem;
   private readonly cache: FileCache;
   private readonly directory: string;
   private readonly tables: TableCache;
-  private readonly report: DamageReport;
+  private readonly damage: DamageLog;
   private readonly headless: HeadlessFile[];
 
   constructor(
@@ -71,13 +70,13 @@ export class SegmentRecovery {
     cache: FileCache,
     directory: string,
     tables: TableCache,
-    report: DamageReport,
+    damage: DamageLog,
   ) {
     this.fs = fs;
     this.cache = cache;
     this.directory = directory;
     this.tables = tables;
-    this.report = report;
+    this.damage = damage;
     this.headless = [];
   }
 
@@ -115,19 +114,7 @@ export class SegmentRecovery {
    * they may be zeros.
    */
   read(segment: Segment, start: number = 0): Buffer {
-    const { files } = segment;
-    if (files.length === 1 && files[0]!.from === 0) return this.readFile(files[0]!.path, start);
-    const pieces: Buffer[] = [];
-    let at = 0;
-    for (let i = 0; i < files.length; i++) {
-      const { path, from } = files[i]!;
-      const bytes = this.fs.readFile(path) ?? Buffer.alloc(0);
-      if (from > at) pieces.push(Buffer.alloc(from - at));
-      const piece = bytes.subarray(from, files[i + 1]?.from);
-      pieces.push(piece);
-      at = from + piece.length;
-    }
-    return Buffer.concat(pieces);
+    return readSegmentFiles(this.fs, segment, start);
   }
 
   /** The large body that the record at an offset names; null where it names none, or the segment is compacted. */
@@ -137,22 +124,6 @@ export class SegmentRecovery {
     if (offset + MESSAGE_HEAD_SIZE > view.byteLength || !isLargeAt(view, offset)) return null;
     const isWhole = offset + messageSizeAt(view, offset) <= view.byteLength;
     return isWhole ? largeReferenceAt(view, offset) : null;
-  }
-
-  /** A file, with zeros before `start`. */
-  private readFile(path: string, start: number): Buffer {
-    const file = this.fs.openForReading(path);
-    try {
-      const bytes = Buffer.alloc(file.size());
-      for (let at = start; at < bytes.length; ) {
-        const length = file.readNow(bytes, at, bytes.length - at, at);
-        if (length === 0) break;
-        at += length;
-      }
-      return bytes;
-    } finally {
-      file.close();
-    }
   }
 
   private openSegment(
@@ -258,9 +229,9 @@ export class SegmentRecovery {
   }
 
   private setAside(name: string, reason: string): void {
-    this.report(name, reason);
+    this.damage.report(name, reason);
     const problem = moveAside(this.fs, this.directory, name);
-    if (problem !== null) this.report(name, problem);
+    if (problem !== null) this.damage.report(name, problem);
   }
 
   /** A file without a header was never synced, and goes; or it is damaged, and stays where it is. */
@@ -268,11 +239,11 @@ export class SegmentRecovery {
     for (const { name, number, reason } of this.headless) {
       const path = join(this.directory, name);
       if (positionAt(number, 0) < syncedUpTo) {
-        this.report(name, `${reason}: the segment is skipped`);
+        this.damage.report(name, `${reason}: the segment is skipped`);
         continue;
       }
       const bytes = this.fs.readFile(path) ?? Buffer.alloc(0);
-      if (bytes.length > 0) this.keep(name, bytes, true);
+      if (bytes.length > 0) this.damage.keep(name, bytes, false);
       this.fs.delete(path);
     }
   }
@@ -293,13 +264,13 @@ export class SegmentRecovery {
         if (previousEnd >= syncedUpTo) return this.cut(onDisk, previousEnd);
         // Where no checkpoint says more, what was before the first segment may be deleted in order.
         if (previousEnd > 0) {
-          this.report(name, `what comes before it ends early, at position ${previousEnd}`);
+          this.damage.report(name, `what comes before it ends early, at position ${previousEnd}`);
         }
       }
       for (const { from, to } of content.invalid) {
         if (start + from >= syncedUpTo) return this.cut(onDisk, start + from);
-        this.report(name, `bytes ${from} to ${to} are damaged: they are skipped`);
-        this.keep(`${name}.${from}`, this.read(segment).subarray(from, to), false);
+        this.damage.report(name, `bytes ${from} to ${to} are damaged: they are skipped`);
+        this.damage.keep(`${name}.${from}`, this.read(segment).subarray(from, to));
       }
       const end = content.invalid.reduce((most, { to }) => Math.max(most, to), content.validEnd);
       previousEnd = start + end;
@@ -307,7 +278,10 @@ export class SegmentRecovery {
     const last = [...onDisk.values()].pop()?.segment;
     const end = last === undefined ? 0 : positionAt(last.number, last.size);
     if (end < syncedUpTo) {
-      this.report('', `the log ends at position ${end}, but it was synced up to ${syncedUpTo}`);
+      this.damage.report(
+        '',
+        `the log ends at position ${end}, but it was synced up to ${syncedUpTo}`,
+      );
     }
     return end;
   }
@@ -318,7 +292,7 @@ export class SegmentRecovery {
       if (number < endSegment) continue;
       const from = number === endSegment ? offsetOf(end) : 0;
       const tail = content.length > 0 ? this.read(segment).subarray(from) : Buffer.alloc(0);
-      if (tail.length > 0) this.keep(`${segmentFileName(number)}.${from}`, tail, true);
+      if (tail.length > 0) this.damage.keep(`${segmentFileName(number)}.${from}`, tail, false);
       if (number === endSegment) {
         segment.truncate(from);
         segment.size = from;
@@ -344,7 +318,7 @@ export class SegmentRecovery {
       } catch (error) {
         // Pages that the kernel never had room for: they are there for as long as it runs.
         if (!(error instanceof StorageError) || !isDiskFull(error)) throw error;
-        this.report(
+        this.damage.report(
           segmentFileName(segment.number),
           `its end was not written again: ${error.message}`,
         );
@@ -373,12 +347,6 @@ export class SegmentRecovery {
       const { path } = segment.files.findLast((some) => some.from <= at)!;
       this.cache.forWriting(path).writeAt(bytes, at, at + (isGap ? GAP_SIZE : length), at);
     }
-  }
-
-  /** `wasNeverSynced`: nobody counts on it, so that it is no loss where it cannot be kept. */
-  private keep(name: string, bytes: Buffer, wasNeverSynced: boolean): void {
-    const problem = keepAside(this.fs, this.directory, name, bytes);
-    if (problem !== null) this.report(name, problem, wasNeverSynced);
   }
 }
 

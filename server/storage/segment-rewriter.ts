@@ -58,7 +58,7 @@ export async function rewriteSegment(
         writer.add(original, placements, area, at, size, isEnqueue);
       }
     },
-    isOver,
+    { isOver },
   );
   if (isOver()) return null;
   const rewritten = writer.finish();

@@ -20,6 +20,12 @@ import { StorageError } from './storage-error.ts';
 
 /** Bytes looked at between two turns. */
 const PIECE_BYTES = 1024 * 1024;
+const MAGIC_SIZE = 4;
+const BATCH_MAGIC_BYTES: readonly Buffer[] = [
+  Buffer.from('FBAT', 'latin1'),
+  Buffer.from('FGAP', 'latin1'),
+];
+const BLOCK_MAGIC_BYTES = Buffer.from('FCBL', 'latin1');
 
 /** The bytes of a segment, and where they end. */
 export interface ScannedSegment {
@@ -48,31 +54,46 @@ export type RecordScanner = (
   size: number,
 ) => void;
 
+/** How a segment is walked. */
+export interface ScanOptions {
+  /** Asked between two pieces whether enough was shown. */
+  readonly isOver?: () => boolean;
+  /** What is no valid batch or block is stepped over, instead of thrown. */
+  readonly skipsDamage?: boolean;
+}
+
 /**
- * Shows every message and enqueue record of a segment to `visit`, in order, until `isOver` says so between two pieces.
+ * Shows every message and enqueue record of a segment to `visit`, in order.
  *
  * @throws StorageError where the file cannot be read, or is not whole
  */
 export async function scanSegment(
   segment: ScannedSegment,
   visit: RecordScanner,
-  isOver: () => boolean = () => false,
+  options: ScanOptions = {},
 ): Promise<void> {
-  const scan = new SegmentScan(segment, visit);
-  await scan.run(isOver);
+  const scan = new SegmentScan(segment, visit, options.skipsDamage === true);
+  await scan.run(options.isOver ?? (() => false));
+}
+
+/** Shows the records of a segment whose bytes are in memory; what is no valid batch or block is stepped over. */
+export function scanBytes(segment: ScannedSegment, bytes: ByteArea, visit: RecordScanner): void {
+  new SegmentScan(segment, visit, true).runOver(bytes);
 }
 
 class SegmentScan {
   private readonly segment: ScannedSegment;
   private readonly visit: RecordScanner;
+  private readonly skipsDamage: boolean;
   private area: ByteArea;
   /** Offset in the file of the area's first byte, and bytes in it. */
   private start: number;
   private used: number;
 
-  constructor(segment: ScannedSegment, visit: RecordScanner) {
+  constructor(segment: ScannedSegment, visit: RecordScanner, skipsDamage: boolean) {
     this.segment = segment;
     this.visit = visit;
+    this.skipsDamage = skipsDamage;
     this.area = newByteArea(PIECE_BYTES);
     this.start = 0;
     this.used = 0;
@@ -88,10 +109,42 @@ class SegmentScan {
         // The first unit is longer than a piece: it is read whole.
         await this.load(at, this.lengthAt(at));
         next = this.walk(at);
-        if (next === at) throw new StorageError(segment.path, `no valid batch at ${at}`);
+        if (next === at && !this.skipsDamage) {
+          throw new StorageError(segment.path, `no valid batch at ${at}`);
+        }
+        if (next === at) next = await this.findNext(at + 1);
       }
       at = next;
     }
+  }
+
+  runOver(bytes: ByteArea): void {
+    this.area = bytes;
+    this.used = Math.min(bytes.buf.length, this.segment.scanEnd);
+    for (let at = this.segment.scanStart; at < this.used; ) {
+      const next = this.walk(at);
+      at = next === at ? this.magicAt(at + 1) : next;
+    }
+  }
+
+  /** The next offset from `from` on at which a batch or block may begin; the end when there is none. */
+  private async findNext(from: number): Promise<number> {
+    const { scanEnd } = this.segment;
+    for (let at = from; at < scanEnd; at += this.used - MAGIC_SIZE + 1) {
+      await this.load(at, PIECE_BYTES);
+      if (this.used < MAGIC_SIZE) break;
+      const found = this.magicAt(at);
+      if (found < at + this.used) return found;
+    }
+    return scanEnd;
+  }
+
+  /** The next offset in memory with a magic word; the end of what is in memory when there is none. */
+  private magicAt(from: number): number {
+    const bytes = this.area.buf.subarray(0, this.used);
+    const magics = this.segment.isCompacted ? [BLOCK_MAGIC_BYTES] : BATCH_MAGIC_BYTES;
+    const found = magics.map((magic) => bytes.indexOf(magic, from - this.start));
+    return this.start + Math.min(this.used, ...found.filter((at) => at >= 0));
   }
 
   /** Reads `length` bytes from `at` on, or what there is. */
@@ -136,6 +189,7 @@ class SegmentScan {
     const { view } = area;
     for (let p = at - start + BATCH_HEADER_SIZE; p < footerAt; ) {
       const size = recordSizeAt(view, p);
+      if (size === 0 && this.skipsDamage) break;
       if (size === 0) throw new StorageError(segment.path, `unknown record at ${start + p}`);
       const kind = view.getUint8(p);
       if (kind === RECORD_MESSAGE || kind === RECORD_LARGE_MESSAGE || kind === RECORD_ENQUEUE) {
@@ -152,7 +206,7 @@ class SegmentScan {
   private lengthAt(at: number): number {
     const { view } = this.area;
     const p = at - this.start;
-    if (this.segment.isCompacted) return blockLengthAt(view, p);
-    return this.used - p >= BATCH_HEADER_SIZE ? view.getUint32(p + 4) : 0;
+    if (this.used - p < MAGIC_SIZE + 4) return 0;
+    return this.segment.isCompacted ? blockLengthAt(view, p) : view.getUint32(p + 4);
   }
 }

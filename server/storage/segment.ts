@@ -239,7 +239,7 @@ export class Segment implements CompactableSegment {
   }
 
   deleteLeftovers(): void {
-    for (const path of this.leftovers) this.cache.delete(path);
+    for (const path of this.leftovers) this.cache.deleteInTurn(path);
     this.leftovers = [];
   }
 
@@ -260,16 +260,13 @@ export class Segment implements CompactableSegment {
     for (const { path } of this.parts) this.cache.forget(path);
   }
 
-  /** Closes and deletes its files. */
+  /** Closes and deletes its files, the latter in the pool. */
   delete(): void {
     this.unpin();
     this.isDeleted = true;
     this.compacted?.close();
     this.deleteLeftovers();
-    while (this.parts.length > 0) {
-      this.cache.delete(this.parts.at(-1)!.path);
-      this.parts.pop();
-    }
+    for (const { path } of this.parts.splice(0).reverse()) this.cache.deleteInTurn(path);
   }
 
   private become(header: CompactedHeader, fileSize: number, tables: TableCache): void {

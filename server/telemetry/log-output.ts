@@ -1,37 +1,76 @@
 /**
- * Where log lines go: a file descriptor, as JSON lines, or made readable when a person watches.
+ * Where log lines go: standard output or a file, as JSON lines, or made readable when a person watches.
  *
  * A line is written when the call returns: nothing is lost when the process breaks off, and an exit has
  * nothing to wait for. The price is a system call a line, and that a reader who keeps a pipe open without
  * reading it stops the server in the end; levels are chosen so that no line is logged per message.
+ *
+ * A log that cannot be written never ends the server. The disk may be full, and the server is there to empty it: lines
+ * are kept up to a limit and written with the next one that can be; what is beyond is lost.
  */
 import { isatty } from 'node:tty';
 import { pino } from 'pino';
+import { AppError } from '../base/app-error.ts';
 
 /** A sink for whole lines. */
 export interface LogOutput {
   write(line: string): void;
 }
 
+/** A sink that is a file, or something that was open when the process began. */
+export interface LogTarget extends LogOutput {
+  /**
+   * Goes on in a new file of the same name, when the old one was renamed; does nothing where there is no name.
+   *
+   * @throws AppError when that cannot be opened; the log goes on in the old one
+   */
+  reopen(): void;
+}
+
+/** Lines that wait for a disk with room, in bytes. */
+const WAITING_BYTES_MAX = 1024 * 1024;
+
 /**
- * Opens an output on a file descriptor.
+ * Opens an output.
  *
- * @param fd 1 for standard output
- * @param readable whether lines are made readable; by default, whether `fd` is a terminal. Only then is
+ * @param target 1 for standard output, or the path of a file, to which lines are added
+ * @param readable whether lines are made readable; by default, whether the target is a terminal. Only then is
  *   the code for it loaded.
+ * @throws AppError when the file cannot be opened
  */
 export async function openLogOutput(
-  fd: number,
-  readable: boolean = isatty(fd),
-): Promise<LogOutput> {
-  const stream = pino.destination({ fd, sync: true });
-  if (!readable) return stream;
+  target: number | string,
+  readable: boolean = isTerminal(target),
+): Promise<LogTarget> {
+  const open = () =>
+    pino.destination({ dest: target, append: true, sync: true, maxLength: WAITING_BYTES_MAX });
+  const stream = explained(target, open);
+  // Written again with the next line; there is nobody to tell that the log cannot be written.
+  stream.on('error', () => undefined);
+  const reopen = () => {
+    if (typeof target === 'string') explained(target, () => stream.reopen());
+  };
+  if (!readable) return { write: (line) => void stream.write(line), reopen };
   const { prettyFactory } = await import('pino-pretty');
   const format = prettyFactory({
-    colorize: isatty(fd),
+    colorize: isTerminal(target),
     ignore: 'event',
     singleLine: true,
     translateTime: 'SYS:HH:MM:ss.l',
   });
-  return { write: (line) => void stream.write(format(line)) };
+  return { write: (line) => void stream.write(format(line)), reopen };
+}
+
+function isTerminal(target: number | string): boolean {
+  return typeof target === 'number' && isatty(target);
+}
+
+/** Does a step, and says of which file its failure speaks. */
+function explained<T>(target: number | string, step: () => T): T {
+  try {
+    return step();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new AppError('LOG_FILE', `cannot write the log to ${target}: ${reason}`, { cause });
+  }
 }

@@ -70,6 +70,7 @@ export class GatedFileSystem {
       readNow: (buf, start, length, position) => file.readNow(buf, start, length, position),
       truncate: (size) => file.truncate(size),
       close: () => file.close(),
+      closeLater: () => file.closeLater(),
     };
   }
 }

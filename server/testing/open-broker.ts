@@ -11,6 +11,7 @@ import type { Queue } from '../broker/queue.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { VhostStore } from '../broker/vhost-store.ts';
 import { type FileSystem, realFileSystem } from '../storage/fs.ts';
+import type { StoreTuning } from '../storage/message-store.ts';
 import { bodySizeAt, type MessageParts, messageSizeAt } from '../storage/record-format.ts';
 import { createSilentLogger } from '../telemetry/logger.ts';
 import { type Teardown, temporaryDirectory } from './temporary-directory.ts';
@@ -29,8 +30,9 @@ export async function openBroker(
   t: Teardown,
   fs: FileSystem = realFileSystem,
   dataDir: string = temporaryDirectory(t),
+  tuning: StoreTuning = {},
 ): Promise<OpenBroker> {
-  const broker = new Broker(fs, await VhostStore.load(fs, dataDir), createSilentLogger());
+  const broker = new Broker(fs, await VhostStore.load(fs, dataDir), createSilentLogger(), tuning);
   let closed: Promise<void> | null = null;
   const close = () => {
     closed ??= broker.close();

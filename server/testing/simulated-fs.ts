@@ -537,6 +537,10 @@ class SimulatedFile implements OpenFile {
     this.isOpen = false;
   }
 
+  closeLater(): void {
+    this.close();
+  }
+
   private requireOpen(): void {
     if (!this.isOpen) throw new StorageError(this.path, 'the file is closed', 'EBADF');
   }

@@ -1,6 +1,7 @@
 /** A message store over a simulated disk, for tests that drive it by hand. */
 
 import { ByteArea } from '../base/byte-area.ts';
+import { FileCache } from '../storage/file-cache.ts';
 import type { LogState } from '../storage/log-health.ts';
 import { BlockPool } from '../storage/memory-block.ts';
 import { MessageStore, type MessageStoreOptions } from '../storage/message-store.ts';
@@ -25,6 +26,7 @@ export class StorageHarness {
   readonly fs: SimulatedFs;
   readonly clock: ManualClock;
   readonly pool: BlockPool;
+  readonly cache: FileCache;
   readonly store: MessageStore;
   readonly recovered: Recovered;
   /** What the log said of itself, in turn. */
@@ -38,6 +40,7 @@ export class StorageHarness {
     this.fs = fs;
     this.clock = new ManualClock();
     this.pool = new BlockPool();
+    this.cache = options.cache ?? new FileCache(fs);
     this.states = [];
     this.durableCalls = 0;
     this.last = [];
@@ -47,6 +50,7 @@ export class StorageHarness {
       fs,
       directory: STORE_DIRECTORY,
       pool: this.pool,
+      cache: this.cache,
       clock: this.clock,
       events: {
         turnNeeded: () => {},

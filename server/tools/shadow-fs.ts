@@ -116,6 +116,10 @@ class ShadowFile implements OpenFile {
   close(): void {
     this.below?.close();
   }
+
+  closeLater(): void {
+    this.below?.closeLater();
+  }
 }
 
 /** See the head of the file. */

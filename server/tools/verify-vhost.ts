@@ -1,5 +1,6 @@
 /** Checks one vhost's folder: every checksum, the chain of segments, and that what checkpoints name is there. */
 import { join } from 'node:path';
+import { ASIDE_FOLDER } from '../storage/aside.ts';
 import { checkpointNumberOf, decodeCheckpoint } from '../storage/checkpoint-format.ts';
 import { DEFINITIONS_FILE, decodeDefinitions } from '../storage/definitions-format.ts';
 import type { FileSystem } from '../storage/fs.ts';
@@ -32,8 +33,7 @@ export interface VhostReport {
   readonly segmentBytes: number;
 }
 
-/** Folder for what earlier starts found damaged, and names of files that were not finished. */
-const ASIDE_FOLDER = 'aside';
+/** Names of files that were not finished. */
 const UNFINISHED = /\.tmp$/;
 
 /** Checks the vhost `name` in `directory`; nothing in it is changed. */

@@ -4,8 +4,10 @@
  */
 import { join } from 'node:path';
 import { Connection } from '../../amqp/connection.ts';
+import { OpenConnections } from '../../amqp/open-connections.ts';
 import { SlabPool } from '../../amqp/output.ts';
 import type { AmqpServices } from '../../amqp/services.ts';
+import { SocketReader } from '../../amqp/socket-reader.ts';
 import { UserStore } from '../../auth/user-store.ts';
 import { Broker, type BrokerTuning } from '../../broker/broker.ts';
 import type { Vhost } from '../../broker/vhost.ts';
@@ -79,7 +81,15 @@ export class Machine {
     const users = await UserStore.load(disk, DATA_DIRECTORY, config);
     const vhosts = await VhostStore.load(disk, DATA_DIRECTORY);
     const broker = new Broker(disk, vhosts, log, TUNING);
-    this.services = { config, users, broker, slabs: new SlabPool(), version: '0.0.0' };
+    this.services = {
+      config,
+      users,
+      broker,
+      slabs: new SlabPool(),
+      reader: new SocketReader(),
+      openConnections: new OpenConnections(0),
+      version: '0.0.0',
+    };
   }
 
   /** The folder of the vhost `/`. */

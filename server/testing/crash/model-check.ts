@@ -233,15 +233,20 @@ class Order {
 
   /** False when it should have come before another one. */
   take(copy: Copy): boolean {
-    const { message } = copy;
     const place = this.places.get(copy)!;
-    const lines = [message.publisher];
-    // A transaction's messages are published with its commit.
-    if (message.isRead && message.tx === null) lines.push('');
+    const lines = linesOf(copy);
     const isRight = lines.every((line) => place > (this.last.get(line) ?? -1));
     for (const line of lines) this.last.set(line, place);
     return isRight;
   }
+}
+
+/** The lines in which its place is known. */
+function linesOf({ message, referredBy }: Copy): string[] {
+  // The broker's own doing is no part of what its publisher does, which may not be read yet.
+  if (referredBy !== null) return [''];
+  // A transaction's messages are published with its commit.
+  return message.isRead && message.tx === null ? [message.publisher, ''] : [message.publisher];
 }
 
 /** The model of the life that begins with what was found. */
