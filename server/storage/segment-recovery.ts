@@ -297,7 +297,7 @@ export class SegmentRecovery {
         segment.truncate(from);
         segment.size = from;
       } else {
-        segment.delete();
+        segment.deleteNow();
         onDisk.delete(number);
       }
     }
