@@ -59,6 +59,8 @@ export type CrashEvent =
   | { readonly type: 'ask'; readonly question: number; readonly change: Change }
   | { readonly type: 'commit'; readonly question: number; readonly tx: number }
   | { readonly type: 'rollback'; readonly tx: number }
+  /** The connection ended before the commit was answered, and perhaps before the broker had read it. */
+  | { readonly type: 'commit-lost'; readonly tx: number }
   /**
    * The broker itself enters a message that it has into other queues, at their ends, and takes it out of the one
    * that `source` names; all of it counts as a transaction, whose commit is asked for.

@@ -208,6 +208,30 @@ t.test('a transaction happens whole or not at all', async (t) => {
   ]);
 });
 
+t.test('a commit that was perhaps never read may turn out not to have happened', async (t) => {
+  const lost: CrashEvent[] = [
+    ...MADE,
+    publish(1),
+    confirm(1),
+    deliver(1),
+    publish(2, { tx: 9 }),
+    settle(1, 9),
+    { type: 'commit', question: 2, tx: 9 },
+  ];
+  t.throws(() => modelOf([...lost, deliver(1, true)]), /though it was acked/);
+  lost.push({ type: 'commit-lost', tx: 9 });
+  t.same(verdicts(lost, ['1r'], ['2'], ['1r', '2']), [
+    '',
+    '',
+    'transaction 9 has happened in part',
+  ]);
+  lost.push(deliver(1, true));
+  t.same(verdicts(lost, ['1r'], ['2']), [
+    '',
+    'message 2 of q#1 was not committed and is back; message 1 of q#1 was confirmed and is lost',
+  ]);
+});
+
 t.test(
   'what the broker enters by itself is there whole, at the end, once it is durable',
   async (t) => {

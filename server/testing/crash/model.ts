@@ -100,6 +100,8 @@ export interface ModelBinding {
 export interface ModelTx {
   readonly number: number;
   state: 'open' | 'asked' | 'done' | 'undone';
+  /** Nobody will hear whether it was committed. */
+  isLost: boolean;
   readonly messages: ModelMessage[];
   /** Copies that the broker has entered by itself. */
   readonly referred: Copy[];
@@ -251,6 +253,9 @@ export class Model {
       case 'rollback':
         this.rollback(event.tx);
         return;
+      case 'commit-lost':
+        this.tx(event.tx).isLost = true;
+        return;
       case 'refer':
         this.answers.set(event.question, this.refer(event));
         return;
@@ -349,6 +354,7 @@ export class Model {
   private deliver(name: CopyName, redelivered: boolean, noAck: boolean): void {
     const copy = this.copy(name);
     const what = `message ${name.id} of ${name.queueKey}`;
+    if (copy.settledBy?.isLost === true) this.undo(copy.settledBy);
     assert.ok(!copy.isOut, `${what} is delivered while it is with a consumer`);
     assert.ok(copy.settledInTurn === null, `${what} is delivered though it was acked`);
     assert.ok(!copy.isPurged, `${what} is delivered though it was purged`);
@@ -390,7 +396,14 @@ export class Model {
   private tx(number: number): ModelTx {
     const found = this.transactions.get(number);
     if (found !== undefined) return found;
-    const tx: ModelTx = { number, state: 'open', messages: [], referred: [], settled: [] };
+    const tx: ModelTx = {
+      number,
+      state: 'open',
+      isLost: false,
+      messages: [],
+      referred: [],
+      settled: [],
+    };
     this.transactions.set(number, tx);
     return tx;
   }
@@ -434,6 +447,15 @@ export class Model {
       copy.settledInTurn = null;
       copy.settledBy = null;
       copy.isOut = true;
+    }
+  }
+
+  /** What it acked is back: its commit was never read, and the end of its connection has put that back. */
+  private undo(tx: ModelTx): void {
+    this.rollback(tx.number);
+    for (const copy of tx.settled) {
+      copy.isOut = false;
+      copy.mayBeRedelivered = true;
     }
   }
 

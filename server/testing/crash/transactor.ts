@@ -29,7 +29,7 @@ export class CrashTransactor {
   private readonly numbers: TxNumbers;
   private readonly name: string;
   /** Commits and rollbacks without an answer, oldest first; null: a rollback. */
-  private readonly questions: (number | null)[];
+  private readonly questions: ({ readonly question: number; readonly tx: number } | null)[];
   private readonly gets: Source[];
   /** Ids that the broker may not have read yet. */
   private readonly unread: Set<number>;
@@ -111,7 +111,7 @@ export class CrashTransactor {
 
   commit(): void {
     const question = this.recorder.question();
-    this.questions.push(question);
+    this.questions.push({ question, tx: this.tx });
     this.recorder.add({ type: 'commit', question, tx: this.tx });
     this.begin();
     this.client.send(frames.txCommit(CHANNEL));
@@ -144,6 +144,9 @@ export class CrashTransactor {
 
   private lost(): void {
     this.recorder.add({ type: 'rollback', tx: this.tx });
+    for (const asked of this.questions) {
+      if (asked !== null) this.recorder.add({ type: 'commit-lost', tx: asked.tx });
+    }
     const back = [...this.acked, ...this.unacked];
     this.recorder.add({ type: 'requeue', copies: back.map(({ copy }) => copy) });
     for (const source of this.gets) this.recorder.add({ type: 'source-lost', ...source });
@@ -161,8 +164,8 @@ export class CrashTransactor {
         return;
       case 'tx.commit-ok':
       case 'tx.rollback-ok': {
-        const question = this.questions.shift();
-        if (typeof question === 'number') this.recorder.add({ type: 'answer', question });
+        const asked = this.questions.shift() ?? null;
+        if (asked !== null) this.recorder.add({ type: 'answer', question: asked.question });
         return;
       }
       case 'channel.close':
