@@ -24,6 +24,8 @@ const STATE_AT_BOOT = /^(log\.full|alarm\.raise)$/;
 const REFUSALS = /^(checkpoint\.fail|segment\.delete\.fail|segment\.compact\.fail|body\.\w+)$/;
 /** The general complaint of a turn is about many things; a queue that cannot be read says so. */
 const READ_FAILURE = /^turn\.fail: .*queue '[^']*' cannot be read/;
+/** A row that could not be read while the broker runs is made again; who reads the log is told of it. */
+const ROW_MENDED = /^storage\.damage: .*\/enq\/\d+ .*found again in the log/;
 const WISHED = /failed as the test wished/;
 const NO_SPACE = /no space left on the disk/;
 /** What a boot on a full disk says of the log's end, which it would have kept a copy of. */
@@ -34,6 +36,7 @@ export function isRightful({ event, text }: Complaint, disk: DiskCondition): boo
   if (STATES_OF_LOAD.test(event)) return true;
   if (!disk.isFailing && !disk.isSmall) return false;
   if (STATES_OF_DISK.test(event) || (disk.isSmall && NOT_ASIDE.test(text))) return true;
+  if (disk.isFailing && ROW_MENDED.test(text)) return true;
   const isRefusal = REFUSALS.test(event) || READ_FAILURE.test(text);
   return (
     isRefusal && ((disk.isFailing && WISHED.test(text)) || (disk.isSmall && NO_SPACE.test(text)))
