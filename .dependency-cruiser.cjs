@@ -17,8 +17,10 @@ const SERVER_ROWS = [
 // ... except that the AMQP sessions do not know the features: those reach them through broker/ports.ts.
 const BEYOND_THE_ROWS = [['amqp', 'features']];
 
-// The files that may touch the disk: the one door of storage, its lock, and reading a configuration.
-const MAY_USE_FS = '^server/(storage/(fs|directory-lock)\\.ts$|config/)';
+// The files that may touch the disk: the one door of storage, its lock, a listening socket that has a path, and
+// reading a configuration.
+const MAY_USE_FS =
+  '^server/(storage/(fs|directory-lock)\\.ts$|base/listen-on-unix-socket\\.ts$|config/)';
 
 const TEST = '\\.test\\.ts$|/(testdata|testing|tests)/';
 

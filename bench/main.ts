@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `firnmqperf`: the load generator's command line. */
 import { Command } from 'commander';
+import { addConnectionsCommand } from './connections/connections-command.ts';
 import { addMicroCommand } from './micro/micro-command.ts';
 import { addNumbersCommand } from './numbers/numbers-command.ts';
 import { addStorageCommand } from './storage/storage-command.ts';
@@ -8,6 +9,7 @@ import { addThroughputCommand } from './throughput/throughput-command.ts';
 
 const program = new Command('firnmqperf').description('load generator for AMQP 0-9-1 brokers');
 addThroughputCommand(program);
+addConnectionsCommand(program);
 addNumbersCommand(program);
 addStorageCommand(program);
 addMicroCommand(program);

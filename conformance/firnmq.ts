@@ -25,11 +25,11 @@ export async function startFirnmq(): Promise<RunningBroker> {
 
 /** What users.json holds: guest, and the users of the suite. */
 function usersDocument(): unknown {
-  return USERS.map(({ name, password, permissions }) => ({
+  return USERS.map(({ name, password, permissions, tags = [] }) => ({
     name,
     password_hash: passwordHash(password),
     hashing_algorithm: 'rabbit_password_hashing_sha256',
-    tags: [],
+    tags,
     permissions: permissions === null ? {} : { '/': permissions },
   }));
 }

@@ -1,13 +1,13 @@
 /**
  * `npm run conformance`: starts a broker, runs every scenario against it in tap, prints what differs.
  *
- *     -- [--target firnmq|rabbitmq] [--url amqp://...] [FILTER ...]
+ *     -- [--target firnmq|rabbitmq] [--url amqp://...] [--list] [FILTER ...]
  *
- * With a URL nothing is started. A filter is a part of a file's path, such as `queue/declare`.
+ * With a URL nothing is started. With `--list` nothing is run: it prints the titles. A filter is a part of a file's path, such as `queue/declare`.
  * The last line is `N passed, N failed`; the exit code is 0 only when nothing failed.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -15,14 +15,13 @@ import { parseArgs } from 'node:util';
 import { startFirnmq } from './firnmq.ts';
 import { startRabbitmq } from './rabbitmq.ts';
 import { brokerAt, type RunningBroker } from './running-broker.ts';
+import { listScenarios, scenarioFiles } from './scenario-list.ts';
 import { summarize } from './summary.ts';
 import { toVariables } from './support/environment.ts';
 import { type Outcome, readOutcomes } from './support/outcome.ts';
 import { isTargetName, TARGET_NAMES, type TargetName } from './targets.ts';
 
-/** Where this runs from: `dist/conformance`. */
-const COMPILED = import.meta.dirname;
-const ROOT = join(COMPILED, '..', '..');
+const ROOT = join(import.meta.dirname, '..', '..');
 /** Scenario processes at a time, as there are cores on the smallest machine. */
 const JOBS = 2;
 
@@ -31,32 +30,28 @@ interface Request {
   readonly target: TargetName;
   /** A broker that runs already; null: one is started. */
   readonly url: string | null;
+  /** Only say which scenarios there are. */
+  readonly list: boolean;
   readonly files: readonly string[];
 }
 
 /** @throws Error that says what is wrong with the command line */
 function readCommandLine(): Request {
   const { values, positionals } = parseArgs({
-    options: { url: { type: 'string' }, target: { type: 'string', default: 'firnmq' } },
+    options: {
+      url: { type: 'string' },
+      target: { type: 'string', default: 'firnmq' },
+      list: { type: 'boolean', default: false },
+    },
     allowPositionals: true,
   });
-  const { target, url } = values;
+  const { target, url, list } = values;
   if (!isTargetName(target)) {
     throw new Error(`unknown target '${target}': there are ${TARGET_NAMES.join(', ')}`);
   }
   const files = scenarioFiles(positionals);
   if (files.length === 0) throw new Error(`no scenario file matches ${positionals.join(', ')}`);
-  return { target, url: url ?? null, files };
-}
-
-/** Compiled scenario files whose source is still there, as paths from the root of the repository. */
-function scenarioFiles(filters: readonly string[]): string[] {
-  return readdirSync(COMPILED, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.scenario.js'))
-    .filter((path) => existsSync(join(ROOT, 'conformance', path.replace(/\.js$/, '.ts'))))
-    .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
-    .map((path) => join('dist', 'conformance', path))
-    .sort();
+  return { target, url: url ?? null, list, files };
 }
 
 function startBroker({ target, url }: Request): Promise<RunningBroker> {
@@ -102,6 +97,10 @@ async function runScenarios(
 
 async function main(): Promise<number> {
   const request = readCommandLine();
+  if (request.list) {
+    for (const { title } of listScenarios(request.files)) console.log(title);
+    return 0;
+  }
   // Whoever starts a broker ends it when this process exits; a signal must be such an exit.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const broker = await startBroker(request);

@@ -92,11 +92,11 @@ function prepare(directory: string, ports: Ports): NodeJS.ProcessEnv {
 
 function definitions(): unknown {
   return {
-    users: USERS.map(({ name, password }) => ({
+    users: USERS.map(({ name, password, tags = [] }) => ({
       name,
       password_hash: passwordHash(password),
       hashing_algorithm: 'rabbit_password_hashing_sha256',
-      tags: [],
+      tags,
     })),
     vhosts: [{ name: '/' }],
     permissions: USERS.flatMap(({ name, permissions }) =>

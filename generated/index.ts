@@ -44,7 +44,7 @@ export {
   type FieldValue,
   sizeOfFieldTable,
 } from '../codegen/runtime/field-table.ts';
-export { checkFieldTable } from '../codegen/runtime/field-table-check.ts';
+export { checkFieldTable, fieldValueEnd } from '../codegen/runtime/field-table-check.ts';
 export {
   CONTENT_HEADER_FIXED_SIZE,
   contentHeaderBodySize,

@@ -7,6 +7,8 @@ import { createServer } from './index.ts';
 import { type Teardown, temporaryDirectory } from './testing/temporary-directory.ts';
 
 const MIB = 2 ** 20;
+/** Small enough that a message lies in a block with others, large enough that few of them reach a mark. */
+const BODY_BYTES = 256 * 1024;
 
 async function setUp(t: Teardown, config: Partial<ConfigOptions>) {
   const server = await createServer({
@@ -39,7 +41,7 @@ async function drain(channel: ConfirmChannel, queue: string): Promise<number> {
 }
 
 t.test('messages that nobody takes raise the memory alarm, and consumers end it', async (t) => {
-  const { openSession, check } = await setUp(t, { memoryHighWatermark: 24 * MIB });
+  const { openSession, check } = await setUp(t, { memoryHighWatermark: 6 * MIB });
   const publisher = await openSession();
   const consumer = await openSession();
   await publisher.channel.assertQueue('q', { durable: false });
@@ -51,7 +53,7 @@ t.test('messages that nobody takes raise the memory alarm, and consumers end it'
     { length: count },
     () =>
       new Promise<void>((resolve, reject) => {
-        publisher.channel.sendToQueue('q', Buffer.alloc(MIB), {}, (error) =>
+        publisher.channel.sendToQueue('q', Buffer.alloc(BODY_BYTES), {}, (error) =>
           error === null ? resolve() : reject(new Error('nacked')),
         );
       }),

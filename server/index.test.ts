@@ -14,7 +14,7 @@ import { type Teardown, temporaryDirectory } from './testing/temporary-directory
 async function start(t: Teardown, dataDir: string) {
   const ports = { amqpPort: 0, httpPort: 0, bindAddresses: ['127.0.0.1'] };
   const server = await createServer({ dataDir, ...ports });
-  let stopped: Promise<void> | null = null;
+  let stopped: Promise<unknown> | null = null;
   const stop = () => {
     stopped ??= server.stop('test');
     return stopped;

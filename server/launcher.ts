@@ -28,8 +28,14 @@ import type { Logger } from './telemetry/logger.ts';
 /** A server that accepts connections. */
 export interface RunningServer {
   readonly listeners: readonly ListenerAddress[];
-  /** Closes clients politely, writes checkpoints, lets go of the directory. */
-  stop(reason: string): Promise<void>;
+  /** Reads certificates and keys again; those that cannot be used leave the old ones in force. Logged. */
+  reload(): void;
+  /**
+   * Closes clients politely, writes checkpoints, lets go of the directory.
+   *
+   * @returns false when the disk refused to the end, so that what was acked last may come back
+   */
+  stop(reason: string): Promise<boolean>;
 }
 
 /**
@@ -51,7 +57,10 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     const vhostStore = await VhostStore.load(fs, config.dataDir);
     const broker = new Broker(fs, vhostStore, logger);
     users.spaceRefused = () => broker.spaceRefused();
-    undo.push(() => broker.close());
+    let isStable = true;
+    undo.push(async () => {
+      isStable = await broker.close();
+    });
     const amqp = await AmqpListener.start(
       { config, broker, users, version: productVersion },
       logger,
@@ -76,9 +85,11 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     for (const listener of listeners) logListening(logger, listener);
     return {
       listeners,
+      reload: () => amqp.reloadCertificates(),
       async stop(reason) {
         logger.info({ event: 'server.close', reason }, 'the server closes');
         await unwind();
+        return isStable;
       },
     };
   } catch (error) {

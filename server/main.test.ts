@@ -6,8 +6,10 @@ import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { EMPTY_TABLE } from '../generated/index.ts';
 import { declareQueue } from './broker/queues.ts';
+import { channelOpen, queueDeclare } from './testing/client-frames.ts';
 import { contentOf, filesIn } from './testing/directory-content.ts';
 import { openBroker, publishAll, testActor } from './testing/open-broker.ts';
+import { RawClient } from './testing/raw-client.ts';
 import { runToEnd } from './testing/run-to-end.ts';
 import { spawnNode } from './testing/spawn-node.ts';
 import {
@@ -104,6 +106,38 @@ t.test('a second signal ends the server at once, with 1', async (t) => {
   server.kill('SIGUSR2');
   t.same(await server.stopped, failedEnd);
   t.match(await server.waitForEvent('server.abort'), { level: 'warn', signal: 'SIGINT' });
+});
+
+t.test('a stop while the disk refuses says what may come back, and ends with 3', async (t) => {
+  // Every sync fails from the signal on; and the seconds that a stop asks again are over at the second look.
+  const server = await startServerProcess(t, {
+    dataDir: temporaryDirectory(t),
+    nodeArgs: [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(`
+        import fs from 'node:fs';
+        import { syncBuiltinESMExports } from 'node:module';
+        const sync = fs.fdatasync;
+        const now = performance.now.bind(performance);
+        let isBroken = false;
+        let stopping = 0;
+        fs.fdatasync = (fd, done) =>
+          isBroken ? done(Object.assign(new Error('broken'), { code: 'EIO' })) : sync(fd, done);
+        performance.now = () => now() + (stopping += stopping > 0 ? 6000 : 0);
+        syncBuiltinESMExports();
+        process.on('SIGUSR2', () => { isBroken = true; });
+        process.on('SIGTERM', () => { stopping = 1; });`)}`,
+    ],
+  });
+  server.kill('SIGUSR2');
+  const client = await RawClient.open(t, server.amqpPort);
+  client.write(channelOpen(1), queueDeclare(1, { queue: 'q', durable: true }));
+  await server.waitForEvent('log.fail');
+  server.kill('SIGTERM');
+  t.same(await server.stopped, { code: 3, signal: null });
+  const line = await server.waitForEvent('stop.unstable');
+  t.match(line, { level: 'error', vhost: '/', err: { code: 'STORAGE_EIO' } });
+  t.ok(Number(line['unstableMs']) > 0);
 });
 
 t.test('a second server on the same directory is refused, and the first one goes on', async (t) => {

@@ -4,15 +4,20 @@
  *
  * Exit codes: 0 after help, version, a configuration that was found right or printed, and a polite stop; 1 when the
  * server cannot start, when it breaks, or at a second signal; 2 when command line, file or environment are wrong;
- * those of a tool are in tools/run-tool.ts. What is not needed to find out that much is imported afterwards.
+ * 3 when it stopped, but the disk refused to the end; those of a tool are in tools/run-tool.ts. What is not needed to
+ * find out that much is imported afterwards.
  */
 import { setFlagsFromString } from 'node:v8';
 import { isAppError } from './base/app-error.ts';
 import type { Config } from './config/config.ts';
 import { linesOf, readStartCommand, type StartCommand } from './config/start-command.ts';
 import type { ToolCommand } from './config/tool-command.ts';
+import type { RunningServer } from './launcher.ts';
 import { type LogTarget, openLogOutput } from './telemetry/log-output.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
+
+/** After a stop whose last writes the disk refused: what was acked last may come back. */
+const EXIT_UNSTABLE = 3;
 
 async function main(): Promise<void> {
   const start = readStartCommand(process.argv.slice(2), process.env, process.cwd());
@@ -55,7 +60,8 @@ async function run(start: StartCommand & { readonly kind: 'run' }): Promise<void
   logConfiguration(logger, start);
   exitWhenBroken(logger);
   const firstSignal = waitForSignal(logger);
-  process.exit(await serve(config, logger, firstSignal));
+  const started = reloadOnHangup();
+  process.exit(await serve(config, logger, firstSignal, started));
 }
 
 /** Runs the server from start to stop; resolves to the exit code. A signal during the start waits for its end. */
@@ -63,14 +69,16 @@ async function serve(
   config: Config,
   logger: Logger,
   firstSignal: Promise<NodeJS.Signals>,
+  started: (server: RunningServer) => void,
 ): Promise<number> {
   try {
     const { startServer } = await import('./launcher.ts');
     const server = await startServer(config, logger);
+    started(server);
     const signal = await firstSignal;
     logger.info({ event: 'server.stop', signal }, 'the server stops');
-    await server.stop(`received ${signal}`);
-    return 0;
+    const isStable = await server.stop(`received ${signal}`);
+    return isStable ? 0 : EXIT_UNSTABLE;
   } catch (error) {
     logFailure(logger, error);
     return 1;
@@ -141,6 +149,24 @@ function waitForSignal(logger: Logger): Promise<NodeJS.Signals> {
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);
   });
+}
+
+/**
+ * From now on a hangup asks for a reload instead of ending the process.
+ *
+ * @returns to be told when the server runs; what was asked for until then is done at once
+ */
+function reloadOnHangup(): (server: RunningServer) => void {
+  let running: RunningServer | null = null;
+  let isAsked = false;
+  process.on('SIGHUP', () => {
+    isAsked = true;
+    running?.reload();
+  });
+  return (server) => {
+    running = server;
+    if (isAsked) server.reload();
+  };
 }
 
 /** A state that nobody foresaw is not served from: what was confirmed is on the disk, and a restart finds it. */

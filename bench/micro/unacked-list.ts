@@ -16,7 +16,13 @@ export const unackedListBenchmark: MicroBenchmark = {
   name: 'unacked-list',
   operation: 'delivery',
   prepare: () => {
-    const options = { tag: '', noAck: false, exclusive: false, prefetchCount: PREFETCH };
+    const options = {
+      tag: '',
+      noAck: false,
+      exclusive: false,
+      prefetchCount: PREFETCH,
+      priority: 0,
+    };
     // The list hands consumers back and asks nothing of them.
     const queue = {} as Queue;
     const consumer = new Consumer(queue, SINK, options, newByteArea(1));

@@ -51,6 +51,12 @@ export function checkFieldTable(buf: Buffer, at: number, end: number): number {
   return stop;
 }
 
+/** The offset behind the value whose tag is at `at`, in a table that has been checked. */
+export function fieldValueEnd(buf: Buffer, at: number): number {
+  const size = SIZES.get(buf[at]!) ?? 0;
+  return size >= 0 ? at + 1 + size : at + 5 + readU32(buf, at + 1);
+}
+
 function checkEntries(
   buf: Buffer,
   at: number,

@@ -167,13 +167,14 @@ class TableDecoder {
 
   /** Checks that a table or array of `size` octets may begin here; returns where it must end. */
   private open(size: number, depth: number): number {
+    // First of all: a length that nothing stands behind is no table that is too large.
+    if (size > this.end - this.at) throw this.truncated(size);
     if (depth > this.limits.depthMax) {
       throw this.illegal(`table nested deeper than ${this.limits.depthMax}`);
     }
     if (size > this.limits.sizeMax) {
       throw this.illegal(`table of ${size} octets, at most ${this.limits.sizeMax} are accepted`);
     }
-    if (size > this.end - this.at) throw this.truncated(size);
     return this.at + size;
   }
 

@@ -162,3 +162,26 @@ t.test('a sink may take the frames that follow as well', (t) => {
   t.same(taken, [8, 1]);
   t.end();
 });
+
+t.test('an incomplete frame holds what has come of it, and nothing once it is whole', (t) => {
+  const sink = new NotingSink();
+  const scanner = new FrameScanner(sink, 100_000);
+  const frame = methodFrame(
+    1,
+    Array.from({ length: 90_000 }, () => 7),
+  );
+  t.equal(scanner.carriedBytes, 0);
+  for (const [from, to] of [
+    [0, 5],
+    [5, 3000],
+    [3000, 60_000],
+  ] as const) {
+    scanner.scan(frame, from, to);
+    t.ok(scanner.carriedBytes >= to, `${scanner.carriedBytes} of ${to}`);
+    t.ok(scanner.carriedBytes <= Math.max(512, 2 * to), `${scanner.carriedBytes} for ${to}`);
+  }
+  scanner.scan(frame, 60_000, frame.length);
+  t.equal(sink.notes.length, 1);
+  t.equal(scanner.carriedBytes, 0);
+  t.end();
+});

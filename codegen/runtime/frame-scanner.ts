@@ -26,6 +26,9 @@ const TYPE_BODY = 3;
 const FRAME_END_OCTET = 0xce;
 const HEADER_BYTES = 7;
 const FRAME_OVERHEAD = 8;
+/** Memory for an incomplete frame that is kept for the next one, in octets; nearly all fit. */
+const CARRY_KEPT = 512;
+const NOTHING = Buffer.alloc(0);
 const REPLY_FRAME_ERROR = 501;
 
 /** Receives what the scanner finds. All buffers are borrowed. */
@@ -60,7 +63,7 @@ export class FrameScanner {
   /** Set by the sink to end the scan behind the current frame; {@link scan} then tells where it stopped. */
   stopRequested: boolean;
   private readonly sink: FrameSink;
-  /** An incomplete frame, or an empty buffer: grows to the largest incomplete frame seen. */
+  /** Holds an incomplete frame; grows with what has come of it, whatever its size says. */
   private carry: Buffer;
   private carryLength: number;
   /** Payload octets of the current body frame still to come; -1: not inside a body frame. */
@@ -71,7 +74,7 @@ export class FrameScanner {
     this.maxPayloadSize = maxPayloadSize;
     this.stopRequested = false;
     this.sink = sink;
-    this.carry = Buffer.alloc(0);
+    this.carry = NOTHING;
     this.carryLength = 0;
     this.bodyLeft = -1;
     this.bodyChannel = 0;
@@ -80,6 +83,11 @@ export class FrameScanner {
   /** True when the bytes seen so far end in the middle of a frame. */
   get midFrame(): boolean {
     return this.carryLength > 0 || this.bodyLeft >= 0;
+  }
+
+  /** Memory that it holds for an incomplete frame, in octets. */
+  get carriedBytes(): number {
+    return this.carry.length;
   }
 
   /**
@@ -179,6 +187,7 @@ export class FrameScanner {
     if (this.carryLength < total) return p;
     const frame = this.carry;
     this.carryLength = 0;
+    if (frame.length > CARRY_KEPT) this.carry = NOTHING;
     if (frame[total - 1] !== FRAME_END_OCTET)
       throw this.badEnd(type, frame, HEADER_BYTES, total - 1);
     this.sink.onFrame(type, channel, frame, HEADER_BYTES, total - 1, total);
@@ -192,7 +201,7 @@ export class FrameScanner {
   private moveToCarry(chunk: Buffer, at: number, end: number): number {
     const length = this.carryLength + end - at;
     if (length > this.carry.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(512, 2 * length));
+      const grown = Buffer.allocUnsafeSlow(Math.max(CARRY_KEPT, 2 * length));
       this.carry.copy(grown, 0, 0, this.carryLength);
       this.carry = grown;
     }

@@ -176,3 +176,26 @@ scenario(
     t.same(await channel.purgeQueue(queue), { messageCount: 0 });
   },
 );
+
+scenario(
+  'with no-wait and an empty tag deliveries tell the generated one [basic.consume/no-wait-generated-tag]',
+  async (t, broker) => {
+    const raw = await broker.rawChannel();
+    const queue = await raw.declareQueue(1);
+    raw.send(1, 'basic.consume', { queue, noWait: true, noAck: true });
+    raw.publish(1, { routingKey: queue }, Buffer.from('one'));
+    const { consumerTag } = await raw.expect(1, 'basic.deliver');
+    t.match(consumerTag, /^amq\.ctag-[A-Za-z0-9_-]{22}$/);
+  },
+);
+
+scenario(
+  'unknown arguments are accepted and mean nothing [basic.consume/unknown-argument]',
+  async (t, broker) => {
+    const channel = await broker.channel();
+    const { queue } = await channel.assertQueue('', { exclusive: true });
+    await enqueue(channel, queue, 'one');
+    const consumer = await consume(channel, queue, { arguments: { 'x-nobody-knows': 1 } });
+    t.same(await bodies(consumer, 1), ['one']);
+  },
+);

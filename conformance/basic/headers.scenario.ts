@@ -14,6 +14,7 @@ const FIELDS: readonly (readonly [string, string, readonly number[]])[] = [
   ['int32', 'I', [0x80, 0, 0, 1]],
   ['uint32', 'i', [0xff, 0xff, 0xff, 0xff]],
   ['int64', 'l', [0x80, 0, 0, 0, 0, 0, 0, 1]],
+  ['int64 by its other tag', 'L', [0, 0, 0, 0, 0, 0, 0, 5]],
   ['float', 'f', [0x40, 0x49, 0x0f, 0xdb]],
   ['double', 'd', [0x40, 0x09, 0x21, 0xfb, 0x54, 0x44, 0x2d, 0x18]],
   ['decimal', 'D', [2, 0, 0, 0x30, 0x39]],

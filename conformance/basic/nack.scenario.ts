@@ -129,3 +129,27 @@ scenario(
     t.same(await raw.expectChannelClose(1), unknownTag(0, METHOD));
   },
 );
+
+scenario('a tag that was nacked cannot be nacked again [basic.nack/double]', async (t, broker) => {
+  const raw = await broker.rawChannel();
+  const queue = await raw.declareQueue(1);
+  raw.publish(1, { routingKey: queue }, Buffer.from('one'));
+  const { deliveryTag } = await raw.get(1, queue);
+  raw.send(1, 'basic.nack', { deliveryTag, requeue: false });
+  raw.send(1, 'basic.nack', { deliveryTag, requeue: false });
+  t.same(await raw.expectChannelClose(1), unknownTag(deliveryTag, 'basic.nack'));
+});
+
+scenario(
+  'multiple up to a tag that is not outstanding closes the channel with 406, and everything comes back [basic.nack/multiple-unknown]',
+  async (t, broker) => {
+    const raw = await broker.rawChannel();
+    const queue = await raw.declareQueue(1);
+    raw.publish(1, { routingKey: queue }, Buffer.from('one'));
+    await raw.get(1, queue);
+    raw.send(1, 'basic.nack', { deliveryTag: 2, multiple: true, requeue: false });
+    t.same(await raw.expectChannelClose(1), unknownTag(2, 'basic.nack'));
+    await raw.openChannel(1);
+    t.match(await raw.get(1, queue), { body: Buffer.from('one'), redelivered: true });
+  },
+);

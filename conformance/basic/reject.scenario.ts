@@ -51,3 +51,9 @@ scenario(
     );
   },
 );
+
+scenario('tag 0 closes the channel with 406 [basic.reject/zero]', async (t, broker) => {
+  const raw = await broker.rawChannel();
+  raw.send(1, 'basic.reject', { deliveryTag: 0 });
+  t.same(await raw.expectChannelClose(1), unknownTag(0, 'basic.reject'));
+});

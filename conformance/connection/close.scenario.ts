@@ -90,7 +90,7 @@ scenario(
     raw.send(1, 'queue.declare', { queue, passive: true });
     raw.send(0, 'connection.close-ok');
     await raw.expectEnd();
-    t.equal(raw.framesWaiting, 0);
+    t.same(raw.untaken, []);
     t.same(await drain(channel, queue), []);
   },
 );
@@ -119,5 +119,21 @@ scenario(
     raw.send(0, 'connection.close');
     await raw.expect(0, 'connection.close-ok');
     t.same(await drain(channel, queue), ['published']);
+  },
+);
+
+scenario(
+  'exclusive queues are gone by the time the client reads a close of the server [connection.close/by-server-exclusive-queues]',
+  async (t, broker) => {
+    const other = await broker.channel();
+    const raw = await broker.rawChannel();
+    const queue = broker.queueName('exclusive');
+    raw.send(1, 'queue.declare', { queue, exclusive: true });
+    await raw.expect(1, 'queue.declare-ok');
+    raw.send(1, 'channel.open');
+    t.equal((await raw.expect(0, 'connection.close')).replyCode, 504);
+    await expectChannelError(t, other, noQueue(queue, 'queue.declare'), () =>
+      other.checkQueue(queue),
+    );
   },
 );

@@ -120,3 +120,18 @@ scenario(
     t.pass('it was not let in');
   },
 );
+
+scenario(
+  'an empty vhost name is a name like any other [connection.open/empty-vhost]',
+  async (t, broker) => {
+    const raw = await broker.raw();
+    await raw.login(broker.environment);
+    raw.send(0, 'connection.tune-ok');
+    raw.send(0, 'connection.open', { virtualHost: '' });
+    t.same(await raw.expectConnectionClose(), {
+      code: 530,
+      text: 'NOT_ALLOWED - vhost  not found',
+      method: 'connection.open',
+    });
+  },
+);

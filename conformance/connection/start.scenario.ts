@@ -9,6 +9,10 @@ const CAPABILITIES = [
   'basic.nack',
   'authentication_failure_close',
   'per_consumer_qos',
+  'connection.blocked',
+  'consumer_cancel_notify',
+  'consumer_priorities',
+  'direct_reply_to',
 ];
 
 scenario(

@@ -111,3 +111,61 @@ scenario(
     );
   },
 );
+
+scenario(
+  'the same binding made twice is one binding, other arguments make another [exchange.bind/identity]',
+  async (t, broker) => {
+    const channel = await broker.channel();
+    const exchange = broker.exchangeName('destination');
+    await channel.assertExchange(exchange, 'fanout');
+    const { queue } = await channel.assertQueue('', { exclusive: true });
+    await channel.bindQueue(queue, exchange, '');
+    await channel.bindExchange(exchange, 'amq.direct', exchange);
+    await channel.bindExchange(exchange, 'amq.direct', exchange);
+    await channel.bindExchange(exchange, 'amq.direct', exchange, { a: 1 });
+    await channel.unbindExchange(exchange, 'amq.direct', exchange);
+    await publish(channel, 'amq.direct', exchange, 'by the other');
+    await channel.unbindExchange(exchange, 'amq.direct', exchange, { a: 1 });
+    await publish(channel, 'amq.direct', exchange, 'by none');
+    t.same(await drain(channel, queue), ['by the other']);
+  },
+);
+
+scenario(
+  'with no-wait nothing is answered and the binding exists, or exists no more [exchange.bind/no-wait]',
+  async (t, broker) => {
+    const raw = await broker.rawChannel();
+    const destination = broker.exchangeName('destination');
+    raw.send(1, 'exchange.declare', { exchange: destination, type: 'fanout' });
+    await raw.expect(1, 'exchange.declare-ok');
+    const queue = await raw.declareQueue(1);
+    raw.send(1, 'queue.bind', { queue, exchange: destination });
+    await raw.expect(1, 'queue.bind-ok');
+    const binding = { destination, source: 'amq.direct', routingKey: destination, noWait: true };
+    const message = { exchange: 'amq.direct', routingKey: destination };
+    raw.send(1, 'exchange.bind', binding);
+    raw.publish(1, message, Buffer.from('bound'));
+    raw.send(1, 'exchange.unbind', binding);
+    raw.publish(1, message, Buffer.from('unbound'));
+    t.match(await raw.get(1, queue), { body: Buffer.from('bound'), messageCount: 0 });
+    t.same(raw.untaken, []);
+  },
+);
+
+scenario(
+  'a binding that its source cannot read closes the channel with 406 [exchange.bind/bad-arguments]',
+  async (t, broker) => {
+    const channel = await broker.channel();
+    const args = { 'x-match': 'some' };
+    await expectChannelError(
+      t,
+      channel,
+      {
+        code: 406,
+        text: 'PRECONDITION_FAILED - Invalid x-match field value <<"some">>; expected all, any, all-with-x, or any-with-x',
+        method: 'exchange.bind',
+      },
+      () => channel.bindExchange('amq.fanout', 'amq.headers', '', args),
+    );
+  },
+);

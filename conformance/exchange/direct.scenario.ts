@@ -54,3 +54,16 @@ scenario(
     t.same(await drain(channel, queue), []);
   },
 );
+
+scenario(
+  'arguments of a binding mean nothing to a direct, fanout or topic exchange [exchange.direct/arguments-ignored]',
+  async (t, broker) => {
+    const channel = await broker.channel();
+    for (const exchange of ['amq.direct', 'amq.fanout', 'amq.topic']) {
+      const { queue } = await channel.assertQueue('', { exclusive: true });
+      await channel.bindQueue(queue, exchange, queue, { 'x-match': 'all', absent: 1 });
+      await publish(channel, exchange, queue, exchange);
+      t.same(await drain(channel, queue), [exchange]);
+    }
+  },
+);

@@ -1,5 +1,5 @@
 import type { Test } from 'tap';
-import { expectChannelError } from '../support/amqp.ts';
+import { drain, expectChannelError } from '../support/amqp.ts';
 import type { Broker } from '../support/broker.ts';
 import { BoundQueues } from '../support/routing.ts';
 import { differs, scenario } from '../support/scenario.ts';
@@ -184,3 +184,33 @@ async function bindWithBadMatch(
     channel.bindQueue(queue, 'amq.headers', '', { 'x-match': match }),
   );
 }
+
+/** A headers table with two fields of one name: strings `first` and `second`. */
+const TWICE = Buffer.concat([
+  Buffer.from([0x20, 0, 0, 0, 0, 14 + 15]),
+  ...['first', 'second'].map((value) =>
+    Buffer.concat([
+      Buffer.from([3]),
+      Buffer.from('keyS'),
+      Buffer.from([0, 0, 0, value.length]),
+      Buffer.from(value),
+    ]),
+  ),
+]);
+
+scenario(
+  'of two headers of one name the first one counts [exchange.headers/first-of-two]',
+  async (t, broker) => {
+    const channel = await broker.channel();
+    const { queue } = await channel.assertQueue('', { exclusive: true });
+    const second = await channel.assertQueue(broker.queueName('second'));
+    const first = await channel.assertQueue(broker.queueName('first'));
+    await channel.bindQueue(first.queue, 'amq.headers', queue, { key: 'first' });
+    await channel.bindQueue(second.queue, 'amq.headers', queue, { key: 'second' });
+    const raw = await broker.rawChannel();
+    raw.publish(1, { exchange: 'amq.headers' }, Buffer.from('body'), TWICE);
+    await raw.closeChannel(1);
+    t.same(await drain(channel, first.queue), ['body']);
+    t.same(await drain(channel, second.queue), []);
+  },
+);

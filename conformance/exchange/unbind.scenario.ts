@@ -38,3 +38,13 @@ scenario(
     );
   },
 );
+
+scenario(
+  'nothing can be unbound from the default exchange as a destination [exchange.unbind/default-destination]',
+  async (t, broker) => {
+    const channel = await broker.channel();
+    await expectChannelError(t, channel, onDefaultExchange('exchange.unbind'), () =>
+      channel.unbindExchange('', 'amq.fanout', 'key'),
+    );
+  },
+);

@@ -1,116 +1,199 @@
 /**
- * Takes clients that no one here wrote through a session with the broker, and has some of them look for
- * their messages after restarts.
+ * Takes clients that no one here wrote through the scenarios of `scenarios.ts`.
  *
- *     node dist/conformance/interop/main.js [--url amqp://...] [CLIENT ...]
+ *     node dist/conformance/interop/main.js [--target NAME | --url amqp://...] [--scenario NAME ...] [CLIENT ...]
+ *     node dist/conformance/interop/main.js --documentation
  *
- * Without a URL it starts this repository's server on a free port. With one it leaves out the restarts,
- * since that broker is not its own to stop. A client that is not installed is skipped by name; where the
- * environment says CI=true that is a failure. The last line is `N passed, N failed`, counting steps.
+ * It starts this repository's server, or with `--target rabbitmq` a private rabbitmq-server. A broker that
+ * is not ours is not restarted. A client that is not installed is skipped by name; where the environment
+ * says CI=true that is a failure. The last line is `N passed, N failed`, counting scenarios of clients.
  */
 import { randomBytes } from 'node:crypto';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { startRabbitmq } from '../rabbitmq.ts';
+import { brokerAt, type RunningBroker } from '../running-broker.ts';
 import { LocalServer } from '../support/local-server.ts';
-import { INTEROP_CLIENTS, type InteropClientEntry } from './clients.ts';
+import { TARGET_NAMES, type TargetName } from '../targets.ts';
+import { INTEROP_CLIENTS, type InteropClientEntry, scenariosOf } from './clients.ts';
+import { Relay } from './relay.ts';
+import { Results } from './results.ts';
 import { runCommand } from './run-command.ts';
+import { RESTARTS, type ScenarioName } from './scenarios.ts';
+import { documentation } from './table.ts';
 
-interface Counts {
-  passed: number;
-  failed: number;
+interface Options {
+  readonly url?: string;
+  readonly target: TargetName;
+  readonly scenario?: readonly string[];
+  readonly documentation?: boolean;
 }
 
-const RESTART_SIGNALS = ['SIGTERM', 'SIGKILL'] as const;
+/** How many sessions run beside each other: they wait more than they compute. */
+const PARALLEL_SESSIONS = 4;
+
+/** What our server cannot yet, and other brokers can. */
+const MISSING_HERE: readonly ScenarioName[] = ['direct-reply-to'];
 
 async function main(): Promise<void> {
   const command = new Command('interop')
     .option('--url <url>', 'the broker to test')
+    .addOption(
+      new Option('--target <name>', 'the broker to start').choices(TARGET_NAMES).default('firnmq'),
+    )
+    .option('--scenario <names...>', 'only these scenarios')
+    .option('--documentation', 'prints what docs/CONFORMANCE.md says about the scenarios')
     .argument('[clients...]', `out of ${INTEROP_CLIENTS.map(({ name }) => name).join(', ')}`)
     .parse();
-  const { url } = command.opts<{ url?: string }>();
-  const counts = { passed: 0, failed: 0 };
-  const clients = await installedClients(command.args, counts);
-  if (url === undefined) {
-    await runAgainstOurs(clients, counts).catch((error: unknown) => {
-      fail(counts, 'the server itself', String(error));
-    });
-  } else for (const client of clients) await runSession(client, url, counts);
-  console.log(`${counts.passed} passed, ${counts.failed} failed`);
-  process.exitCode = counts.failed > 0 ? 1 : 0;
+  const options = command.opts<Options>();
+  if (options.documentation) {
+    console.log(documentation());
+    return;
+  }
+  const results = new Results();
+  const clients = await installedClients(command.args, results);
+  try {
+    const isWanted = (name: ScenarioName): boolean => options.scenario?.includes(name) ?? true;
+    if (options.url !== undefined) {
+      await runAgainst(brokerAt(options.url), clients, isWanted, results);
+    } else if (options.target === 'rabbitmq') {
+      await runAgainst(await startRabbitmq(), clients, isWanted, results);
+    } else await runAgainstOurs(clients, isWanted, results);
+  } catch (error) {
+    results.trouble('the broker itself', String(error));
+  }
+  console.log(results.summary(clients));
+  process.exitCode = results.failed > 0 ? 1 : 0;
 }
 
 async function installedClients(
   wanted: readonly string[],
-  counts: Counts,
+  results: Results,
 ): Promise<InteropClientEntry[]> {
   for (const name of wanted) {
     if (INTEROP_CLIENTS.some((client) => client.name === name)) continue;
-    fail(counts, name, 'there is no such client');
+    results.trouble(name, 'there is no such client');
   }
   const installed: InteropClientEntry[] = [];
   for (const client of INTEROP_CLIENTS) {
     if (wanted.length > 0 && !wanted.includes(client.name)) continue;
     if (client.probe === null || (await runCommand(client.probe)).succeeded) installed.push(client);
-    else if (process.env['CI']) fail(counts, client.name, `needs ${client.packages.join(', ')}`);
+    else if (process.env['CI']) results.trouble(client.name, `needs ${client.packages.join(', ')}`);
     else console.log(`skipped: ${client.name} (needs ${client.packages.join(', ')})`);
   }
   return installed;
 }
 
+type Filter = (scenario: ScenarioName) => boolean;
+
+async function runAgainst(
+  broker: RunningBroker,
+  clients: readonly InteropClientEntry[],
+  isWanted: Filter,
+  results: Results,
+): Promise<void> {
+  await runSessions(clients, broker.url, (name) => isWanted(name) && !isRestart(name), results);
+  const complaint = await broker.stop();
+  if (complaint !== null) results.trouble('the broker', complaint);
+}
+
 async function runAgainstOurs(
   clients: readonly InteropClientEntry[],
-  counts: Counts,
+  isWanted: Filter,
+  results: Results,
 ): Promise<void> {
+  const isHere: Filter = (name) => isWanted(name) && !MISSING_HERE.includes(name);
   const server = await LocalServer.start();
   try {
-    for (const client of clients) await runSession(client, server.url, counts);
-    for (const client of clients) {
-      for (const signal of RESTART_SIGNALS) await runRestart(client, server, signal, counts);
-    }
+    await runSessions(clients, server.url, (name) => isHere(name) && !isRestart(name), results);
+    await runRestarts(clients, server, isHere, results);
   } finally {
     await server.stop();
   }
 }
 
-async function runSession(client: InteropClientEntry, url: string, counts: Counts): Promise<void> {
-  await runSteps(client.name, [...client.session, url, uniqueName()], client.steps, counts);
+function isRestart(name: ScenarioName): boolean {
+  return RESTARTS.some(({ scenario }) => scenario === name);
 }
 
-async function runRestart(
-  { name, restart }: InteropClientEntry,
+async function runSessions(
+  clients: readonly InteropClientEntry[],
+  url: string,
+  isWanted: Filter,
+  results: Results,
+): Promise<void> {
+  const waiting = [...clients];
+  const runSome = async (): Promise<void> => {
+    for (let client = waiting.shift(); client !== undefined; client = waiting.shift()) {
+      await runSession(client, url, scenariosOf(client).filter(isWanted), results);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_SESSIONS }, runSome));
+}
+
+/** All clients at once: the server goes when each has told that it may. */
+async function runRestarts(
+  clients: readonly InteropClientEntry[],
   server: LocalServer,
-  signal: (typeof RESTART_SIGNALS)[number],
-  counts: Counts,
+  isWanted: Filter,
+  results: Results,
 ): Promise<void> {
-  if (restart === null) return;
-  const queue = uniqueName();
-  const title = `${name} over ${signal}`;
-  await runSteps(title, [...restart, 'publish', server.url, queue], ['publish'], counts);
-  await server.restart(signal);
-  await runSteps(title, [...restart, 'collect', server.url, queue], ['collect'], counts);
+  const relay = await Relay.start(portOf(server));
+  const wanted = RESTARTS.filter(({ scenario }) => isWanted(scenario));
+  const running: Promise<void>[] = [];
+  const readiness = wanted.map(({ scenario }) => ({ scenario, waits: [] as Promise<void>[] }));
+  for (const client of clients) {
+    const scenarios = scenariosOf(client).filter((name) =>
+      wanted.some(({ scenario }) => scenario === name),
+    );
+    if (scenarios.length === 0) continue;
+    const told = new Map<string, () => void>();
+    for (const { scenario, waits } of readiness) {
+      waits.push(new Promise((resolve) => told.set(scenario, resolve)));
+    }
+    // Ready, or past it, or gone: nobody is waited for twice.
+    const session = runSession(client, relay.url, scenarios, results, (line) =>
+      told.get(line.slice(line.indexOf(' ') + 1))?.(),
+    );
+    running.push(
+      session.then(() => {
+        for (const tell of told.values()) tell();
+      }),
+    );
+  }
+  for (const [index, { signal }] of wanted.entries()) {
+    await Promise.all(readiness[index]?.waits ?? []);
+    await server.restart(signal);
+    relay.targetPort = portOf(server);
+  }
+  await Promise.all(running);
+  await relay.stop();
 }
 
-/** Runs a script and counts its steps: done, or failed by being the one that it ended at. */
-async function runSteps(
-  title: string,
-  command: readonly string[],
-  steps: readonly string[],
-  counts: Counts,
+function portOf(server: LocalServer): number {
+  return Number(new URL(server.url).port);
+}
+
+async function runSession(
+  client: InteropClientEntry,
+  url: string,
+  scenarios: readonly ScenarioName[],
+  results: Results,
+  onLine: (line: string) => void = () => undefined,
 ): Promise<void> {
-  const { succeeded, stdout, complaint } = await runCommand(command);
-  const isDone = (step: string): boolean => stdout.split('\n').includes(`done ${step}`);
-  const missing = steps.filter((step) => !isDone(step));
-  counts.passed += steps.length - missing.length;
-  if (missing.length > 0) fail(counts, `${title}, ${missing[0]}`, `${stdout}${complaint}`);
-  else if (!succeeded) fail(counts, title, `every step done, but then: ${complaint}`);
-}
-
-function fail(counts: Counts, title: string, explanation: string): void {
-  counts.failed++;
-  console.log(`FAILED ${title}\n${explanation}`);
-}
-
-function uniqueName(): string {
-  return `interop-${randomBytes(6).toString('hex')}`;
+  if (scenarios.length === 0) return;
+  const name = `interop-${randomBytes(4).toString('hex')}`;
+  const done = new Set<string>();
+  const { succeeded, complaint } = await runCommand(
+    [...client.session, url, name, ...scenarios],
+    (line) => {
+      if (line.startsWith('done ')) done.add(line.slice('done '.length));
+      onLine(line);
+    },
+  );
+  for (const scenario of scenarios) results.record(client, scenario, done.has(scenario));
+  const failed = scenarios.filter((scenario) => !done.has(scenario));
+  if (failed.length > 0) results.explain(`${client.name}: ${failed.join(', ')}`, complaint);
+  else if (!succeeded) results.trouble(client.name, `all done, but then: ${complaint}`);
 }
 
 await main();

@@ -1,38 +1,40 @@
 /** Runs a program to its end and keeps what it said. */
 import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 
 export interface CommandResult {
   /** False also when the program does not exist or took too long. */
   readonly succeeded: boolean;
-  readonly stdout: string;
   /** Standard error, or why the program could not be run. */
   readonly complaint: string;
 }
 
 /** A client that hangs is a failure, not a reason to hang. */
-const TIME_LIMIT_MS = 60_000;
+const TIME_LIMIT_MS = 150_000;
 
-export function runCommand(command: readonly string[]): Promise<CommandResult> {
+/** @param onLine is given every line of standard output as it comes */
+export function runCommand(
+  command: readonly string[],
+  onLine: (line: string) => void = () => undefined,
+): Promise<CommandResult> {
   const [program = '', ...args] = command;
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: TIME_LIMIT_MS,
+      killSignal: 'SIGKILL',
     });
-    let stdout = '';
     let stderr = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      stdout += chunk.toString();
-    });
+    createInterface({ input: child.stdout }).on('line', onLine);
     child.stderr.on('data', (chunk: Buffer) => {
       stderr += chunk.toString();
     });
     child.on('error', (error) => {
-      resolve({ succeeded: false, stdout, complaint: error.message });
+      resolve({ succeeded: false, complaint: error.message });
     });
     child.on('close', (code, signal) => {
       const complaint = signal === null ? stderr : `${stderr}\nended by ${signal}`;
-      resolve({ succeeded: code === 0, stdout, complaint });
+      resolve({ succeeded: code === 0, complaint });
     });
   });
 }

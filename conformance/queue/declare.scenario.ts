@@ -188,7 +188,7 @@ scenario(
     raw.send(1, 'queue.declare', { queue, noWait: true });
     raw.send(1, 'queue.declare', { queue, passive: true });
     t.equal((await raw.expect(1, 'queue.declare-ok')).queue, queue);
-    t.equal(raw.framesWaiting, 0);
+    t.same(raw.untaken, []);
   },
 );
 
@@ -222,5 +222,26 @@ scenario(
     const queue = broker.queueName('arguments');
     await channel.assertQueue(queue, { arguments: { 'x-nobody-knows': 1 } });
     t.equal((await channel.assertQueue(queue, { arguments: { other: 'two' } })).queue, queue);
+  },
+);
+
+scenario(
+  'an exclusive queue is not durable whatever is asked for, so both declarations are equal [queue.declare/exclusive-durable]',
+  async (t, broker) => {
+    const channel = await broker.channel();
+    const queue = broker.queueName('exclusive');
+    await channel.assertQueue(queue, { exclusive: true, durable: true });
+    const again = await channel.assertQueue(queue, { exclusive: true, durable: false });
+    t.equal(again.queue, queue);
+  },
+);
+
+scenario(
+  'with no-wait an error is told all the same [queue.declare/no-wait-error]',
+  async (t, broker) => {
+    const raw = await broker.rawChannel();
+    const queue = broker.queueName('missing');
+    raw.send(1, 'queue.declare', { queue, passive: true, noWait: true });
+    t.same(await raw.expectChannelClose(1), noQueue(queue, 'queue.declare'));
   },
 );

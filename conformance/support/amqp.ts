@@ -66,9 +66,19 @@ async function closeCausedBy(
   closed: Promise<ServerClose>,
   act: () => unknown,
 ): Promise<ServerClose> {
+  let came = 'nothing came';
   // The rejection of the pending call says the same as the close, less exactly.
-  const acted = Promise.resolve(act()).catch(() => undefined);
-  const close = await closed;
+  const acted = Promise.resolve(act()).then(
+    (answer) => {
+      came = `the answer was ${JSON.stringify(answer)}`;
+    },
+    (error: unknown) => {
+      came = String(error);
+    },
+  );
+  const close = await closed.catch((error: unknown) => {
+    throw new Error(`${String(error)}: ${came}`);
+  });
   await acted;
   return close;
 }

@@ -36,6 +36,9 @@ export function toVariables(settings: RunSettings): Record<string, string> {
   };
 }
 
+/** The variable that makes scenario files write their titles to a file, one a line, instead of running. */
+export const TITLES_VARIABLE = 'FIRNMQ_CONFORMANCE_TITLES';
+
 /** Reads what {@link toVariables} wrote; null where the file was not started by main.ts. */
 export function readEnvironment(variables: NodeJS.ProcessEnv): Environment | null {
   const url = variables['FIRNMQ_CONFORMANCE_URL'];

@@ -12,9 +12,14 @@ export class Inbox<T> {
     this.what = what;
   }
 
-  /** Items that arrived and were not taken. */
+  /** How many items arrived and were not taken. */
   get count(): number {
     return this.items.length;
+  }
+
+  /** The items that arrived and were not taken. */
+  get untaken(): readonly T[] {
+    return this.items;
   }
 
   put(item: T): void {
@@ -38,6 +43,16 @@ export class Inbox<T> {
       new Promise<T>((resolve, reject) => this.waiting.push({ resolve, reject })),
       this.what,
     );
+  }
+
+  /** The next item; null when no more will come. */
+  async takeOrEnd(): Promise<T | null> {
+    try {
+      return await this.take();
+    } catch (error) {
+      if (error === this.failure) return null;
+      throw error;
+    }
   }
 
   /** The next `count` items, in order. */

@@ -24,20 +24,29 @@ export interface LocalServerOptions {
   readonly prepare?: (dataDirectory: string) => void;
   /** More of its command line. */
   readonly args?: readonly string[];
+  /** Told every line that the server prints. */
+  readonly onLogLine?: (line: string) => void;
 }
 
 /** One server over all its starts. */
 export class LocalServer {
   readonly dataDirectory: string;
-  private readonly args: readonly string[];
   private process: ServerProcess;
   private port: number;
   private readonly abandon: () => void;
 
-  private constructor(dataDirectory: string, args: readonly string[]) {
+  private readonly args: readonly string[];
+  private readonly onLogLine: (line: string) => void;
+
+  private constructor(
+    dataDirectory: string,
+    args: readonly string[],
+    onLogLine: (line: string) => void,
+  ) {
     this.dataDirectory = dataDirectory;
     this.args = args;
-    this.process = new ServerProcess(dataDirectory, args);
+    this.onLogLine = onLogLine;
+    this.process = new ServerProcess(dataDirectory, args, onLogLine);
     this.port = 0;
     this.abandon = () => {
       this.process.kill();
@@ -52,10 +61,11 @@ export class LocalServer {
     parent = tmpdir(),
     prepare,
     args = [],
+    onLogLine = () => undefined,
   }: LocalServerOptions = {}): Promise<LocalServer> {
     const dataDirectory = mkdtempSync(join(parent, 'firnmq-local-'));
     prepare?.(dataDirectory);
-    const server = new LocalServer(dataDirectory, args);
+    const server = new LocalServer(dataDirectory, args, onLogLine);
     try {
       server.port = await server.process.listening();
     } catch (error) {
@@ -77,7 +87,7 @@ export class LocalServer {
   /** Ends the process with a signal and starts another one on the same directory. */
   async restart(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     await this.process.end(signal);
-    this.process = new ServerProcess(this.dataDirectory, this.args);
+    this.process = new ServerProcess(this.dataDirectory, this.args, this.onLogLine);
     this.port = await this.process.listening();
   }
 
@@ -106,7 +116,7 @@ class ServerProcess {
   private readonly ended: Promise<void>;
   private readonly port: Promise<number>;
 
-  constructor(dataDirectory: string, more: readonly string[]) {
+  constructor(dataDirectory: string, more: readonly string[], onLogLine: (line: string) => void) {
     const args = [SERVER_MAIN, '-D', dataDirectory, '-p', '0', '--http-port', '0', ...more];
     this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.log = [];
@@ -117,7 +127,7 @@ class ServerProcess {
         resolve();
       });
     });
-    this.port = this.readPort();
+    this.port = this.readPort(onLogLine);
     this.port.catch(() => undefined); // told to whoever asks
   }
 
@@ -170,12 +180,13 @@ class ServerProcess {
   }
 
   /** Reads all output, so that no pipe fills up, and keeps the last lines. */
-  private readPort(): Promise<number> {
+  private readPort(onLogLine: (line: string) => void): Promise<number> {
     return new Promise((resolve, reject) => {
       this.ended.then(() => reject(new Error(`it ended with ${this.endCode}`)), reject);
       for (const stream of [this.child.stdout, this.child.stderr]) {
         if (stream === null) continue;
         createInterface({ input: stream }).on('line', (line) => {
+          onLogLine(line);
           this.log.push(line);
           if (this.log.length > LAST_LINES) this.log.shift();
           const port = listeningPort(line);

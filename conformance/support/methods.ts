@@ -24,6 +24,7 @@ export type SendableName =
   | 'connection.open'
   | 'connection.close'
   | 'connection.close-ok'
+  | 'connection.update-secret'
   | 'channel.open'
   | 'channel.flow'
   | 'channel.close'
@@ -31,17 +32,22 @@ export type SendableName =
   | 'access.request'
   | 'exchange.declare'
   | 'exchange.delete'
+  | 'exchange.bind'
+  | 'exchange.unbind'
   | 'queue.declare'
   | 'queue.bind'
   | 'queue.purge'
   | 'queue.delete'
+  | 'queue.unbind'
   | 'basic.qos'
   | 'basic.consume'
   | 'basic.cancel'
+  | 'basic.cancel-ok'
   | 'basic.publish'
   | 'basic.get'
   | 'basic.ack'
   | 'basic.nack'
+  | 'basic.reject'
   | 'basic.recover'
   | 'basic.recover-async'
   | 'confirm.select'
@@ -82,6 +88,11 @@ const SENDABLE: { readonly [N in SendableName]: Sendable<ArgumentsOf<N>> } = {
     sizeOf: amqp.sizeOfConnectionCloseOk,
     encode: amqp.encodeConnectionCloseOk,
     defaults: {},
+  },
+  'connection.update-secret': {
+    sizeOf: amqp.sizeOfConnectionUpdateSecret,
+    encode: amqp.encodeConnectionUpdateSecret,
+    defaults: { newSecret: Buffer.alloc(0), reason: '' },
   },
   'channel.open': {
     sizeOf: amqp.sizeOfChannelOpen,
@@ -134,6 +145,28 @@ const SENDABLE: { readonly [N in SendableName]: Sendable<ArgumentsOf<N>> } = {
     encode: amqp.encodeExchangeDelete,
     defaults: { exchange: '', ifUnused: false, noWait: false },
   },
+  'exchange.bind': {
+    sizeOf: amqp.sizeOfExchangeBind,
+    encode: amqp.encodeExchangeBind,
+    defaults: {
+      destination: '',
+      source: '',
+      routingKey: '',
+      noWait: false,
+      arguments: NO_ARGUMENTS,
+    },
+  },
+  'exchange.unbind': {
+    sizeOf: amqp.sizeOfExchangeUnbind,
+    encode: amqp.encodeExchangeUnbind,
+    defaults: {
+      destination: '',
+      source: '',
+      routingKey: '',
+      noWait: false,
+      arguments: NO_ARGUMENTS,
+    },
+  },
   'queue.declare': {
     sizeOf: amqp.sizeOfQueueDeclare,
     encode: amqp.encodeQueueDeclare,
@@ -162,6 +195,11 @@ const SENDABLE: { readonly [N in SendableName]: Sendable<ArgumentsOf<N>> } = {
     encode: amqp.encodeQueueDelete,
     defaults: { queue: '', ifUnused: false, ifEmpty: false, noWait: false },
   },
+  'queue.unbind': {
+    sizeOf: amqp.sizeOfQueueUnbind,
+    encode: amqp.encodeQueueUnbind,
+    defaults: { queue: '', exchange: '', routingKey: '', arguments: NO_ARGUMENTS },
+  },
   'basic.qos': {
     sizeOf: amqp.sizeOfBasicQos,
     encode: amqp.encodeBasicQos,
@@ -185,6 +223,11 @@ const SENDABLE: { readonly [N in SendableName]: Sendable<ArgumentsOf<N>> } = {
     encode: amqp.encodeBasicCancel,
     defaults: { consumerTag: '', noWait: false },
   },
+  'basic.cancel-ok': {
+    sizeOf: amqp.sizeOfBasicCancelOk,
+    encode: amqp.encodeBasicCancelOk,
+    defaults: { consumerTag: '' },
+  },
   'basic.publish': {
     sizeOf: amqp.sizeOfBasicPublish,
     encode: amqp.encodeBasicPublish,
@@ -204,6 +247,11 @@ const SENDABLE: { readonly [N in SendableName]: Sendable<ArgumentsOf<N>> } = {
     sizeOf: amqp.sizeOfBasicNack,
     encode: amqp.encodeBasicNack,
     defaults: { deliveryTag: 0, multiple: false, requeue: true },
+  },
+  'basic.reject': {
+    sizeOf: amqp.sizeOfBasicReject,
+    encode: amqp.encodeBasicReject,
+    defaults: { deliveryTag: 0, requeue: true },
   },
   'basic.recover': {
     sizeOf: amqp.sizeOfBasicRecover,

@@ -89,9 +89,14 @@ export class RawClient {
     return within(opening, 'TCP connection');
   }
 
-  /** Frames that arrived and were not taken. */
+  /** How many frames arrived and were not taken. */
   get framesWaiting(): number {
     return this.frames.count;
+  }
+
+  /** The frames that arrived and were not taken, in words. */
+  get untaken(): string[] {
+    return this.frames.untaken.map(describe);
   }
 
   // --- sending -----------------------------------------------------------------------------------
@@ -147,36 +152,38 @@ export class RawClient {
 
   // --- expecting ---------------------------------------------------------------------------------
 
-  nextFrame(): Promise<RawFrame> {
-    return this.frames.take();
+  /** @param expected what is awaited, for the error that tells what came instead */
+  async nextFrame(expected = 'a frame'): Promise<RawFrame> {
+    try {
+      return await this.frames.take();
+    } catch (error) {
+      throw new Error(`expected ${expected}, got ${String(error)}`);
+    }
   }
 
   /** Takes the next frame, which must be this method on this channel, and answers with its arguments. */
   async expect<N extends AnyMethod['name']>(channel: number, name: N): Promise<ArgumentsOf<N>> {
-    const frame = await this.nextFrame();
+    const expected = `${name} on channel ${channel}`;
+    const frame = await this.nextFrame(expected);
     const method = frame.type === FRAME_METHOD ? readMethod(frame.payload) : null;
-    if (method?.name !== name || frame.channel !== channel) {
-      throw surprise(`${name} on channel ${channel}`, frame);
-    }
+    if (method?.name !== name || frame.channel !== channel) throw surprise(expected, frame);
     return method.args as ArgumentsOf<N>; // by its name
   }
 
   /** Takes the next frame, which must be a content header. */
   async expectHeader(channel: number): Promise<{ bodySize: number; properties: Buffer }> {
-    const frame = await this.nextFrame();
-    if (frame.type !== FRAME_HEADER || frame.channel !== channel) {
-      throw surprise(`a content header on channel ${channel}`, frame);
-    }
+    const expected = `a content header on channel ${channel}`;
+    const frame = await this.nextFrame(expected);
+    if (frame.type !== FRAME_HEADER || frame.channel !== channel) throw surprise(expected, frame);
     const bodySize = Number(frame.payload.readBigUInt64BE(4));
     return { bodySize, properties: frame.payload.subarray(12) };
   }
 
   /** Takes the next frame, which must be a body frame, and answers with its payload. */
   async expectBody(channel: number): Promise<Buffer> {
-    const frame = await this.nextFrame();
-    if (frame.type !== FRAME_BODY || frame.channel !== channel) {
-      throw surprise(`a body frame on channel ${channel}`, frame);
-    }
+    const expected = `a body frame on channel ${channel}`;
+    const frame = await this.nextFrame(expected);
+    if (frame.type !== FRAME_BODY || frame.channel !== channel) throw surprise(expected, frame);
     return frame.payload;
   }
 
@@ -195,19 +202,13 @@ export class RawClient {
     return toServerClose(close);
   }
 
-  /** The server ends the socket; a connection.close before is answered, all else passed over. */
+  /** The server ends the socket: after a connection.close, which is answered, or without a word (null). */
   async expectConnectionGone(): Promise<ServerClose | null> {
-    const closes: ServerClose[] = [];
-    for (;;) {
-      const frame = await this.nextFrame().catch(() => null);
-      if (frame === null) break;
-      const method = frame.type === FRAME_METHOD ? readMethod(frame.payload) : null;
-      if (method?.name !== 'connection.close') continue;
-      this.send(0, 'connection.close-ok');
-      closes.push(toServerClose(method.args));
-    }
+    const frame = await this.frames.takeOrEnd();
+    const close = frame === null ? null : readClose(frame);
+    if (close !== null) this.send(0, 'connection.close-ok');
     await this.expectEnd();
-    return closes[0] ?? null;
+    return close;
   }
 
   /** The server ends the socket. */
@@ -330,6 +331,13 @@ function toServerClose(close: {
 }): ServerClose {
   const method = methodName(close.classId, close.methodId);
   return { code: close.replyCode, text: close.replyText, method };
+}
+
+/** @throws Error when the frame is anything but a connection.close */
+function readClose(frame: RawFrame): ServerClose {
+  const method = frame.type === FRAME_METHOD ? readMethod(frame.payload) : null;
+  if (method?.name === 'connection.close') return toServerClose(method.args);
+  throw surprise('connection.close or the end of the socket', frame);
 }
 
 function surprise(expected: string, frame: RawFrame): Error {

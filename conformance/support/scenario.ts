@@ -3,13 +3,16 @@
  *
  *     scenario('an empty queue answers get-empty [basic.get/empty]', async (t, broker) => { ... });
  *
- * A file that is not started by main.ts knows no broker and reports nothing but a skip.
+ * A file that is not started by main.ts knows no broker and reports nothing but a skip. One that is started by
+ * scenario-list.ts writes its titles down and runs nothing.
  */
+import { appendFileSync } from 'node:fs';
 import tap, { type Test } from 'tap';
 import type { Difference, TargetName } from '../targets.ts';
 import { Broker } from './broker.ts';
-import { type Environment, readEnvironment } from './environment.ts';
+import { type Environment, readEnvironment, TITLES_VARIABLE } from './environment.ts';
 import { appendOutcome } from './outcome.ts';
+import { ruleOf } from './rule.ts';
 
 export type ScenarioBody = (t: Test, broker: Broker) => Promise<void>;
 
@@ -24,7 +27,7 @@ export interface ScenarioOptions {
   readonly needsUsers?: boolean;
 }
 
-const RULE_AT_END = / \[([a-z-]+\.[a-z-]+\/[a-z0-9-]+)\]$/;
+const titlesFile = process.env[TITLES_VARIABLE];
 const environment: Environment | null = readEnvironment(process.env);
 if (environment === null) tap.plan(0, 'no broker is named: use npm run conformance');
 
@@ -40,8 +43,8 @@ export function scenario(
   optionsOrBody: ScenarioOptions | ScenarioBody,
   bodyOrNone?: ScenarioBody,
 ): void {
-  const rule = RULE_AT_END.exec(title)?.[1];
-  if (rule === undefined) throw new Error(`no rule id at the end of '${title}'`);
+  const rule = ruleOf(title);
+  if (titlesFile !== undefined) appendFileSync(titlesFile, `${title}\n`);
   if (environment === null) return;
   const body = typeof optionsOrBody === 'function' ? optionsOrBody : bodyOrNone;
   const options = typeof optionsOrBody === 'function' ? {} : optionsOrBody;
@@ -81,8 +84,18 @@ function run(known: Environment, { title, rule, options, body }: Scenario): void
   void tap.test(title, async (t) => {
     // Registered first, so it runs last: a teardown that fails counts against the scenario.
     t.teardown(() => record(t.passing() ? 'passed' : 'failed', ''));
-    await chosen(t, new Broker(t, known));
+    try {
+      await chosen(t, new Broker(t, known));
+    } catch (error) {
+      throw toldByTap(error);
+    }
   });
+}
+
+/** Of an error whose code is a number, as those of amqplib have it, tap would not tell the message. */
+function toldByTap(error: unknown): unknown {
+  const isUntold = error instanceof Error && 'code' in error && typeof error.code === 'number';
+  return isUntold ? new Error(error.message, { cause: error }) : error;
 }
 
 function skipReasonOf(

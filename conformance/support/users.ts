@@ -9,6 +9,8 @@ export interface ConformanceUser {
   readonly name: string;
   readonly password: string;
   readonly permissions: Permissions | null;
+  /** None where they are left out. */
+  readonly tags?: readonly string[];
 }
 
 interface Permissions {
@@ -45,6 +47,14 @@ export const OUTSIDER: ConformanceUser = {
   permissions: null,
 };
 
+/** May publish in the name of others. */
+export const IMPERSONATOR: ConformanceUser = {
+  name: 'conformance-impersonator',
+  password: 'impersonator',
+  permissions: { configure: '.*', write: '.*', read: '.*' },
+  tags: ['impersonator'],
+};
+
 /** Everybody's first user, who may do everything. */
 const GUEST: ConformanceUser = {
   name: 'guest',
@@ -53,7 +63,13 @@ const GUEST: ConformanceUser = {
 };
 
 /** What a broker that the suite starts is given. */
-export const USERS: readonly ConformanceUser[] = [GUEST, LIMITED, POWERLESS, OUTSIDER];
+export const USERS: readonly ConformanceUser[] = [
+  GUEST,
+  LIMITED,
+  POWERLESS,
+  OUTSIDER,
+  IMPERSONATOR,
+];
 
 /** RabbitMQ's salted SHA-256: base64(salt, 4 octets ++ sha256(salt ++ password in UTF-8)). */
 export function passwordHash(password: string): string {

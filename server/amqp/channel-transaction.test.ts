@@ -19,7 +19,7 @@ async function setUp(t: Teardown) {
   };
   const queue = vhost.addQueue(declaration, null);
   const sink = { canTake: true, deliver: () => undefined, consumerCancelled: () => undefined };
-  const options = { tag: 'c', noAck: false, exclusive: false, prefetchCount: 0 };
+  const options = { tag: 'c', noAck: false, exclusive: false, prefetchCount: 0, priority: 0 };
   const consumer = new Consumer(queue, sink, options, new ByteArea(Buffer.alloc(0)));
   return { consumer, transaction: new ChannelTransaction(vhost), unacked: new UnackedList() };
 }

@@ -34,6 +34,12 @@ import { StorageError } from '../storage/storage-error.ts';
 import { bodyNotStored, preconditionFailed, unexpectedFrame } from './protocol-error.ts';
 
 const NO_BYTES = new ByteArea(Buffer.alloc(0));
+/** Memory taken with the first octets of a body, at most. */
+const FIRST_BODY_SIZE = 4096;
+/** How many times what has come is reserved at most; so much of a body is copied once more while it grows. */
+const BODY_GROWTH = 4;
+/** A body that is to lie in a file is gathered up to here, so that its first octets cost neither file nor staging. */
+const GATHERED_SIZE_MAX = 256 * 1024;
 /** Class and method id before a method's arguments. */
 const METHOD_ID_SIZE = 4;
 
@@ -86,10 +92,13 @@ export class ContentAssembly {
   /**
    * Takes a content header's payload. True: the body is empty, the publish is complete.
    *
-   * @throws ProtocolError 406 for a body larger than `bodySizeMax`
+   * @throws ProtocolError 406 for a body larger than `bodySizeMax`; WireError for a header that is too short
    */
   header(buf: Buffer, start: number, end: number, bodySizeMax: number): boolean {
-    const classId = end - start >= CONTENT_HEADER_FIXED_SIZE ? contentHeaderClassId(buf, start) : 0;
+    if (end - start < CONTENT_HEADER_FIXED_SIZE) {
+      throw new WireError(FRAME_ERROR, `content header of only ${end - start} octets`, start);
+    }
+    const classId = contentHeaderClassId(buf, start);
     if (classId !== BASIC_CLASS_ID) {
       throw unexpectedFrame(
         `expected content header for class ${BASIC_CLASS_ID}, got one for class ${classId} instead`,
@@ -104,12 +113,8 @@ export class ContentAssembly {
     parts.propertiesAt = envelope.length;
     parts.propertiesSize = properties.length;
     parts.bodyAt = 0;
-    if (bodySize > INLINE_BODY_SIZE_MAX) {
-      this.writer = this.largeBodies.create(bodySize);
-    } else {
-      parts.body = bodySize === 0 ? NO_BYTES : newByteArea(bodySize);
-      parts.bodySize = bodySize;
-    }
+    parts.body = NO_BYTES;
+    parts.bodySize = bodySize;
     this.bodySize = bodySize;
     this.received = 0;
     this.phase = 'body';
@@ -122,16 +127,44 @@ export class ContentAssembly {
    * @throws ProtocolError 506 when the disk refuses a large one
    */
   body(buf: Buffer, start: number, end: number): boolean {
-    const { writer, bodySize } = this;
-    if (this.received + end - start > bodySize) {
+    const { bodySize } = this;
+    const received = this.received + end - start;
+    if (received > bodySize) {
       throw new WireError(FRAME_ERROR, 'content body frame exceeds remaining content size', start);
     }
-    if (writer === null) buf.copy(this.parts.body.buf, this.received, start, end);
-    else refusable(() => writer.append(buf, start, end));
-    this.received += end - start;
-    if (this.received < bodySize) return false;
+    if (this.writer === null && bodySize > INLINE_BODY_SIZE_MAX && received > GATHERED_SIZE_MAX) {
+      this.beginLarge();
+    }
+    const { writer } = this;
+    if (writer === null) {
+      this.makeRoomFor(received);
+      buf.copy(this.parts.body.buf, this.received, start, end);
+    } else {
+      refusable(() => writer.append(buf, start, end));
+    }
+    this.received = received;
+    if (received < bodySize) return false;
     if (writer !== null) this.finishLarge(writer);
     return true;
+  }
+
+  /** Memory follows what has come, not what was announced. */
+  private makeRoomFor(size: number): void {
+    const { parts } = this;
+    if (parts.body.buf.length >= size) return;
+    const room = Math.max(FIRST_BODY_SIZE, BODY_GROWTH * size);
+    const grown = newByteArea(Math.min(this.bodySize, room));
+    parts.body.buf.copy(grown.buf, 0, 0, this.received);
+    parts.body = grown;
+  }
+
+  /** The body goes on in a file, what has come of it first. */
+  private beginLarge(): void {
+    const { parts, bodySize, received } = this;
+    const writer = this.largeBodies.create(bodySize);
+    this.writer = writer;
+    refusable(() => writer.append(parts.body.buf, 0, received));
+    parts.body = NO_BYTES;
   }
 
   /** Bytes held for a body that is on its way. */

@@ -34,14 +34,18 @@ import {
   toFieldTable,
 } from '../../generated/index.ts';
 import type { Permissions } from '../auth/permissions.ts';
+import type { User } from '../auth/user.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MethodWriter } from './output.ts';
 import { channelError, notAllowed, ProtocolError } from './protocol-error.ts';
 import type { AmqpServices } from './services.ts';
+import type { Transport } from './transport.ts';
 
-/** Mechanisms offered, in the server's order of preference. */
+/** Mechanisms offered to everybody, in the server's order of preference. */
 const MECHANISMS = 'PLAIN AMQPLAIN';
+/** Offered, behind these, to clients whose certificate stands for a user. */
+const EXTERNAL = 'EXTERNAL';
 const LOCALES = 'en_US';
 
 /** What the server is able to do, as clients look it up. */
@@ -50,6 +54,8 @@ const CAPABILITIES = {
   'basic.nack': true,
   'connection.blocked': true,
   consumer_cancel_notify: true,
+  consumer_priorities: true,
+  direct_reply_to: true,
   exchange_exchange_bindings: true,
   per_consumer_qos: true,
   publisher_confirms: true,
@@ -74,13 +80,21 @@ export interface Session {
 /** A login that is answered by closing the socket after a while, without a word. */
 export class SilentRefusal extends Error {}
 
+/** What the handshake knows of the client's end of the socket. */
+export type Peer = Pick<Transport, 'isLoopback' | 'identity'>;
+
+/** Whom a client says to be, and what came of it. */
+type LoginAttempt =
+  | { readonly name: string; readonly user: User; readonly refusal: null }
+  | { readonly name: string; readonly user: null; readonly refusal: string };
+
 /** Which answer is awaited, in RabbitMQ's words for a connection's states. */
 type Step = 'starting' | 'tuning' | 'opening';
 
 /** One connection's handshake. */
 export class Handshake {
   private readonly services: AmqpServices;
-  private readonly peerAddress: string;
+  private readonly peer: Peer;
   private readonly output: MethodWriter;
   private readonly logger: Logger;
   private step: Step;
@@ -90,10 +104,10 @@ export class Handshake {
   private knowsBlocked: boolean;
   private tuned: ConnectionTuneOk;
 
-  constructor(services: AmqpServices, peerAddress: string, output: MethodWriter, logger: Logger) {
+  constructor(services: AmqpServices, peer: Peer, output: MethodWriter, logger: Logger) {
     const { channelMax, frameMaxBytes, heartbeatSeconds } = services.config;
     this.services = services;
-    this.peerAddress = peerAddress;
+    this.peer = peer;
     this.output = output;
     this.logger = logger;
     this.step = 'starting';
@@ -110,7 +124,7 @@ export class Handshake {
       versionMajor: 0,
       versionMinor: 9,
       serverProperties: serverProperties(this.services.version),
-      mechanisms: Buffer.from(MECHANISMS),
+      mechanisms: Buffer.from(this.mechanisms),
       locales: Buffer.from(LOCALES),
     };
     this.output.writeMethod(sizeOfConnectionStart(method), (buf, at) =>
@@ -143,15 +157,9 @@ export class Handshake {
     this.knowsLoginFailure = clientCapability(clientProperties, 'authentication_failure_close');
     this.knowsConsumerCancel = clientCapability(clientProperties, 'consumer_cancel_notify');
     this.knowsBlocked = clientCapability(clientProperties, 'connection.blocked');
-    const credentials = parseResponse(mechanism, m.response);
-    if (credentials === null) {
-      throw new SilentRefusal(`unknown authentication mechanism '${mechanism}'`);
-    }
-    const { username, password } = credentials;
-    const { users } = this.services;
-    const { user, refusal } = users.authenticate(username, password, isLoopback(this.peerAddress));
+    const { name, user, refusal } = this.authenticate(mechanism, m.response);
     if (user === null) {
-      this.logger.warn({ event: 'login.refuse', user: username, refusal }, 'a login is refused');
+      this.logger.warn({ event: 'login.refuse', user: name, refusal }, 'a login is refused');
       throw this.loginRefused(mechanism, refusal);
     }
     this.userName = user.name;
@@ -160,6 +168,28 @@ export class Handshake {
     this.output.writeMethod(sizeOfConnectionTune(offer), (buf, at) =>
       encodeConnectionTune(buf, at, 0, offer),
     );
+  }
+
+  /** What this client is offered. */
+  private get mechanisms(): string {
+    return this.peer.identity?.userName == null ? MECHANISMS : `${MECHANISMS} ${EXTERNAL}`;
+  }
+
+  /** @throws SilentRefusal when the mechanism is unknown here, ProtocolError when the response is none of its own */
+  private authenticate(mechanism: string, response: Buffer): LoginAttempt {
+    const { users } = this.services;
+    const { isLoopback, identity } = this.peer;
+    if (mechanism === EXTERNAL && identity !== null) {
+      const { userName: name, refusal } = identity;
+      if (name === null) return { name: '', user: null, refusal };
+      return { name, ...users.admit(name, isLoopback) };
+    }
+    const credentials = parseResponse(mechanism, response);
+    if (credentials === null) {
+      throw new SilentRefusal(`unknown authentication mechanism '${mechanism}'`);
+    }
+    const { username: name, password } = credentials;
+    return { name, ...users.authenticate(name, password, isLoopback) };
   }
 
   private loginRefused(mechanism: string, refusal: string): Error {
@@ -260,9 +290,4 @@ function requireNotAbove(what: string, asked: number, offered: number, noLimit: 
 /** RabbitMQ blames the tune that it sent, not the answer. */
 function tuneRefused(text: string): ProtocolError {
   return notAllowed(`negotiated ${text}`, CONNECTION_TUNE_ID);
-}
-
-function isLoopback(address: string): boolean {
-  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
-  return plain.startsWith('127.') || plain === '::1';
 }

@@ -2,24 +2,40 @@
  * Accepts AMQP connections, keeps them, and ticks for all of them: heartbeats and deadlines cost one timer per
  * server.
  */
-import { createServer, type Server } from 'node:net';
-import {
-  type ListenError,
-  type ListenerAddress,
-  type Listening,
-  listenOnAddresses,
-} from '../base/listen-on-addresses.ts';
+import type { Server } from 'node:net';
+import type { ListenError, ListenerAddress, Listening } from '../base/listen-on-addresses.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { Arrivals } from './arrivals.ts';
 import { Connection } from './connection.ts';
+import { openDoors } from './doors.ts';
+import { HandshakeMemory } from './handshake-memory.ts';
 import { OpenConnections } from './open-connections.ts';
 import { SlabPool } from './output.ts';
+import { ProxyTrust } from './proxy-trust.ts';
 import type { AmqpServices } from './services.ts';
 import { SocketReader } from './socket-reader.ts';
+import { TlsAcceptor } from './tls-acceptor.ts';
+import type { Transport } from './transport.ts';
 
 /** How often heartbeats and deadlines are looked at. */
 const TICK_MS = 250;
 /** How long clients may take to answer the close of a stopping server. */
 const STOP_TIMEOUT_MS = 5000;
+
+/** What a listener holds together. */
+interface Parts {
+  readonly arrivals: Arrivals;
+  /** Null without AMQPS. */
+  readonly tls: TlsAcceptor | null;
+  readonly connections: Set<Connection>;
+  readonly slabs: SlabPool;
+  readonly end: End;
+}
+
+/** Who waits for the last connection to close. */
+interface End {
+  whenEmpty: (() => void) | null;
+}
 
 /** The AMQP side of a server. */
 export class AmqpListener {
@@ -28,57 +44,74 @@ export class AmqpListener {
   /** Addresses that this machine does not have. */
   readonly skipped: readonly ListenError[];
   private readonly servers: readonly Server[];
+  private readonly arrivals: Arrivals;
+  private readonly tls: TlsAcceptor | null;
   private readonly connections: Set<Connection>;
   private readonly slabs: SlabPool;
   private readonly ticker: NodeJS.Timeout;
-  private whenEmpty: (() => void) | null;
+  private readonly end: End;
 
   private constructor(
     listening: readonly Listening<Server>[],
     skipped: readonly ListenError[],
-    connections: Set<Connection>,
-    slabs: SlabPool,
+    { arrivals, tls, connections, slabs, end }: Parts,
   ) {
     this.addresses = listening.map(({ protocol, address, port }) => ({ protocol, address, port }));
     this.skipped = skipped;
     this.servers = listening.map(({ server }) => server);
+    this.arrivals = arrivals;
+    this.tls = tls;
     this.connections = connections;
     this.slabs = slabs;
-    this.whenEmpty = null;
+    this.end = end;
     this.ticker = setInterval(() => this.tick(), TICK_MS);
   }
 
   /**
    * Listens on all configured addresses.
    *
-   * @throws ListenError when it cannot
+   * @throws ListenError when it cannot, ConfigError when a certificate cannot be used
    */
   static async start(
-    services: Omit<AmqpServices, 'slabs' | 'reader' | 'openConnections'>,
+    services: Omit<AmqpServices, 'slabs' | 'reader' | 'openConnections' | 'handshakes'>,
     logger: Logger,
   ): Promise<AmqpListener> {
     const { config } = services;
     const slabs = new SlabPool();
     const reader = new SocketReader();
     const openConnections = new OpenConnections(config.connectionsMax);
-    const shared: AmqpServices = { ...services, slabs, reader, openConnections };
+    const handshakes = new HandshakeMemory();
+    const shared: AmqpServices = { ...services, slabs, reader, openConnections, handshakes };
     const connections = new Set<Connection>();
+    // Connections come and go from the first listening socket on, while the others are being opened.
+    const end: End = { whenEmpty: null };
     const events = {
       closed: (connection: Connection) => {
         connections.delete(connection);
-        if (connections.size === 0) started.whenEmpty?.();
+        if (connections.size === 0) end.whenEmpty?.();
       },
     };
-    const accept = () =>
-      createServer((socket) => connections.add(new Connection(socket, shared, events, logger)));
-    const { listening, skipped } = await listenOnAddresses(
-      'amqp',
-      config.amqpBindAddresses ?? config.bindAddresses,
-      config.amqpPort,
-      accept,
-    );
-    const started = new AmqpListener(listening, skipped, connections, slabs);
-    return started;
+    const connect = (transport: Transport) => {
+      connections.add(new Connection(transport, shared, events, logger));
+    };
+    const servesTls = config.tlsCertPath !== null && config.amqpsPort !== null;
+    const tls = servesTls ? await TlsAcceptor.load(config, logger) : null;
+    const trusted = config.proxyProtocolTrustedSources;
+    const arrivals = new Arrivals({
+      tls,
+      proxyTrust: trusted.length > 0 ? new ProxyTrust(trusted) : null,
+      believesCommonName: config.proxyProtocolCommonName,
+      handshakeTimeoutMs: config.handshakeTimeoutMs,
+      connect,
+      logger,
+    });
+    const { listening, skipped } = await openDoors(config, servesTls, arrivals);
+    return new AmqpListener(listening, skipped, { arrivals, tls, connections, slabs, end });
+  }
+
+  /** Reads certificates and keys again, where there are any; what is connected stays as it is. */
+  reloadCertificates(): void {
+    this.tls?.reload();
   }
 
   get connectionCount(): number {
@@ -105,8 +138,9 @@ export class AmqpListener {
   /** Accepts no more, closes all connections politely, and waits until they are gone. */
   async stop(): Promise<void> {
     for (const server of this.servers) server.close();
+    this.arrivals.destroyAll();
     const empty = new Promise<void>((resolve) => {
-      this.whenEmpty = resolve;
+      this.end.whenEmpty = resolve;
     });
     const timeout = setTimeout(() => this.destroyAll(), STOP_TIMEOUT_MS);
     for (const connection of [...this.connections]) connection.shutDown();
@@ -121,6 +155,7 @@ export class AmqpListener {
 
   private tick(): void {
     const nowMs = performance.now();
+    this.arrivals.tick(nowMs);
     for (const connection of this.connections) connection.tick(nowMs);
   }
 }

@@ -1,8 +1,6 @@
 import type { Socket } from 'node:net';
 import t from 'tap';
-import { Output, SlabPool } from './output.ts';
-
-const SLAB_SIZE = 256 * 1024;
+import { Output, SLAB_SIZE, SlabPool, SMALL_SLAB_SIZE } from './output.ts';
 
 /** A socket that takes what it is given at once, or keeps it until told. */
 class FakeSocket {
@@ -99,7 +97,7 @@ t.test('a slab that the socket still holds is not touched', async (t) => {
 t.test('what does not fit leaves first, and what is larger gets its own memory', async (t) => {
   const { socket, output } = setUp();
   output.write(Buffer.alloc(SLAB_SIZE - 1, 1));
-  output.write(Buffer.alloc(2, 2));
+  output.write(Buffer.alloc(5000, 2));
   t.same(
     socket.written.map(({ length }) => length),
     [SLAB_SIZE - 1],
@@ -108,8 +106,27 @@ t.test('what does not fit leaves first, and what is larger gets its own memory',
   output.flush();
   t.same(
     socket.written.map(({ length }) => length),
-    [SLAB_SIZE - 1, 2, 3 * SLAB_SIZE],
+    [SLAB_SIZE - 1, 5000, 3 * SLAB_SIZE],
   );
+});
+
+t.test('a turn begins in a small slab and moves to a large one, as one write', async (t) => {
+  const { socket, pool, output } = setUp();
+  const frames = Array.from({ length: 100 }, (_, i) => Buffer.alloc(90, i));
+  for (const frame of frames) output.write(frame);
+  t.equal(pool.usedBytes, SLAB_SIZE);
+  output.flush();
+  t.same(socket.written, [Buffer.concat(frames)]);
+});
+
+t.test('a thousand connections that have little to say take no whole slab each', async (t) => {
+  const pool = new SlabPool();
+  const owner = { outputMarked: () => undefined, outputDrained: () => undefined };
+  for (let i = 0; i < 1000; i++) {
+    const output = new Output(new FakeSocket() as unknown as Socket, pool, owner);
+    output.write(Buffer.from('start'));
+  }
+  t.equal(pool.usedBytes, 1000 * SMALL_SLAB_SIZE);
 });
 
 t.test('an idle output holds no slab, and slabs are shared', async (t) => {
@@ -144,4 +161,34 @@ t.test('a socket that went while idle blocks deliveries from the first flush on'
   put('one');
   output.flush();
   t.ok(output.isBlocked);
+});
+
+t.test('a peer that takes nothing costs one more slab, however often it is answered', async (t) => {
+  const { socket, pool, events, output, put } = setUp();
+  socket.takesAll = false;
+  put('first ');
+  output.endTurn();
+  for (let turn = 0; turn < 1000; turn++) {
+    put(`${turn} `);
+    output.endTurn();
+  }
+  t.equal(pool.usedBytes, 2 * SMALL_SLAB_SIZE);
+  t.equal(socket.written.length, 1);
+  t.ok(output.pendingBytes > 3000);
+  const before = events.length;
+  socket.takesAll = true;
+  socket.takeOne();
+  t.match(socket.written.map(String), ['first ', /^0 1 2 .* 999 $/]);
+  t.same(events.slice(before), ['drained']);
+  t.equal(output.pendingBytes, 0);
+});
+
+t.test('what waits for a peer leaves at once where the connection is about to end', async (t) => {
+  const { socket, output, put } = setUp();
+  socket.takesAll = false;
+  put('first');
+  output.endTurn();
+  put('goodbye');
+  output.flush();
+  t.same(socket.written.map(String), ['first', 'goodbye']);
 });

@@ -2,6 +2,7 @@
 import type { UserStore } from '../auth/user-store.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/config.ts';
+import type { HandshakeMemory } from './handshake-memory.ts';
 import type { OpenConnections } from './open-connections.ts';
 import type { SlabPool } from './output.ts';
 import type { SocketReader } from './socket-reader.ts';
@@ -12,6 +13,7 @@ export interface AmqpServices {
   readonly broker: Broker;
   readonly users: UserStore;
   readonly slabs: SlabPool;
+  readonly handshakes: HandshakeMemory;
   readonly reader: SocketReader;
   readonly openConnections: OpenConnections;
   /** The server's own version, as clients see it. */

@@ -38,11 +38,12 @@ export class SocketReader {
     this.slots = findSlots();
   }
 
-  /** Calls `listener` with all that `socket`, which has not been read yet, receives. */
+  /** Calls `listener` with all that `socket` receives from now on. */
   read(socket: Socket, listener: ReadListener): void {
     const { slots, area } = this;
     const handle = handleOf(socket);
-    if (slots === null || handle === null) {
+    // What was read of it before, as a proxy's header is, may have left bytes that only come as chunks.
+    if (slots === null || handle === null || socket.bytesRead > 0) {
       socket.on('data', (chunk: Buffer) => listener(new ByteArea(chunk), chunk.length));
       return;
     }

@@ -119,7 +119,17 @@ export class UserStore {
     if (password === '') return refuse('blank password');
     if (user.passwordHash === '') return refuse('user without password');
     if (!isRight) return refuse('wrong password');
-    if (name === GUEST && this.guestOnlyLoopback && !peerIsLoopback) {
+    return this.admitUser(user, peerIsLoopback);
+  }
+
+  /** Lets a user in whose name was proven without a password, as by a certificate. */
+  admit(name: string, peerIsLoopback: boolean): Login {
+    const user = this.find(name);
+    return user === null ? refuse('unknown user') : this.admitUser(user, peerIsLoopback);
+  }
+
+  private admitUser(user: User, peerIsLoopback: boolean): Login {
+    if (user.name === GUEST && this.guestOnlyLoopback && !peerIsLoopback) {
       return refuse('user may only connect from this machine');
     }
     return { user, refusal: null };

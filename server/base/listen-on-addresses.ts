@@ -8,13 +8,20 @@ import type { Server } from 'node:net';
 import { AppError } from './app-error.ts';
 
 /** The protocols that listeners speak. */
-export type ListenerProtocol = 'amqp' | 'http';
+export type ListenerProtocol = 'amqp' | 'amqps' | 'http';
 
 /** Where a listener accepts connections. */
 export interface ListenerAddress {
   readonly protocol: ListenerProtocol;
+  /** An IP address or host name, or the absolute path of a Unix socket. */
   readonly address: string;
+  /** 0 for a Unix socket. */
   readonly port: number;
+}
+
+/** Whether an address is the path of a Unix socket. */
+export function isUnixPath(address: string): boolean {
+  return address.startsWith('/');
 }
 
 /** A server and where it listens. */
@@ -28,6 +35,12 @@ export interface ListenResult<S extends Server> {
   readonly skipped: readonly ListenError[];
 }
 
+/**
+ * Connections that may wait to be accepted: as many as Linux lets a program ask for by default (net.core.somaxconn).
+ * When all clients come back at once, those for which there is no room try again only after a second, then two, then four.
+ */
+const BACKLOG = 4096;
+
 const reasons: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is in use by another program',
   EACCES: 'this user is not allowed to use the port',
@@ -37,21 +50,23 @@ const reasons: Readonly<Record<string, string>> = {
   EINVAL: 'the address is not usable here',
 };
 
-/** An address and port on which a protocol cannot listen. */
+/** An address and port, or a Unix socket, on which a protocol cannot listen. */
 export class ListenError extends AppError {
   readonly protocol: ListenerProtocol;
   readonly address: string;
   readonly port: number;
 
-  constructor({ protocol, address, port }: ListenerAddress, errno: string, cause: Error) {
-    const reason = reasons[errno] ?? cause.message;
-    super(
-      `LISTEN_${errno}`,
-      `cannot listen for ${protocol} on ${address} port ${port}: ${reason}`,
-      {
-        cause,
-      },
-    );
+  /** @param reason what is wrong, where the error number alone does not say it */
+  constructor(
+    { protocol, address, port }: ListenerAddress,
+    errno: string,
+    cause: Error,
+    reason: string = reasons[errno] ?? cause.message,
+  ) {
+    const place = isUnixPath(address) ? address : `${address} port ${port}`;
+    super(`LISTEN_${errno}`, `cannot listen for ${protocol} on ${place}: ${reason}`, {
+      cause,
+    });
     this.protocol = protocol;
     this.address = address;
     this.port = port;
@@ -99,7 +114,7 @@ function listen(server: Server, wanted: ListenerAddress): Promise<ListenError | 
     const onError = (error: NodeJS.ErrnoException) =>
       resolve(new ListenError(wanted, error.code ?? 'UNKNOWN', error));
     server.once('error', onError);
-    server.listen({ host: wanted.address, port: wanted.port }, () => {
+    server.listen({ host: wanted.address, port: wanted.port, backlog: BACKLOG }, () => {
       server.off('error', onError);
       resolve(null);
     });

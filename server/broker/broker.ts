@@ -13,6 +13,7 @@ import { BlockPool } from '../storage/memory-block.ts';
 import { MessageStore, type StoreTuning } from '../storage/message-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Alarms } from './alarms.ts';
+import { closeStore, STOP_RETRY_MS, type StoreEnd } from './close-store.ts';
 import { Reactor } from './reactor.ts';
 import { Vhost } from './vhost.ts';
 import { restoreVhost } from './vhost-recovery.ts';
@@ -31,6 +32,8 @@ export interface BrokerTuning extends StoreTuning {
   readonly reserveBytes?: number;
   /** Whether anything is held back depends on the size of the logs: from so many bytes on. */
   readonly reserveFromBytes?: number;
+  /** How long a stop asks a disk that refuses again. */
+  readonly stopRetryMs?: number;
 }
 
 /** All vhosts of a server. */
@@ -43,6 +46,7 @@ export class Broker {
   private readonly pool: BlockPool;
   private readonly cache: FileCache;
   private readonly tuning: BrokerTuning;
+  private readonly stopRetryMs: number;
   private readonly reserve: DiskReserve;
   private reserveCheckMs: number;
   private readonly housekeepingTimer: NodeJS.Timeout;
@@ -60,6 +64,7 @@ export class Broker {
     this.pool = new BlockPool();
     this.cache = new FileCache(fs);
     this.tuning = tuning;
+    this.stopRetryMs = tuning.stopRetryMs ?? STOP_RETRY_MS;
     this.reserve = new DiskReserve(fs, vhostStore.dataDir, tuning.reserveBytes);
     this.reserveCheckMs = 0;
     this.reactor = new Reactor(this.clock, (err) => {
@@ -75,24 +80,24 @@ export class Broker {
     this.housekeepingTimer.unref();
   }
 
-  /** Writes a clean checkpoint of every vhost and closes it. Nobody publishes any more. */
-  async close(): Promise<void> {
+  /**
+   * Writes a clean checkpoint of every vhost and closes it. Nobody publishes any more. A disk that refuses is asked
+   * again for {@link STOP_RETRY_MS}.
+   *
+   * @returns false when the disk refused to the end: what was acked last may come back
+   */
+  async close(): Promise<boolean> {
     clearInterval(this.housekeepingTimer);
-    for (const vhost of this.vhosts.values()) {
-      try {
-        await vhost.store.stopCompaction();
-        // What the disk has refused a moment ago it may take now; nobody will try it again.
-        await vhost.store.log.syncAll();
-        await vhost.store.checkpoint(vhost, true);
-      } catch (err) {
-        this.logger.error(
-          { event: 'checkpoint.fail', vhost: vhost.name, err },
-          'the last checkpoint failed: the next start reads the log',
-        );
-      }
-      vhost.store.close();
-    }
+    this.clock.tick();
+    const ends = await Promise.all(
+      [...this.vhosts.values()].map(async (vhost) => {
+        const end = await closeStore(vhost.store, vhost, this.stopRetryMs);
+        reportEnd(this.logger, vhost.name, end);
+        return end.kind !== 'unstable';
+      }),
+    );
     await this.cache.deletionsEnded;
+    return ends.every((isStable) => isStable);
   }
 
   /** Whether every vhost can write its log now. */
@@ -217,6 +222,22 @@ export class Broker {
         'a segment could not be compacted: it stays as it is',
       );
     });
+  }
+}
+
+function reportEnd(logger: Logger, vhost: string, end: StoreEnd): void {
+  if (end.kind === 'stable') {
+    const { error: err } = end;
+    logger.error(
+      { event: 'checkpoint.fail', vhost, err },
+      'the last checkpoint failed: the next start reads the log',
+    );
+  } else if (end.kind === 'unstable') {
+    const { error: err, unstableMs } = end;
+    logger.error(
+      { event: 'stop.unstable', vhost, err, unstableMs: Math.round(unstableMs) },
+      'the disk refused to the end: messages acked in this time may come back, unconfirmed ones may be lost',
+    );
   }
 }
 

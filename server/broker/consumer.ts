@@ -15,6 +15,8 @@ export interface ConsumerOptions {
   readonly exclusive: boolean;
   /** Unacked deliveries it takes at most; 0: no limit. */
   readonly prefetchCount: number;
+  /** Higher ones are served first, as long as they take messages. */
+  readonly priority: number;
 }
 
 /** One basic.consume, or the pseudo-consumer behind a channel's basic.get. */
@@ -26,6 +28,7 @@ export class Consumer {
   readonly exclusive: boolean;
   /** 0: no limit. */
   readonly prefetchCount: number;
+  readonly priority: number;
   unackedCount: number;
   /**
    * False until its consume-ok has left, so that no delivery overtakes that, and again once it was cancelled:
@@ -42,6 +45,7 @@ export class Consumer {
     this.noAck = options.noAck;
     this.exclusive = options.exclusive;
     this.prefetchCount = options.prefetchCount;
+    this.priority = options.priority;
     this.unackedCount = 0;
     this.active = false;
     this.deliverPrefix = deliverPrefix;

@@ -8,6 +8,9 @@ import { HeadersIndex } from '../routing/headers-index.ts';
 import { TopicIndex } from '../routing/topic-index.ts';
 import type { Binding, Destination } from './binding.ts';
 
+/** The argument that names an {@link Exchange.alternate}. */
+export const ALTERNATE_EXCHANGE = 'alternate-exchange';
+
 /** What makes a kind of exchange. A new kind is one more entry of {@link EXCHANGE_TYPES}. */
 interface ExchangeType {
   readonly createIndex: () => BindingIndex<Destination>;
@@ -65,6 +68,11 @@ export class Exchange {
   readonly usesHeaders: boolean;
   readonly validateBinding: (args: FieldTable) => string | null;
   readonly index: BindingIndex<Destination>;
+  /**
+   * Name of the exchange that gets what this one routes nowhere; null: it is dropped. From the argument; a policy may
+   * set it where there is none, and then says that the topology has changed. It need not exist.
+   */
+  alternate: string | null;
   /** Bindings that begin here, by key. */
   readonly outgoing: Map<string, Binding>;
   /** Bindings that lead here, by key. */
@@ -82,6 +90,7 @@ export class Exchange {
     this.usesHeaders = type.usesHeaders;
     this.validateBinding = type.validateBinding;
     this.index = type.createIndex();
+    this.alternate = alternateOf(declaration.args);
     this.outgoing = new Map();
     this.bindings = new Map();
     this.definedAt = -1;
@@ -91,4 +100,9 @@ export class Exchange {
   get resource(): string {
     return this.name === '' ? 'amq.default' : this.name;
   }
+}
+
+function alternateOf(args: FieldTable): string | null {
+  const value = args.get(ALTERNATE_EXCHANGE);
+  return value?.tag === 'S' ? value.value.toString() : null;
 }

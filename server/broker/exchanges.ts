@@ -5,17 +5,22 @@
  * log is durable behind it; -1 when there is nothing to wait for.
  */
 
-import { fieldTypeName, fieldValueTerm } from '../routing/field-value-text.ts';
+import type { FieldTable } from '../../generated/index.ts';
+import { fieldTypeName } from '../routing/field-value-text.ts';
 import { DEFINITION_ACTIONS } from '../storage/record-format.ts';
 import { requireAccess } from './access.ts';
+import { findDifference, inequivalentText } from './argument-difference.ts';
 import { accessRefused, preconditionFailed, resourceText } from './broker-error.ts';
 import { exchangeFrame } from './definition-frames.ts';
-import { EXCHANGE_TYPES, type Exchange, type ExchangeDeclaration } from './exchange.ts';
+import {
+  ALTERNATE_EXCHANGE,
+  EXCHANGE_TYPES,
+  type Exchange,
+  type ExchangeDeclaration,
+} from './exchange.ts';
 import type { Actor } from './ports.ts';
 import { removeExchange } from './topology.ts';
 import { RESERVED_PREFIX, type Vhost } from './vhost.ts';
-
-const ALTERNATE_EXCHANGE = 'alternate-exchange';
 
 function refuseDefaultExchange(name: string): void {
   if (name === '') throw accessRefused('operation not permitted on the default exchange');
@@ -39,12 +44,7 @@ export function declareExchange(
   if (name.startsWith(RESERVED_PREFIX)) {
     throw accessRefused(`exchange name '${name}' contains reserved prefix 'amq.*'`);
   }
-  if (args.has(ALTERNATE_EXCHANGE)) {
-    throw preconditionFailed(
-      `invalid arg '${ALTERNATE_EXCHANGE}' for ${resourceText('exchange', name, vhost.name)}: ` +
-        '"not supported by this version of FirnMQ"',
-    );
-  }
+  requireAlternate(vhost, actor, name, args);
   if (declaration.durable) vhost.requireRoom();
   const exchange = vhost.addExchange(declaration);
   if (exchange.durable) {
@@ -77,14 +77,27 @@ function requireEquivalent(
       `inequivalent arg '${what}' for ${text}: received '${received}' but current is '${current}'`,
     );
   }
-  const alternate = declaration.args.get(ALTERNATE_EXCHANGE);
-  if (alternate !== undefined) {
-    const shown = typeof alternate.value === 'string' ? alternate.value : fieldValueTerm(alternate);
+  const [received, current] = [declaration.args, existing.args].map((args) =>
+    args.get(ALTERNATE_EXCHANGE),
+  );
+  const difference = findDifference(received, current);
+  if (difference !== null) {
+    throw preconditionFailed(inequivalentText(ALTERNATE_EXCHANGE, text, difference));
+  }
+}
+
+/** @throws BrokerError when the alternate exchange that a new exchange asks for is none, or closed to the user */
+function requireAlternate(vhost: Vhost, actor: Actor, name: string, args: FieldTable): void {
+  const alternate = args.get(ALTERNATE_EXCHANGE);
+  if (alternate === undefined) return;
+  if (alternate.tag !== 'S') {
     throw preconditionFailed(
-      `inequivalent arg '${ALTERNATE_EXCHANGE}' for ${text}: received the value '${shown}' ` +
-        `of type '${fieldTypeName(alternate)}' but current is none`,
+      `invalid type '${fieldTypeName(alternate)}' for arg '${ALTERNATE_EXCHANGE}' in ` +
+        resourceText('exchange', name, vhost.name),
     );
   }
+  requireAccess(vhost, actor, 'read', 'exchange', name);
+  requireAccess(vhost, actor, 'write', 'exchange', alternate.value.toString());
 }
 
 /** Deletes an exchange; one that does not exist is fine. */

@@ -19,6 +19,8 @@ export interface QueueOwner {
 export interface Actor {
   readonly userName: string;
   readonly permissions: Permissions;
+  /** Whether messages may name another user as their publisher. */
+  readonly canImpersonate: boolean;
   readonly owner: QueueOwner;
 }
 

@@ -5,30 +5,26 @@
  * position into each queue. A miss decodes the names, checks the permission and asks the exchange's index.
  * Bench: scenario throughput.
  */
-import {
-  BasicPropertiesView,
-  EMPTY_TABLE,
-  type FieldTable,
-  FRAME_ERROR,
-  readUtf8,
-  WireError,
-} from '../../generated/index.ts';
+import { FRAME_ERROR, readUtf8, WireError } from '../../generated/index.ts';
 import type { MessageStore } from '../storage/message-store.ts';
 import type { MessageParts } from '../storage/record-format.ts';
 import type { RouteSet } from '../storage/route-set.ts';
-import type { Destination } from './binding.ts';
 import { accessRefused, resourceText } from './broker-error.ts';
+import { deliverReplies, type ReplySink } from './direct-reply.ts';
 import type { Exchange } from './exchange.ts';
 import type { Actor } from './ports.ts';
 import type { Queue } from './queue.ts';
 import { Route } from './route.ts';
+import { RouteSearch } from './route-search.ts';
 import type { Vhost } from './vhost.ts';
+
+const NO_COPIES: readonly string[] = [];
 
 /** What became of a message. */
 export const PUBLISH_OUTCOMES = {
   /** It went to no queue. */
   unrouted: 0,
-  /** It went to queues that do not survive a restart. */
+  /** It went to queues that do not survive a restart, or straight to who had asked for it. */
   transient: 1,
   /** It is in the log: stable once the log is durable behind it. */
   durable: 2,
@@ -41,14 +37,14 @@ export class Publisher {
   /** Position of the last message stored. */
   lastPosition: number;
   private route: Route | null;
-  private readonly properties: BasicPropertiesView;
+  private readonly routeSearch: RouteSearch;
 
   constructor(vhost: Vhost, actor: Actor) {
     this.vhost = vhost;
     this.actor = actor;
     this.lastPosition = 0;
     this.route = null;
-    this.properties = new BasicPropertiesView();
+    this.routeSearch = new RouteSearch(vhost);
   }
 
   /**
@@ -58,10 +54,26 @@ export class Publisher {
    * @throws BrokerError when the exchange is missing, internal or closed to the user
    */
   publish(message: MessageParts): number {
-    const { queues, set } = this.routeOf(message);
-    if (queues.length === 0) return PUBLISH_OUTCOMES.unrouted;
+    const route = this.routeOf(message);
+    const { queues, set } = route;
+    if (queues.length === 0) return this.publishReply(message, route.replies);
     this.lastPosition = storeMessage(this.vhost.store, message, queues, set);
     return set.durable.length > 0 ? PUBLISH_OUTCOMES.durable : PUBLISH_OUTCOMES.transient;
+  }
+
+  /** The same for a message with more routing keys than its own, those of CC and BCC. */
+  publishCopies(message: MessageParts, copies: readonly string[]): number {
+    const route = this.routeWithCopies(message, copies);
+    const { queues, replies, set } = route;
+    if (queues.length === 0) return this.publishReply(message, replies);
+    this.lastPosition = storeMessage(this.vhost.store, message, queues, set);
+    if (replies !== null) deliverReplies(this.vhost.store, replies, message, true);
+    return set.durable.length > 0 ? PUBLISH_OUTCOMES.durable : PUBLISH_OUTCOMES.transient;
+  }
+
+  private publishReply(message: MessageParts, replies: readonly ReplySink[] | null): number {
+    const isTaken = replies !== null && deliverReplies(this.vhost.store, replies, message, false);
+    return isTaken ? PUBLISH_OUTCOMES.transient : PUBLISH_OUTCOMES.unrouted;
   }
 
   /**
@@ -97,8 +109,27 @@ export class Publisher {
       this.route = known;
       return known;
     }
-    const exchangeSize = head.buf[envelopeAt]!;
-    const keyAt = envelopeAt + 2 + exchangeSize;
+    const found = this.search(message, NO_COPIES);
+    if (found.version !== 0) {
+      vhost.routes.remember(found, head, envelopeAt, envelopeSize);
+      this.route = found;
+    }
+    return found;
+  }
+
+  /**
+   * Where a message goes with more routing keys than its own. Nothing of it is remembered.
+   *
+   * @throws BrokerError as {@link routeOf}
+   */
+  routeWithCopies(message: MessageParts, copies: readonly string[]): Route {
+    return this.search(message, copies);
+  }
+
+  private search(message: MessageParts, copies: readonly string[]): Route {
+    const { vhost } = this;
+    const { head, envelopeAt, envelopeSize } = message;
+    const keyAt = envelopeAt + 2 + head.buf[envelopeAt]!;
     const exchangeName = readUtf8(head.buf, envelopeAt + 1, keyAt - 1);
     const routingKey = readUtf8(head.buf, keyAt, envelopeAt + envelopeSize);
     if (exchangeName === null || routingKey === null) {
@@ -106,21 +137,11 @@ export class Publisher {
     }
     const exchange = vhost.exchange(exchangeName);
     this.check(exchange);
-    const headers = new MessageHeaders(this.properties, message);
-    const queues = route(vhost, exchange, routingKey, headers);
+    const keys = copies.length === 0 ? [routingKey] : [routingKey, ...copies];
+    const { queues, replies, isReusable } = this.routeSearch.find(exchange, keys, message);
     const envelope = Buffer.from(head.buf.subarray(envelopeAt, envelopeAt + envelopeSize));
-    const found = new Route(
-      headers.wereRead ? 0 : vhost.topologyVersion,
-      envelope,
-      exchange,
-      queues,
-      !headers.wereRead,
-    );
-    if (found.isReusable) {
-      vhost.routes.remember(found, head, envelopeAt, envelopeSize);
-      this.route = found;
-    }
-    return found;
+    const version = isReusable && copies.length === 0 ? vhost.topologyVersion : 0;
+    return new Route(version, envelope, exchange, queues, replies);
   }
 
   /** @throws BrokerError when the user may not publish to the exchange */
@@ -154,56 +175,4 @@ export function storeMessage(
     );
   }
   return position;
-}
-
-/** A message's headers, decoded when the first exchange asks for them. */
-class MessageHeaders {
-  wereRead: boolean;
-  private readonly view: BasicPropertiesView;
-  private readonly message: MessageParts;
-  private headers: FieldTable | null;
-
-  constructor(view: BasicPropertiesView, message: MessageParts) {
-    this.wereRead = false;
-    this.view = view;
-    this.message = message;
-    this.headers = null;
-  }
-
-  read(): FieldTable {
-    this.wereRead = true;
-    if (this.headers === null) {
-      const { head, propertiesAt, propertiesSize } = this.message;
-      this.view.reset(head.buf, propertiesAt, propertiesAt + propertiesSize);
-      this.headers = this.view.headersAt() < 0 ? EMPTY_TABLE : this.view.headers();
-    }
-    return this.headers;
-  }
-}
-
-/** All queues that a message reaches; each exchange on the way is asked once, so cycles end. */
-function route(
-  vhost: Vhost,
-  first: Exchange,
-  routingKey: string,
-  headers: MessageHeaders,
-): readonly Queue[] {
-  if (first.name === '') {
-    const queue = vhost.queues.get(routingKey);
-    return queue === undefined ? [] : [queue];
-  }
-  const queues: Queue[] = [];
-  const reached = new Set<Destination>([first]);
-  const asked = [first];
-  for (let exchange = asked.pop(); exchange !== undefined; exchange = asked.pop()) {
-    const matched = new Set<Destination>();
-    exchange.index.match(routingKey, exchange.usesHeaders ? headers.read() : EMPTY_TABLE, matched);
-    for (const destination of matched) {
-      if (reached.has(destination)) continue;
-      reached.add(destination);
-      if (destination.kind === 'queue') queues.push(destination);
-      else asked.push(destination);
-    }
-  }
-  return queues;
 }

@@ -6,8 +6,8 @@
  * RabbitMQ.
  */
 import type { FieldTable, FieldValue } from '../../generated/index.ts';
-import { fieldTablesEqual } from '../routing/field-tables-equal.ts';
-import { fieldTypeName, fieldValueTerm } from '../routing/field-value-text.ts';
+import { fieldValueTerm } from '../routing/field-value-text.ts';
+import { type ArgumentDifference, findDifference } from './argument-difference.ts';
 
 /** What is wrong with a value, as RabbitMQ prints it, or null. */
 type Validator = (value: FieldValue) => string | null;
@@ -62,16 +62,8 @@ export function findInvalidArgument(args: FieldTable): { name: string; reason: s
 }
 
 /** An argument that two declarations of a queue differ in. */
-export interface ArgumentDifference {
+export interface QueueArgumentDifference extends ArgumentDifference {
   readonly name: string;
-  readonly received: string;
-  readonly current: string;
-}
-
-function describe(value: FieldValue | undefined): string {
-  if (value === undefined) return 'none';
-  const text = typeof value.value === 'string' ? value.value : fieldValueTerm(value);
-  return `the value '${text}' of type '${fieldTypeName(value)}'`;
 }
 
 /** Classic is what a queue is when nothing is said. */
@@ -80,21 +72,14 @@ function effective(args: FieldTable, name: string): FieldValue | undefined {
   return name === 'x-queue-type' && value?.value === 'classic' ? undefined : value;
 }
 
-function areEqual(a: FieldValue, b: FieldValue): boolean {
-  return fieldTablesEqual(new Map([['', a]]), new Map([['', b]]));
-}
-
 /** The first known argument in which the declarations differ; numbers compare by value. */
 export function findArgumentDifference(
   received: FieldTable,
   current: FieldTable,
-): ArgumentDifference | null {
+): QueueArgumentDifference | null {
   for (const name of VALIDATORS.keys()) {
-    const a = effective(received, name);
-    const b = effective(current, name);
-    if (a === undefined && b === undefined) continue;
-    if (a !== undefined && b !== undefined && areEqual(a, b)) continue;
-    return { name, received: describe(a), current: describe(b) };
+    const difference = findDifference(effective(received, name), effective(current, name));
+    if (difference !== null) return { name, ...difference };
   }
   return null;
 }

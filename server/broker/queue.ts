@@ -13,8 +13,16 @@ import type { QueueIndex } from '../storage/queue-index.ts';
 import { SETTLE_REASONS } from '../storage/record-format.ts';
 import type { Binding } from './binding.ts';
 import type { Consumer } from './consumer.ts';
+import {
+  addToLevels,
+  type ConsumerLevel,
+  nextWillingConsumer,
+  removeFromLevels,
+} from './consumer-levels.ts';
 import type { QueueOwner } from './ports.ts';
 import type { Reactor } from './reactor.ts';
+
+const NO_LEVELS: readonly ConsumerLevel[] = [];
 
 /** How a queue was declared. */
 export interface QueueDeclaration {
@@ -54,8 +62,8 @@ export class Queue {
   block: MemoryBlock | null;
   /** The position that the last read of this queue was for; infinite before the first. */
   readFrom: number;
-  /** The consumer that is asked first. */
-  nextConsumer: number;
+  /** Its consumers as they are asked. */
+  private levels: readonly ConsumerLevel[];
 
   private readonly store: MessageStore;
   private readonly reactor: Reactor;
@@ -83,7 +91,7 @@ export class Queue {
     this.isParked = false;
     this.block = null;
     this.readFrom = Number.POSITIVE_INFINITY;
-    this.nextConsumer = 0;
+    this.levels = NO_LEVELS;
     this.store = store;
     this.reactor = reactor;
     this.hadConsumer = false;
@@ -129,6 +137,7 @@ export class Queue {
   /** The consumer has its place; deliveries begin with {@link startConsumer}. */
   addConsumer(consumer: Consumer): void {
     this.consumers = [...this.consumers, consumer];
+    this.levels = addToLevels(this.levels, consumer);
     this.hadConsumer = true;
   }
 
@@ -140,6 +149,7 @@ export class Queue {
   removeConsumer(consumer: Consumer): void {
     consumer.active = false;
     this.consumers = this.consumers.filter((other) => other !== consumer);
+    this.levels = removeFromLevels(this.levels, consumer);
   }
 
   /** Something changed that may allow a delivery. */
@@ -154,19 +164,7 @@ export class Queue {
 
   /** HOT per delivery. The next consumer in turn that takes a message, or null. */
   nextWillingConsumer(): Consumer | null {
-    const consumers = this.consumers;
-    const count = consumers.length;
-    let at = this.nextConsumer;
-    for (let i = 0; i < count; i++) {
-      if (at >= count) at = 0;
-      const consumer = consumers[at]!;
-      at++;
-      if (consumer.isWilling) {
-        this.nextConsumer = at;
-        return consumer;
-      }
-    }
-    return null;
+    return nextWillingConsumer(this.levels);
   }
 
   /** Ends the queue: consumers are told, messages dropped. The vhost has taken it out of its tables. */
@@ -174,6 +172,7 @@ export class Queue {
     this.isDeleted = true;
     const consumers = this.consumers;
     this.consumers = [];
+    this.levels = NO_LEVELS;
     for (const consumer of consumers) {
       consumer.active = false;
       consumer.sink.consumerCancelled(consumer);

@@ -3,8 +3,11 @@
  * returned are as in exchanges.ts.
  */
 import { randomBytes } from 'node:crypto';
+import type { FieldTable } from '../../generated/index.ts';
+import { fieldTypeName, integerOf } from '../routing/field-value-text.ts';
 import { DEFINITION_ACTIONS } from '../storage/record-format.ts';
 import { lockedError, requireAccess, requireUnlocked } from './access.ts';
+import { inequivalentText } from './argument-difference.ts';
 import { accessRefused, preconditionFailed, resourceText } from './broker-error.ts';
 import type { Consumer } from './consumer.ts';
 import { queueDeleteFrame, queueFrame } from './definition-frames.ts';
@@ -13,6 +16,8 @@ import type { Queue, QueueDeclaration } from './queue.ts';
 import { findArgumentDifference, findInvalidArgument } from './queue-arguments.ts';
 import { removeBindingsOf } from './topology.ts';
 import { RESERVED_PREFIX, type Vhost } from './vhost.ts';
+
+const CONSUMER_PRIORITY = 'x-priority';
 
 /** A name that the server makes up: the prefix and 22 characters of URL-safe base64. */
 export function generateName(prefix: string): string {
@@ -70,7 +75,8 @@ function requireEquivalent(
   if (existing.owner !== owner) throw lockedError(vhost, existing);
   const text = resourceText('queue', existing.name, vhost.name);
   const compared = [
-    ['durable', declaration.durable, existing.durable],
+    // One that is exclusive goes with its connection, whatever was asked for.
+    ['durable', declaration.durable && !declaration.exclusive, existing.index.durable],
     ['auto_delete', declaration.autoDelete, existing.autoDelete],
   ] as const;
   for (const [what, received, current] of compared) {
@@ -81,10 +87,7 @@ function requireEquivalent(
   }
   const difference = findArgumentDifference(declaration.args, existing.args);
   if (difference !== null) {
-    throw preconditionFailed(
-      `inequivalent arg '${difference.name}' for ${text}: ` +
-        `received ${difference.received} but current is ${difference.current}`,
-    );
+    throw preconditionFailed(inequivalentText(difference.name, text, difference));
   }
 }
 
@@ -147,6 +150,22 @@ export function readableQueue(vhost: Vhost, actor: Actor, name: string): Queue {
   const queue = vhost.queue(name);
   requireUnlocked(vhost, actor, queue);
   return queue;
+}
+
+/**
+ * The priority of a consumer, from its arguments: 0 where none is given.
+ *
+ * @throws BrokerError PRECONDITION_FAILED when it is no integer
+ */
+export function consumerPriority(vhost: Vhost, queueName: string, args: FieldTable): number {
+  const value = args.get(CONSUMER_PRIORITY);
+  if (value === undefined) return 0;
+  const priority = integerOf(value);
+  if (priority !== null) return Number(priority);
+  const text = resourceText('queue', queueName, vhost.name);
+  throw preconditionFailed(
+    `invalid arg '${CONSUMER_PRIORITY}' for ${text}: "expected integer, got ${fieldTypeName(value)}"`,
+  );
 }
 
 /** @throws BrokerError ACCESS_REFUSED when one consumer has, or wants, the queue for itself */

@@ -19,7 +19,7 @@ const EXCHANGE = new Exchange(
 );
 
 function routeFor(envelope: Uint8Array, version = 1): Route {
-  return new Route(version, Buffer.from(envelope), EXCHANGE, [], true);
+  return new Route(version, Buffer.from(envelope), EXCHANGE, [], null);
 }
 
 /** The envelope somewhere inside a larger area. */

@@ -7,6 +7,7 @@
  */
 import type { ByteArea } from '../base/byte-area.ts';
 import { RouteSet } from '../storage/route-set.ts';
+import type { ReplySink } from './direct-reply.ts';
 import type { Exchange } from './exchange.ts';
 import type { Queue } from './queue.ts';
 
@@ -17,13 +18,13 @@ const FNV_PRIME = 0x01000193;
 
 /** A routing result. */
 export class Route {
-  /** The topology that it holds for; 0 for none. */
+  /** The topology that it holds for; 0 for none: the next message with these keys may go elsewhere. */
   readonly version: number;
   readonly exchange: Exchange;
   readonly queues: readonly Queue[];
+  /** Who consumes answers under the routing key; null: nobody. */
+  readonly replies: readonly ReplySink[] | null;
   readonly set: RouteSet;
-  /** False when headers took part: the next message with these keys may go elsewhere. */
-  readonly isReusable: boolean;
   private readonly envelope: Buffer;
 
   constructor(
@@ -31,13 +32,13 @@ export class Route {
     envelope: Buffer,
     exchange: Exchange,
     queues: readonly Queue[],
-    isReusable: boolean,
+    replies: readonly ReplySink[] | null,
   ) {
     this.version = version;
     this.exchange = exchange;
     this.queues = queues;
+    this.replies = replies;
     this.set = new RouteSet(queues.map((queue) => queue.index));
-    this.isReusable = isReusable;
     this.envelope = envelope;
   }
 

@@ -20,6 +20,7 @@ import {
 } from '../storage/record-format.ts';
 import { RouteSet } from '../storage/route-set.ts';
 import { preconditionFailed } from './broker-error.ts';
+import { deliverReplies, type ReplySink } from './direct-reply.ts';
 import { storeMessage } from './publish.ts';
 import type { Queue } from './queue.ts';
 import type { Route } from './route.ts';
@@ -45,6 +46,7 @@ interface HeldRoute {
   /** The vhost's topology when it was found. */
   readonly version: number;
   readonly queues: readonly Queue[];
+  readonly replies: readonly ReplySink[] | null;
   readonly set: RouteSet;
 }
 
@@ -129,7 +131,7 @@ export class Transaction {
    * @throws BrokerError PRECONDITION_FAILED when the transaction would be too large
    */
   add(message: MessageParts, route: Route, isMandatory: boolean): boolean {
-    if (route.queues.length === 0 && !isMandatory) return false;
+    if (route.queues.length === 0 && route.replies === null && !isMandatory) return false;
     const { envelopeSize, propertiesSize, bodySize } = message;
     const headSize = envelopeSize + propertiesSize;
     if (this.bodyBytes + bodySize > TRANSACTION_BODY_BYTES_MAX) {
@@ -168,16 +170,19 @@ export class Transaction {
     for (let i = 0; i < this.offsets.length; i++) {
       const marked = this.routeOf[i]!;
       const isMandatory = marked < 0;
-      const { queues, set } = routes[isMandatory ? ~marked : marked]!;
+      const { queues, replies, set } = routes[isMandatory ? ~marked : marked]!;
       const parts = this.show(i);
       if (queues.length === 0) {
-        if (isMandatory) {
+        if (replies !== null && deliverReplies(store, replies, parts, false)) {
+          this.largeBodies.delete(i);
+        } else if (isMandatory) {
           this.largeBodies.delete(i);
           onReturn(parts);
         }
         continue;
       }
       storeMessage(store, parts, queues, set);
+      if (replies !== null) deliverReplies(store, replies, parts, true);
       this.largeBodies.delete(i);
     }
   }
@@ -210,15 +215,18 @@ export class Transaction {
   /** Messages with different routing keys that go to the same queues share an entry, and a row in the batch. */
   private indexOf(route: Route): number {
     if (route === this.lastRoute) return this.lastRouteIndex;
-    const key = JSON.stringify(route.queues.map((queue) => queue.name));
+    const key = JSON.stringify([
+      route.queues.map((queue) => queue.name),
+      route.replies?.map((reply) => reply.name),
+    ]);
     let index = this.routeByQueues.get(key);
     if (index === undefined) {
       index = this.routes.length;
       if (index === ROUTES_MAX) {
         throw preconditionFailed(`transaction goes to more than ${ROUTES_MAX} sets of queues`);
       }
-      const { queues, set } = route;
-      this.routes.push({ version: this.vhost.topologyVersion, queues, set });
+      const { queues, replies, set } = route;
+      this.routes.push({ version: this.vhost.topologyVersion, queues, replies, set });
       this.routeByQueues.set(key, index);
       this.footerBytesMax += set.footerSizeMax;
       if (set.durable.length > 0) this.isDurable = true;
@@ -238,7 +246,7 @@ export class Transaction {
       if (queue !== undefined) queues.push(queue);
     }
     const set = new RouteSet(queues.map((queue) => queue.index));
-    return { version: vhost.topologyVersion, queues, set };
+    return { version: vhost.topologyVersion, queues, replies: route.replies, set };
   }
 
   /** Makes the last chunk have room for `size` bytes. */

@@ -11,6 +11,7 @@ import { QueueIndex } from '../storage/queue-index.ts';
 import { type Alarms, HeldByAlarm } from './alarms.ts';
 import { notFound } from './broker-error.ts';
 import { bindingFrame, exchangeFrame, queueFrame } from './definition-frames.ts';
+import { DirectReplies } from './direct-reply.ts';
 import { EXCHANGE_TYPES, Exchange, type ExchangeDeclaration } from './exchange.ts';
 import type { QueueOwner } from './ports.ts';
 import { Queue, type QueueDeclaration } from './queue.ts';
@@ -38,6 +39,7 @@ export class Vhost implements CheckpointSource {
   private readonly alarms: Alarms;
   readonly exchanges: Map<string, Exchange>;
   readonly queues: Map<string, Queue>;
+  readonly directReplies: DirectReplies;
   readonly routes: RouteTable;
   /** Raised by every change of what goes where, and of who may publish: a route of another version is void. */
   topologyVersion: number;
@@ -56,6 +58,7 @@ export class Vhost implements CheckpointSource {
     this.alarms = alarms;
     this.exchanges = new Map();
     this.queues = new Map();
+    this.directReplies = new DirectReplies(name);
     this.routes = new RouteTable();
     this.topologyVersion = 1;
     this.queueNumber = nextQueueNumber;

@@ -20,6 +20,12 @@ export const peerVerifications = ['off', 'request', 'require'] as const;
 /** `off`: no certificate; `request`: one that is right, or none; `require`: one that is right. */
 export type PeerVerification = (typeof peerVerifications)[number];
 
+/** Which part of a client's certificate is its user name, in RabbitMQ's words. */
+export const certificateLogins = ['distinguished_name', 'common_name'] as const;
+
+/** One of {@link certificateLogins}. */
+export type CertificateLogin = (typeof certificateLogins)[number];
+
 /** A certificate for clients that ask for a certain host, as a section `[sni:HOST]` names it. */
 export interface TlsServerName {
   /** A host name, or `*.` and a domain. */
@@ -61,10 +67,14 @@ export interface Config {
   readonly tlsCertPath: string | null;
   /** The key of the certificate, PEM; null: it is in the certificate's file. */
   readonly tlsKeyPath: string | null;
-  /** Certificates of those who may sign certificates of clients, PEM; null: those that Node.js trusts. */
+  /** A file whose one line opens the keys; null: they are open. */
+  readonly tlsKeyPassphrasePath: string | null;
+  /** Certificates of those who may sign certificates of clients, PEM; null: none may. */
   readonly tlsCaPath: string | null;
   readonly tlsVerifyPeer: PeerVerification;
   readonly tlsMinVersion: TlsVersion;
+  /** Which part of a client's certificate is its user name, for the mechanism EXTERNAL. */
+  readonly tlsCertificateLogin: CertificateLogin;
   /** In OpenSSL's form; null: those of Node.js. */
   readonly tlsCiphers: string | null;
   /** Certificates for certain hosts. */
@@ -77,11 +87,15 @@ export interface Config {
   readonly amqpsPort: number | null;
   /** The Unix socket for AMQP; null: none. */
   readonly amqpUnixPath: string | null;
+  /** Its permissions: whoever may write to it may connect. */
+  readonly amqpUnixMode: number;
   /**
    * Peers that are believed when they say with the PROXY protocol for whom they connect: addresses, networks in CIDR
    * notation, `unix` for the Unix socket. From nobody else such a header is taken.
    */
   readonly proxyProtocolTrustedSources: readonly string[];
+  /** Whether these are also believed about the certificate of a client: its common name is then a user's name. */
+  readonly proxyProtocolCommonName: boolean;
   /** The heartbeat interval that is offered to clients; 0 offers none. */
   readonly heartbeatSeconds: number;
   /** From accept to `connection.open-ok`; a slower client is dropped. */
@@ -117,8 +131,10 @@ export const configDefaults: Omit<Config, 'dataDir'> = Object.freeze({
   tcpKeepaliveIdleSeconds: 60,
   tlsCertPath: null,
   tlsKeyPath: null,
+  tlsKeyPassphrasePath: null,
   tlsCaPath: null,
   tlsVerifyPeer: 'off',
+  tlsCertificateLogin: 'distinguished_name',
   tlsMinVersion: 'TLSv1.2',
   tlsCiphers: null,
   tlsServerNames: Object.freeze([]),
@@ -126,7 +142,9 @@ export const configDefaults: Omit<Config, 'dataDir'> = Object.freeze({
   amqpPort: 5672,
   amqpsPort: 5671,
   amqpUnixPath: null,
+  amqpUnixMode: 0o660,
   proxyProtocolTrustedSources: Object.freeze([]),
+  proxyProtocolCommonName: false,
   heartbeatSeconds: 60,
   handshakeTimeoutMs: 10_000,
   frameMaxBytes: 131_072,

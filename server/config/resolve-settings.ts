@@ -102,9 +102,15 @@ function contradictionsIn(config: Omit<Config, 'dataDir'>): readonly string[] {
   if (config.tlsCertPath === null) {
     if (config.tlsKeyPath !== null) problems.push("'tls_key' needs 'tls_cert'");
     if (config.tlsVerifyPeer !== 'off') problems.push("'tls_verify_peer' needs 'tls_cert'");
+    if (config.tlsKeyPassphrasePath !== null) {
+      problems.push("'tls_key_passphrase_file' needs 'tls_cert'");
+    }
     if (config.tlsServerNames.length > 0) {
       problems.push("a section [sni:HOST] needs 'tls_cert' in [main], for all other hosts");
     }
+  }
+  if (config.tlsCertPath !== null && config.tlsVerifyPeer !== 'off' && config.tlsCaPath === null) {
+    problems.push("'tls_verify_peer' needs 'tls_ca_cert': who may sign certificates of clients");
   }
   return [...problems, ...sharedPortsIn(config)];
 }

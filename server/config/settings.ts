@@ -5,13 +5,20 @@
  * A new setting is a field and a default in config.ts, an entry here, and a row of that table; the compiler and a test
  * ask for what is missing. Its name in the environment follows from section and key ({@link environmentName}).
  */
-import { type Config, configDefaults, logLevels, peerVerifications } from './config.ts';
+import {
+  type Config,
+  certificateLogins,
+  configDefaults,
+  logLevels,
+  peerVerifications,
+} from './config.ts';
 import {
   addressListType,
   booleanType,
   byteSizeType,
   choiceType,
   durationType,
+  fileModeType,
   integerType,
   keepaliveType,
   memoryMarkType,
@@ -176,12 +183,17 @@ export const settings: Settings = {
     defaultText: 'in tls_cert',
     aliases: ['amqp.tls_key'],
   },
+  tlsKeyPassphrasePath: {
+    section: 'main',
+    key: 'tls_key_passphrase_file',
+    type: optionalType(pathType),
+    description: 'file with the passphrase of the keys, if they have one',
+  },
   tlsCaPath: {
     section: 'main',
     key: 'tls_ca_cert',
     type: optionalType(pathType),
     description: 'who may sign certificates of clients, PEM',
-    defaultText: 'those known to Node.js',
   },
   tlsVerifyPeer: {
     section: 'main',
@@ -191,6 +203,12 @@ export const settings: Settings = {
       ...{ true: 'require', yes: 'require', on: 'require', 1: 'require' },
     }),
     description: `certificates of clients: ${peerVerifications.join(', ')}`,
+  },
+  tlsCertificateLogin: {
+    section: 'main',
+    key: 'tls_cert_login_from',
+    type: choiceType(certificateLogins),
+    description: `user name in a client's certificate: ${certificateLogins.join(', ')}`,
   },
   tlsMinVersion: {
     section: 'main',
@@ -237,12 +255,24 @@ export const settings: Settings = {
     type: optionalType(pathType),
     description: 'Unix socket for AMQP',
   },
+  amqpUnixMode: {
+    section: 'amqp',
+    key: 'unix_mode',
+    type: fileModeType,
+    description: 'permissions of that socket, octal',
+  },
   proxyProtocolTrustedSources: {
     section: 'amqp',
     key: 'tcp_proxy_protocol',
     type: trustedSourcesType,
     description: 'proxies that are believed about the address of a client (PROXY protocol), or off',
     aliases: ['amqp.proxy_protocol_trusted_sources'],
+  },
+  proxyProtocolCommonName: {
+    section: 'amqp',
+    key: 'proxy_protocol_common_name',
+    type: booleanType,
+    description: "whether these are also believed about the name in a client's certificate",
   },
   heartbeatSeconds: {
     section: 'amqp',

@@ -160,6 +160,11 @@ t.test('settings that contradict each other are refused', async (t) => {
     ['[main]\ntls_key = x', "'tls_key' needs 'tls_cert'"],
     ['[main]\ntls_verify_peer = require', "'tls_verify_peer' needs 'tls_cert'"],
     [
+      '[main]\ntls_cert = x\ntls_verify_peer = require',
+      "'tls_verify_peer' needs 'tls_ca_cert': who may sign certificates of clients",
+    ],
+    ['[main]\ntls_key_passphrase_file = x', "'tls_key_passphrase_file' needs 'tls_cert'"],
+    [
       '[sni:a]\ntls_cert = x',
       "a section [sni:HOST] needs 'tls_cert' in [main], for all other hosts",
     ],
@@ -295,6 +300,7 @@ t.test('the example file is accepted, and shows every setting with its default',
     defaultPasswordHash: 'kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR',
     tlsCertPath: '/etc/firnmq/tls/server.pem',
     tlsKeyPath: '/etc/firnmq/tls/server.key',
+    tlsKeyPassphrasePath: '/etc/firnmq/tls/passphrase',
     tlsCaPath: '/etc/firnmq/tls/ca.pem',
     tlsCiphers: 'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384',
     tlsServerNames: [

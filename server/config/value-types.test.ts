@@ -6,6 +6,7 @@ import {
   byteSizeType,
   choiceType,
   durationType,
+  fileModeType,
   integerType,
   keepaliveType,
   memoryMarkType,
@@ -166,6 +167,21 @@ t.test('keepalive is an idle time; what Node.js decides is accepted with a remar
   t.match(keepaliveType.remark?.('60:10:3'), /only the idle time can be chosen/);
   t.equal(keepaliveType.remark?.('60:1:10'), null);
   t.equal(keepaliveType.remark?.('60'), null);
+});
+
+t.test('permissions of a file are octal', async (t) => {
+  const good = [
+    ['660', 0o660],
+    ['0600', 0o600],
+    ['007', 0o007],
+  ] as const;
+  check(
+    t,
+    fileModeType,
+    good,
+    ['', '66', '6660', '680', 'rw-', '-660'],
+    'three octal digits, as 660',
+  );
 });
 
 t.test('a version of TLS is 1.2 or 1.3, with or without the name', async (t) => {

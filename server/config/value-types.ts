@@ -6,6 +6,7 @@
  */
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { isAddressOrNetwork } from '../base/address-list.ts';
 import { parseByteSize } from './byte-size.ts';
 import type { TlsVersion } from './config.ts';
 import { parseDurationMs } from './duration.ts';
@@ -156,12 +157,7 @@ export const trustedSourcesType: ValueType<readonly string[]> = {
 };
 
 function isTrustedSource(text: string): boolean {
-  const [address = '', bits, ...more] = text.split('/');
-  const family = isIP(address);
-  if (text === 'unix') return true;
-  if (family === 0 || more.length > 0) return false;
-  if (bits === undefined) return true;
-  return /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
+  return text === 'unix' || isAddressOrNetwork(text);
 }
 
 /**
@@ -181,6 +177,15 @@ export const keepaliveType: ValueType<number | null> = {
     text.includes(':') && !text.endsWith(':1:10')
       ? 'only the idle time can be chosen: Node.js asks 10 times, once a second'
       : null,
+};
+
+/** Permissions of a file, octal, as `660`. */
+export const fileModeType: ValueType<number> = {
+  parse(text) {
+    if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8);
+    throw new ValueError('three octal digits, as 660');
+  },
+  format: (value) => value.toString(8).padStart(3, '0'),
 };
 
 /** The oldest version of TLS that is spoken. */

@@ -40,3 +40,9 @@ t.test('in place of all addresses stand those of the machine', async (t) => {
     'amqp://[fd00::7]:1',
   ]);
 });
+
+t.test('a Unix socket is shown by its path', async (t) => {
+  t.same(reachableUrls({ protocol: 'amqp', address: '/run/amqp.sock', port: 0 }, interfaces), [
+    'amqp+unix:///run/amqp.sock',
+  ]);
+});

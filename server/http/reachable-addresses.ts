@@ -4,13 +4,14 @@
  */
 import { isIPv6 } from 'node:net';
 import type { networkInterfaces } from 'node:os';
-import type { ListenerAddress } from '../base/listen-on-addresses.ts';
+import { isUnixPath, type ListenerAddress } from '../base/listen-on-addresses.ts';
 
 /** The URLs of a listener, given the machine's interfaces, without repetition. */
 export function reachableUrls(
   { protocol, address, port }: ListenerAddress,
   interfaces: ReturnType<typeof networkInterfaces>,
 ): readonly string[] {
+  if (isUnixPath(address)) return [`${protocol}+unix://${address}`];
   const hosts = isWildcard(address) ? machineAddresses(address, interfaces) : [address];
   const end = protocol === 'http' ? '/' : '';
   return hosts.map((host) => `${protocol}://${isIPv6(host) ? `[${host}]` : host}:${port}${end}`);

@@ -30,6 +30,23 @@ export function fieldTypeName(value: FieldValue): string {
   return TYPE_NAMES[value.tag];
 }
 
+/** The number in a value of one of the integer types, whatever its width; null for any other value. */
+export function integerOf(value: FieldValue): number | bigint | null {
+  switch (value.tag) {
+    case 'b':
+    case 'B':
+    case 's':
+    case 'u':
+    case 'I':
+    case 'i':
+    case 'l':
+    case 'L':
+      return value.value;
+    default:
+      return null;
+  }
+}
+
 /** The value as an Erlang term. */
 export function fieldValueTerm(value: FieldValue): string {
   switch (value.tag) {

@@ -17,8 +17,10 @@ import { StorageError } from './storage-error.ts';
 /** Its size, unless the caller says otherwise. */
 export const RESERVE_BYTES: number = 64 * 1024 * 1024;
 
-const FILE_NAME = 'reserve';
-const GIVEN_NAME = 'reserve.given';
+/** Its name, in the data directory. */
+export const RESERVE_FILE = 'reserve';
+/** ... and that of the hole that remembers it. */
+export const RESERVE_GIVEN_FILE = 'reserve.given';
 const PIECE_BYTES = 1024 * 1024;
 /** Of what is free when it is first taken. */
 const FREE_SHARE = 1 / 4;
@@ -44,17 +46,17 @@ export class DiskReserve {
   constructor(fs: FileSystem, directory: string, sizeBytes: number = RESERVE_BYTES) {
     this.fs = fs;
     this.directory = directory;
-    this.path = join(directory, FILE_NAME);
-    this.givenPath = join(directory, GIVEN_NAME);
+    this.path = join(directory, RESERVE_FILE);
+    this.givenPath = join(directory, RESERVE_GIVEN_FILE);
     this.sizeBytes = sizeBytes;
     const names = fs.list(directory);
-    this.taken = names.includes(FILE_NAME);
-    this.given = !this.taken && names.includes(GIVEN_NAME);
+    this.taken = names.includes(RESERVE_FILE);
+    this.given = !this.taken && names.includes(RESERVE_GIVEN_FILE);
     this.heldBytes =
       this.taken || this.given ? sizeOf(fs, this.taken ? this.path : this.givenPath) : 0;
     this.generation = 0;
     this.taking = null;
-    if (names.includes(`${FILE_NAME}.tmp`)) fs.delete(`${this.path}.tmp`);
+    if (names.includes(`${RESERVE_FILE}.tmp`)) fs.delete(`${this.path}.tmp`);
   }
 
   get isTaken(): boolean {

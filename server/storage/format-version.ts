@@ -87,10 +87,13 @@ export function refuseNewerFormat(path: string, head: Buffer): void {
  */
 export function refuseNewerFiles(fs: FileSystem, directory: string): void {
   for (const name of fs.list(directory)) {
-    if (!LEADING_FILE.test(name)) continue;
-    const path = join(directory, name);
-    refuseNewerFormat(path, readFormatHead(fs, path));
+    if (LEADING_FILE.test(name)) refuseNewerFile(fs, join(directory, name));
   }
+}
+
+/** @throws NewerFormatError when the file is of a later version @throws StorageError when it cannot be read */
+export function refuseNewerFile(fs: FileSystem, path: string): void {
+  refuseNewerFormat(path, readFormatHead(fs, path));
 }
 
 function readFormatHead(fs: FileSystem, path: string): Buffer {

@@ -528,7 +528,7 @@ t.test('a full disk that a body meets is a state, leaves nothing behind, and end
       await settled();
     }
     t.notOk(h.store.log.state.diskFull, 'it ends by itself');
-    await publishLarge(h, 1, [h.queue(1)]);
+    publishLarge(h, 1, [h.queue(1)]);
     await h.store.log.syncAll();
   }
 });

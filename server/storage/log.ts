@@ -481,6 +481,14 @@ export class MessageLog implements SyncListener {
     else this.freeBlocks();
   }
 
+  /** For how long something has not been on stable storage, in milliseconds; 0: all of it is. */
+  get unstableMs(): number {
+    const { writer, sync } = this;
+    const writtenMs = sync.unsyncedBytes > 0 ? sync.unsyncedSinceMs : Number.POSITIVE_INFINITY;
+    const closedMs = writer.isEmpty ? Number.POSITIVE_INFINITY : writer.sinceMs;
+    return Math.max(0, this.clock.monotonicMs - Math.min(writtenMs, closedMs));
+  }
+
   /** Gives back the memory of what the files hold, when nothing is on its way there. */
   rest(): void {
     if (this.batch.isOpen || !this.writer.isEmpty || !this.sync.isClean) return;

@@ -1,10 +1,11 @@
 /** What is logged of listeners: the line that programs wait for, and what was left out. */
-import type { ListenError, ListenerAddress } from '../base/listen-on-addresses.ts';
+import { isUnixPath, type ListenError, type ListenerAddress } from '../base/listen-on-addresses.ts';
 import type { Logger } from './logger.ts';
 
-/** Logs that a listener accepts connections, with the keys `protocol`, `address` and `port`. */
+/** Logs that a listener accepts connections, with the keys `protocol`, `address` and `port`, or `path`. */
 export function logListening(logger: Logger, { protocol, address, port }: ListenerAddress): void {
-  logger.info({ event: 'listening', protocol, address, port }, 'listening');
+  const place = isUnixPath(address) ? { path: address } : { address, port };
+  logger.info({ event: 'listening', protocol, ...place }, 'listening');
 }
 
 /** Warns that a listener goes without an address that this machine does not have. */

@@ -46,6 +46,11 @@ export function connectionCloseOk(): Buffer {
   return frame(amqp.sizeOfConnectionCloseOk, amqp.encodeConnectionCloseOk, 0, {});
 }
 
+export function connectionUpdateSecret(newSecret: string): Buffer {
+  const args = { newSecret: Buffer.from(newSecret), reason: 'renewed' };
+  return frame(amqp.sizeOfConnectionUpdateSecret, amqp.encodeConnectionUpdateSecret, 0, args);
+}
+
 export function channelOpen(channel: number): Buffer {
   return frame(amqp.sizeOfChannelOpen, amqp.encodeChannelOpen, channel, {});
 }
@@ -227,6 +232,28 @@ export function bodyFrames(channel: number, body: Buffer, frameMax = 131_072): B
     frames.push(anyFrame(amqp.FRAME_BODY, channel, body.subarray(at, at + step)));
   }
   return Buffer.concat(frames);
+}
+
+/** Properties as they stand in a content header: flags and values. */
+export function propertyBytes(properties: amqp.BasicProperties): Buffer {
+  const bytes = Buffer.alloc(amqp.sizeOfBasicProperties(properties));
+  amqp.encodeBasicProperties(bytes, 0, properties);
+  return bytes;
+}
+
+/** Method, header and body of a message with properties. */
+export function publishWith(
+  channel: number,
+  args: Partial<amqp.BasicPublish>,
+  properties: amqp.BasicProperties,
+  body: string | Buffer = '',
+): Buffer {
+  const bytes = Buffer.from(body);
+  return Buffer.concat([
+    publishMethod(channel, args),
+    contentHeader(channel, bytes.length, propertyBytes(properties)),
+    bodyFrames(channel, bytes),
+  ]);
 }
 
 /** Method, header and body of a message for a queue. */

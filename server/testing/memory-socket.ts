@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import type { Transport } from '../amqp/transport.ts';
 
 /** Told what the server does with its socket. */
 export interface MemoryPeer {
@@ -15,25 +16,30 @@ export interface MemoryPeer {
 
 /** A socket without a network. */
 export class MemorySocket extends Duplex {
-  readonly remoteAddress = '127.0.0.1';
-  readonly remotePort = 1;
-  readonly localAddress = '127.0.0.1';
-  readonly localPort = 2;
   private readonly peer: MemoryPeer;
+  /** The client takes nothing: what the server writes waits, as in full buffers of the kernel. */
+  private isStuck: boolean;
+  /** What waits. */
+  private held: (() => void) | null;
 
   constructor(peer: MemoryPeer) {
     super();
     this.peer = peer;
+    this.isStuck = false;
+    this.held = null;
     this.once('close', () => peer.closed());
   }
 
-  /** What the server's code takes: of a socket it uses a stream and the members above. */
-  get asSocket(): Socket {
-    return this as unknown as Socket;
-  }
-
-  setNoDelay(): this {
-    return this;
+  /** What the server's code takes: of a socket it uses the stream. */
+  get asTransport(): Transport {
+    return {
+      socket: this as unknown as Socket,
+      description: '127.0.0.1:1 -> 127.0.0.1:2',
+      isLoopback: true,
+      acceptedMs: performance.now(),
+      early: null,
+      identity: null,
+    };
   }
 
   /** The client sends. True when the server has taken all of it. */
@@ -48,10 +54,27 @@ export class MemorySocket extends Duplex {
     return this.readableLength === 0 && !this.isPaused();
   }
 
+  /** The client stops reading. */
+  stick(): void {
+    this.isStuck = true;
+  }
+
+  /** ... and reads again. */
+  unstick(): void {
+    this.isStuck = false;
+    const { held } = this;
+    this.held = null;
+    held?.();
+  }
+
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
-    this.peer.receive(chunk);
-    done();
+    const take = (): void => {
+      this.peer.receive(chunk);
+      done();
+    };
+    if (this.isStuck) this.held = take;
+    else take();
   }
 }

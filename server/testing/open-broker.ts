@@ -3,7 +3,7 @@
 import { writeShortstr } from '../../generated/index.ts';
 import { Permissions } from '../auth/permissions.ts';
 import { ByteArea } from '../base/byte-area.ts';
-import { Broker } from '../broker/broker.ts';
+import { Broker, type BrokerTuning } from '../broker/broker.ts';
 import { Consumer, type ConsumerOptions } from '../broker/consumer.ts';
 import type { Actor, DeliverySink } from '../broker/ports.ts';
 import { Publisher } from '../broker/publish.ts';
@@ -11,7 +11,6 @@ import type { Queue } from '../broker/queue.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { VhostStore } from '../broker/vhost-store.ts';
 import { type FileSystem, realFileSystem } from '../storage/fs.ts';
-import type { StoreTuning } from '../storage/message-store.ts';
 import { bodySizeAt, type MessageParts, messageSizeAt } from '../storage/record-format.ts';
 import { createSilentLogger } from '../telemetry/logger.ts';
 import { type Teardown, temporaryDirectory } from './temporary-directory.ts';
@@ -21,8 +20,8 @@ export interface OpenBroker {
   readonly broker: Broker;
   readonly vhost: Vhost;
   readonly dataDir: string;
-  /** Closes it in order; also done at the end of the test. */
-  close(): Promise<void>;
+  /** Closes it in order, as {@link Broker.close} does; also done at the end of the test. */
+  close(): Promise<boolean>;
 }
 
 /** Opens the broker that `dataDir` holds, or an empty one. */
@@ -30,10 +29,11 @@ export async function openBroker(
   t: Teardown,
   fs: FileSystem = realFileSystem,
   dataDir: string = temporaryDirectory(t),
-  tuning: StoreTuning = {},
+  tuning: BrokerTuning = {},
 ): Promise<OpenBroker> {
-  const broker = new Broker(fs, await VhostStore.load(fs, dataDir), createSilentLogger(), tuning);
-  let closed: Promise<void> | null = null;
+  const vhosts = await VhostStore.load(fs, dataDir);
+  const broker = new Broker(fs, vhosts, createSilentLogger(), tuning);
+  let closed: Promise<boolean> | null = null;
   const close = () => {
     closed ??= broker.close();
     return closed;
@@ -47,7 +47,7 @@ const ALL = new Permissions({ configure: '.*', write: '.*', read: '.*' });
 /** Somebody who may do everything. */
 export function testActor(): Actor {
   const owner = { description: 'test', queueClosed: () => undefined };
-  return { userName: 'test', permissions: ALL, owner };
+  return { userName: 'test', permissions: ALL, canImpersonate: false, owner };
 }
 
 /** A message for the exchange and routing key, without properties. */
@@ -114,7 +114,14 @@ export class RecordingSink implements DeliverySink {
 
   /** Starts a consumer of `queue` that delivers here; without acks unless told otherwise. */
   consume(queue: Queue, options: Partial<ConsumerOptions> = {}): Consumer {
-    const all = { tag: 'c', noAck: true, exclusive: false, prefetchCount: 0, ...options };
+    const all = {
+      tag: 'c',
+      noAck: true,
+      exclusive: false,
+      prefetchCount: 0,
+      priority: 0,
+      ...options,
+    };
     const consumer = new Consumer(queue, this, all, new ByteArea(Buffer.alloc(0)));
     queue.addConsumer(consumer);
     queue.startConsumer(consumer);

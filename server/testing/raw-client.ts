@@ -54,6 +54,8 @@ export interface RawClientOptions {
   /** What the client says it understands; `consumer_cancel_notify` alone where none are named. */
   readonly capabilities?: Readonly<Record<string, boolean>>;
   readonly vhost?: string;
+  /** Guest's by default. */
+  readonly login?: { readonly mechanism: string; readonly response: Buffer };
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -116,21 +118,30 @@ export class RawClient implements FrameSink {
     });
   }
 
+  /** Speaks over a socket that the test has opened, by TLS or otherwise. It is gone with the test. */
+  static over(t: Teardown, socket: Socket): RawClient {
+    t.teardown(() => socket.destroy());
+    return new RawClient(socket);
+  }
+
   /** Opens a connection, to the vhost `/` unless told otherwise. */
   static async open(t: Teardown, port: number, options: RawClientOptions = {}): Promise<RawClient> {
-    const { host, vhost, capabilities, ...tune } = options;
-    const client = await RawClient.connect(t, port, host);
-    client.write(PROTOCOL_HEADER);
-    await client.expect(0, 'connection.start');
-    client.write(
-      connectionStartOk(
-        capabilities === undefined ? {} : { clientProperties: toFieldTable({ capabilities }) },
-      ),
-    );
-    await client.expect(0, 'connection.tune');
-    client.write(connectionTuneOk(tune), connectionOpen(vhost));
-    await client.expect(0, 'connection.open-ok');
+    const client = await RawClient.connect(t, port, options.host);
+    await client.handshake(options);
     return client;
+  }
+
+  /** Logs in and opens a vhost; resolves to what the server offered first. */
+  async handshake(options: RawClientOptions = {}): Promise<Heard<'connection.start'>> {
+    const { host: _, vhost, capabilities, login = {}, ...tune } = options;
+    this.write(PROTOCOL_HEADER);
+    const start = await this.expect(0, 'connection.start');
+    const clientProperties = capabilities && { clientProperties: toFieldTable({ capabilities }) };
+    this.write(connectionStartOk({ ...clientProperties, ...login }));
+    await this.expect(0, 'connection.tune');
+    this.write(connectionTuneOk(tune), connectionOpen(vhost));
+    await this.expect(0, 'connection.open-ok');
+    return start;
   }
 
   /** Sends frames side by side, with one write. */

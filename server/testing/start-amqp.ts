@@ -22,12 +22,15 @@ export interface StartAmqpOptions {
 /** A running broker, seen from inside. */
 export interface RunningAmqp {
   readonly port: number;
+  /** For AMQPS; 0 without a certificate. */
+  readonly tlsPort: number;
+  readonly users: UserStore;
   readonly broker: Broker;
   readonly vhost: Vhost;
   readonly listener: AmqpListener;
   readonly dataDir: string;
   /** Closes everything politely; also done at the end of the test. */
-  stop(): Promise<void>;
+  stop(): Promise<unknown>;
 }
 
 /** Starts a broker in a directory of its own, or in the one that `config` names. */
@@ -40,13 +43,19 @@ export async function startAmqp(
   }: StartAmqpOptions = {},
 ): Promise<RunningAmqp> {
   const dataDir = options.dataDir ?? temporaryDirectory(t);
-  const config = createConfig({ amqpPort: 0, bindAddresses: ['127.0.0.1'], ...options, dataDir });
+  const config = createConfig({
+    amqpPort: 0,
+    amqpsPort: 0,
+    bindAddresses: ['127.0.0.1'],
+    ...options,
+    dataDir,
+  });
   const users = await UserStore.load(fs, dataDir, config);
   const vhosts = await VhostStore.load(fs, dataDir);
   const broker = new Broker(fs, vhosts, logger);
   const services = { config, broker, users, version: '0.0.0' };
   const listener = await AmqpListener.start(services, logger);
-  let stopped: Promise<void> | null = null;
+  let stopped: Promise<unknown> | null = null;
   const stop = () => {
     stopped ??= listener.stop().then(() => broker.close());
     return stopped;
@@ -54,6 +63,8 @@ export async function startAmqp(
   t.teardown(stop);
   return {
     port: listener.addresses[0]!.port,
+    tlsPort: listener.addresses.find(({ protocol }) => protocol === 'amqps')?.port ?? 0,
+    users,
     broker,
     vhost: broker.vhosts.get('/')!,
     listener,

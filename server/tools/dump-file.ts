@@ -4,12 +4,14 @@ import type { FileSystem, OpenFile } from '../storage/fs.ts';
 
 /** One file, open until {@link DumpFile.close}. */
 export class DumpFile {
+  readonly fs: FileSystem;
   readonly path: string;
   readonly name: string;
   readonly size: number;
   private readonly file: OpenFile;
 
   constructor(fs: FileSystem, path: string) {
+    this.fs = fs;
     this.path = path;
     this.name = basename(path);
     this.file = fs.openForReading(path);

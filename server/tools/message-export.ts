@@ -9,6 +9,7 @@ import type { FileSystem } from '../storage/fs.ts';
 import { LARGE_HEADER_SIZE } from '../storage/large-file-format.ts';
 import type { MemoryBlock } from '../storage/memory-block.ts';
 import type { MessageStore } from '../storage/message-store.ts';
+import { NOT_LOADED } from '../storage/queue-index.ts';
 import {
   bodySizeAt,
   isLargeAt,
@@ -50,6 +51,11 @@ export async function exportQueue(queue: Queue, context: ExportContext): Promise
   let unreadable = 0;
   while (index.readyCount > 0) {
     const position = index.peekPosition();
+    if (position === NOT_LOADED) {
+      const error = await new Promise((resolve) => store.loadRow(index, resolve));
+      if (error === null) continue;
+      return { exported, unreadable: unreadable + index.readyCount };
+    }
     const block = context.map.holds(position) ? await readRecord(store, position) : null;
     index.take(block === null ? 0 : bodySizeAt(block.area.view, position - block.start));
     const isWritten = block !== null && (await writeMessage(block, position, queue, context));

@@ -6,10 +6,12 @@ import { join } from 'node:path';
 import { decodeUsers, USERS_FILE } from '../auth/user-document.ts';
 import { isAppError } from '../base/app-error.ts';
 import { decodeVhosts, folderNameOf, VHOSTS_FILE } from '../broker/vhost-document.ts';
+import { CHUNK_FOLDER } from '../storage/chunk-file-format.ts';
 import { refuseDirectoryInUse } from '../storage/directory-lock.ts';
-import { NewerFormatError, refuseNewerFiles } from '../storage/format-version.ts';
+import { NewerFormatError, refuseNewerFile, refuseNewerFiles } from '../storage/format-version.ts';
 import type { FileSystem } from '../storage/fs.ts';
 import { readJsonDocument } from '../storage/json-document.ts';
+import { LARGE_FOLDER } from '../storage/large-file-format.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import type { Finding } from './finding.ts';
 import { ToolUsageError } from './tool-usage-error.ts';
@@ -55,7 +57,12 @@ export async function openOfflineDirectory(
   const names = readDocument(fs, join(directory, VHOSTS_FILE), findings, decodeVhosts);
   readDocument(fs, join(directory, USERS_FILE), findings, decodeUsers);
   const vhosts = vhostsIn(fs, directory, names ?? DEFAULT_VHOSTS);
-  for (const vhost of vhosts) refuseNewerFiles(fs, vhost.directory);
+  for (const vhost of vhosts) {
+    refuseNewerFiles(fs, vhost.directory);
+    for (const folder of [CHUNK_FOLDER, LARGE_FOLDER].map((name) => join(vhost.directory, name))) {
+      for (const name of fs.list(folder)) refuseNewerFile(fs, join(folder, name));
+    }
+  }
   return { vhosts, findings, isEmpty: names === null && findings.length === 0 };
 }
 

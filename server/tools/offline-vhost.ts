@@ -12,6 +12,7 @@ import { BlockPool } from '../storage/memory-block.ts';
 import { MessageStore } from '../storage/message-store.ts';
 import type { Recovered } from '../storage/recovery.ts';
 import { createSilentLogger } from '../telemetry/logger.ts';
+import type { Finding } from './finding.ts';
 import type { ShadowFileSystem } from './shadow-fs.ts';
 
 /** An open vhost that nobody is connected to. */
@@ -21,6 +22,8 @@ export interface OfflineVhost {
   readonly recovered: Recovered;
   /** Sentences about definitions that do not add up. */
   readonly problems: readonly string[];
+  /** Damage found since, while it was looked at; each once. */
+  readonly later: readonly Finding[];
   /** Its durable queues by name. */
   readonly queues: readonly Queue[];
   close(): void;
@@ -37,12 +40,14 @@ export function openOfflineVhost(
   name: string,
 ): OfflineVhost {
   const clock = new Clock();
+  const later = new Map<string, Finding>();
   const { store, recovered } = MessageStore.open({
     fs: shadow,
     directory,
     pool: new BlockPool(),
     clock,
     events: { turnNeeded: () => {}, durable: () => {}, stateChanged: () => {} },
+    damaged: (path, reason) => later.set(`${path}: ${reason}`, { path, offset: null, reason }),
   });
   const reactor = new Reactor(clock, (error) => {
     throw error;
@@ -51,5 +56,15 @@ export function openOfflineVhost(
   const vhost = new Vhost(name, store, reactor, alarms, recovered.nextQueueNumber);
   const problems = restoreVhost(vhost, recovered);
   const queues = [...vhost.queues.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { vhost, store, recovered, problems, queues, close: () => store.close() };
+  return {
+    vhost,
+    store,
+    recovered,
+    problems,
+    get later() {
+      return [...later.values()];
+    },
+    queues,
+    close: () => store.close(),
+  };
 }

@@ -53,9 +53,9 @@ async function recoverVhost(
   if (findings.length > 0) map = await SegmentMap.read(shadow, directory);
   const offline = openOfflineVhost(shadow, directory, name);
   try {
-    findings.push(
-      ...offline.recovered.damage.map(({ path, reason }) => ({ path, reason, offset: null })),
-    );
+    for (const { path, reason } of offline.recovered.damage) {
+      findings.push({ path, offset: null, reason });
+    }
     findings.push(...offline.problems.map((reason) => ({ path: directory, offset: null, reason })));
     for (const finding of findings) report.write(`${textOfFinding(finding)}\n`);
     let lost = 0;
@@ -68,7 +68,8 @@ async function recoverVhost(
       report.write(`${place}: ${exported} messages exported${rest}\n`);
       await report.drained();
     }
-    return findings.length + lost;
+    for (const finding of offline.later) report.write(`${textOfFinding(finding)}\n`);
+    return findings.length + offline.later.length + lost;
   } finally {
     offline.close();
   }

@@ -2,14 +2,23 @@
 import { join } from 'node:path';
 import { ASIDE_FOLDER } from '../storage/aside.ts';
 import { checkpointNumberOf, decodeCheckpoint } from '../storage/checkpoint-format.ts';
+import {
+  CHUNK_FOLDER,
+  CHUNK_HEADER_SIZE,
+  chunkFileName,
+  decodeChunkHeader,
+  queueOfChunkFile,
+} from '../storage/chunk-file-format.ts';
 import { DEFINITIONS_FILE, decodeDefinitions } from '../storage/definitions-format.ts';
 import type { FileSystem } from '../storage/fs.ts';
 import { positionAt, segmentOf } from '../storage/position.ts';
 import { largeReferenceAt } from '../storage/record-format.ts';
 import { readDefinitionView } from './definition-view.ts';
+import { DumpFile } from './dump-file.ts';
 import type { Finding } from './finding.ts';
 import { findBodyProblem, largePathOf } from './large-body-check.ts';
 import { readRecord } from './message-export.ts';
+import { type NamedSlot, namedSlots, offsetOfSlot, problemOfSlot } from './named-slots.ts';
 import { type OfflineVhost, openOfflineVhost } from './offline-vhost.ts';
 import { nameAt, SegmentMap, type SegmentReport } from './segment-map.ts';
 import { ShadowFileSystem } from './shadow-fs.ts';
@@ -76,6 +85,7 @@ class VhostCheck {
     for (const segment of map.segments) this.checkSegment(segment);
     this.checkChain(map.segments);
     for (const name of this.fs.list(this.directory)) this.checkFile(name);
+    this.checkChunkFiles();
     this.checkPositions(map);
     await this.checkLargeBodies(map);
     this.addRecoveryDamage();
@@ -172,6 +182,46 @@ class VhostCheck {
     for (const { frame } of file.definitions) {
       const { problem } = readDefinitionView(frame);
       if (problem !== null) this.find(DEFINITIONS_FILE, null, problem);
+    }
+  }
+
+  /** The slots that checkpoints name must have the positions whose checksum stands there. */
+  private checkChunkFiles(): void {
+    const folder = join(this.directory, CHUNK_FOLDER);
+    const names = new Set(this.fs.list(folder));
+    const slots = namedSlots(this.fs, this.directory);
+    for (const queue of slots.keys()) {
+      const name = chunkFileName(queue);
+      if (!names.has(name)) this.find(join(CHUNK_FOLDER, name), null, 'the file is missing');
+    }
+    for (const name of names) {
+      const queue = queueOfChunkFile(name);
+      if (queue < 0) {
+        this.note(
+          join(CHUNK_FOLDER, name),
+          null,
+          'a file that is no chunk file, which nothing reads',
+        );
+        continue;
+      }
+      this.checkChunkFile(join(CHUNK_FOLDER, name), queue, slots.get(queue) ?? []);
+    }
+  }
+
+  private checkChunkFile(name: string, queue: number, slots: readonly NamedSlot[]): void {
+    const file = new DumpFile(this.fs, join(this.directory, name));
+    try {
+      const header = decodeChunkHeader(file.read(0, CHUNK_HEADER_SIZE));
+      if (typeof header === 'string') this.find(name, 0, header);
+      else if (header.queue !== queue) {
+        this.find(name, 0, `it is of the queue number ${header.queue}`);
+      }
+      for (const named of slots) {
+        const problem = problemOfSlot(file, named);
+        if (problem !== null) this.find(name, offsetOfSlot(named.slot, named.rowEntries), problem);
+      }
+    } finally {
+      file.close();
     }
   }
 

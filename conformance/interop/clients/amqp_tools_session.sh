@@ -1,40 +1,96 @@
 #!/bin/sh
-# The interop session with amqp-tools (librabbitmq): amqp_tools_session.sh URL NAME
-# The tools know neither confirms nor returns; each command is a connection of its own.
-set -eu
+# The scenarios with amqp-tools (librabbitmq): sh amqp_tools_session.sh URL NAME SCENARIO...
+# Runs the scenarios and prints `done NAME` or `failed NAME` for each. Every command is a connection of its own.
+set -u
 url=$1 name=$2
-messages=3
+shift 2
 
 check_equal() {
   [ "$1" = "$2" ] || { echo "found '$1', expected '$2'" >&2; exit 1; }
 }
 
-check_equal "$(amqp-declare-queue --url="$url" --queue="$name" --durable)" "$name"
-echo done declare
+publish() {
+  amqp-publish --url="$url" --persistent --routing-key="$@"
+}
 
-amqp-publish --url="$url" --routing-key="$name" --persistent --body='plain'
-amqp-publish --url="$url" --routing-key="$name" --persistent --body='Grüße, 世界 🐇' \
-  --content-type=text/plain --header='clé: значение'
-head -c 1048576 /dev/zero | tr '\0' 'a' | amqp-publish --url="$url" --routing-key="$name" --persistent
-echo done publish
+get() {
+  amqp-get --url="$url" --queue="$1"
+}
 
-consumed=$(amqp-consume --url="$url" --queue="$name" --count=$messages --prefetch-count=2 \
-  sha1sum)
-expected=$({
-  printf plain | sha1sum
-  printf 'Grüße, 世界 🐇' | sha1sum
-  head -c 1048576 /dev/zero | tr '\0' 'a' | sha1sum
-})
-check_equal "$consumed" "$expected"
-echo done consume
+# Declares a queue with a name of its own.
+make_queue() {
+  queue=$name-$1
+  amqp-declare-queue --url="$url" --queue="$queue" --durable >/dev/null
+}
 
-amqp-publish --url="$url" --routing-key="$name" --body='fetched'
-check_equal "$(amqp-get --url="$url" --queue="$name")" 'fetched'
-if amqp-get --url="$url" --queue="$name" >/dev/null; then
-  echo 'the queue was not empty' >&2
-  exit 1
-fi
-echo done get
+# Deletes a queue, which must be empty.
+drop_queue() {
+  check_equal "$(amqp-delete-queue --url="$url" --queue="$queue")" 0
+}
 
-check_equal "$(amqp-delete-queue --url="$url" --queue="$name")" 0
-echo done close
+declare_scenario() {
+  queue=$name-declare
+  check_equal "$(amqp-declare-queue --url="$url" --queue="$queue" --durable)" "$queue"
+  check_equal "$(amqp-declare-queue --url="$url" --queue="$queue" --durable)" "$queue"
+  case $(amqp-declare-queue --url="$url" --queue= 2>/dev/null) in amq.gen-*) ;; *) echo 'no name' >&2; exit 1 ;; esac
+  case $(amqp-declare-queue --url="$url" --queue="$queue" 2>&1) in *406*) ;; *) echo 'no 406' >&2; exit 1 ;; esac
+  case $(get "$queue-missing" 2>&1) in *404*) ;; *) echo 'no 404' >&2; exit 1 ;; esac
+  drop_queue
+}
+
+consume_scenario() {
+  make_queue consume
+  for i in 1 2 3 4 5 6 7 8 9 10; do publish "$queue" --body="number $i
+"; done
+  consumed=$(amqp-consume --url="$url" --queue="$queue" --count=10 --prefetch-count=3 cat)
+  check_equal "$consumed" "$(for i in 1 2 3 4 5 6 7 8 9 10; do echo "number $i"; done)"
+  drop_queue
+}
+
+get_scenario() {
+  make_queue get
+  publish "$queue" --body=fetched
+  check_equal "$(get "$queue")" fetched
+  if get "$queue" >/dev/null; then
+    echo 'the queue was not empty' >&2
+    exit 1
+  fi
+  drop_queue
+}
+
+large_scenario() {
+  make_queue large
+  large_body | publish "$queue"
+  check_equal "$(get "$queue" | sha1sum)" "$(large_body | sha1sum)"
+  large_body | publish "$queue"
+  consumed=$(amqp-consume --url="$url" --queue="$queue" --count=1 sha1sum)
+  check_equal "$consumed" "$(large_body | sha1sum)"
+  drop_queue
+}
+
+large_body() {
+  yes abcdefghij | head -c 10485767
+}
+
+unicode_scenario() {
+  make_queue 'unicode очередь 列'
+  publish "$queue" --body='Grüße, 世界 🐇' --header='ключ 🗝: значение'
+  check_equal "$(get "$queue")" 'Grüße, 世界 🐇'
+  drop_queue
+}
+
+# Idle for more than three intervals, then a message comes.
+heartbeat_scenario() {
+  make_queue heartbeat
+  { sleep 3.5; publish "$queue" --body=alive; } &
+  consumed=$(amqp-consume --url="$url" --heartbeat=1 --queue="$queue" --count=1 cat)
+  check_equal "$consumed" alive
+  wait
+  drop_queue
+}
+
+for scenario in "$@"; do
+  # In a subshell of its own, which ends with the first command that fails.
+  (set -e; "${scenario}_scenario")
+  if [ $? -eq 0 ]; then echo "done $scenario"; else echo "failed $scenario"; fi
+done

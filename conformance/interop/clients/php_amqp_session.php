@@ -1,113 +1,286 @@
 <?php
-// The interop session with the amqp extension (librabbitmq): php php_amqp_session.php URL NAME
-[, $url, $name] = $argv;
-$key = 'clé.ключ.鍵';
+// The interop session with the amqp extension (librabbitmq).
+require_once __DIR__ . '/session.php';
 
-$richHeaders = [
-    'text' => 'Grüße',
-    'yes' => true,
-    'no' => false,
-    'int' => -42,
-    'big' => 2 ** 40,
-    'fraction' => 1.5,
-    'nothing' => null,
-    'list' => ['one', ['two' => 2]], // integers in lists get lost in the extension
-    'table' => ['inner' => ['deep' => 'value']],
-];
-$messages = [
-    ['plain', []],
-    ['Grüße, 世界 🐇', ['ключ 🗝' => 'значение']],
-    ['', $richHeaders],
-    [str_repeat('abcdefg', 149797), []],
-];
+const FLAGS = ['durable' => AMQP_DURABLE, 'exclusive' => AMQP_EXCLUSIVE, 'passive' => AMQP_PASSIVE];
 
-function done(string $step): void
+/** Names of properties in camel case, as the getters of the extension have them. */
+function camel(string $name): string
 {
-    echo "done $step\n";
+    return str_replace('_', '', ucwords($name, '_'));
 }
 
-function check_equal(mixed $found, mixed $expected): void
+final class PhpAmqpDelivery implements Delivery
 {
-    if ($found !== $expected) {
-        $texts = array_map(fn ($value) => substr(var_export($value, true), 0, 500), [$found, $expected]);
-        throw new Exception("found $texts[0], expected $texts[1]");
+    public function __construct(private AMQPQueue $queue, private AMQPEnvelope $envelope)
+    {
+    }
+
+    public function body(): string
+    {
+        return (string) $this->envelope->getBody();
+    }
+
+    public function headers(): array
+    {
+        return $this->envelope->getHeaders();
+    }
+
+    public function property(string $name): mixed
+    {
+        return $this->envelope->{'get' . camel($name)}();
+    }
+
+    public function isRedelivered(): bool
+    {
+        return $this->envelope->isRedelivery();
+    }
+
+    public function ack(bool $multiple = false): void
+    {
+        $this->queue->ack($this->envelope->getDeliveryTag(), $multiple ? AMQP_MULTIPLE : AMQP_NOPARAM);
+    }
+
+    public function requeue(): void
+    {
+        $this->queue->nack($this->envelope->getDeliveryTag(), AMQP_REQUEUE);
+    }
+
+    public function reject(): void
+    {
+        $this->queue->reject($this->envelope->getDeliveryTag());
     }
 }
 
-function received(AMQPEnvelope $envelope): array
+final class PhpAmqpConsumer implements Consumer
 {
-    return [(string) $envelope->getBody(), $envelope->getHeaders()];
+    public function __construct(private AMQPQueue $queue, int $prefetch)
+    {
+        $queue->getChannel()->setPrefetchCount($prefetch);
+        $queue->consume(null, $prefetch === 0 ? AMQP_AUTOACK : AMQP_NOPARAM);
+    }
+
+    public function next(): Delivery
+    {
+        $arrived = null;
+        $this->queue->consume(function (AMQPEnvelope $envelope) use (&$arrived) {
+            $arrived = new PhpAmqpDelivery($this->queue, $envelope);
+            return false;
+        }, AMQP_JUST_CONSUME);
+        return $arrived;
+    }
+
+    public function cancel(): void
+    {
+        $this->queue->cancel();
+    }
+
+    public function waitUntilCancelled(): void
+    {
+        throw new Exception('the extension goes on waiting');
+    }
 }
 
-['host' => $host, 'port' => $port, 'user' => $user, 'pass' => $password] = parse_url($url);
-$connection = new AMQPConnection([
-    'host' => $host, 'port' => $port, 'login' => $user, 'password' => $password,
-    'read_timeout' => 10, 'write_timeout' => 10,
-]);
-$connection->connect();
-$channel = new AMQPChannel($connection);
-$channel->confirmSelect();
-
-$queue = new AMQPQueue($channel);
-$queue->setName($name);
-$queue->setFlags(AMQP_DURABLE);
-$queue->declareQueue();
-$exchange = new AMQPExchange($channel);
-$exchange->setName("$name-exchange");
-$exchange->setType(AMQP_EX_TYPE_DIRECT);
-$exchange->setFlags(AMQP_DURABLE);
-$exchange->declareExchange();
-$queue->bind("$name-exchange", $key);
-done('declare');
-
-// A confirm may cover several messages: `false` ends the wait once the last tag is among them.
-function waitForConfirm(AMQPChannel $channel, int $lastTag): void
+final class PhpAmqpTransaction implements Transaction
 {
-    $channel->setConfirmCallback(
-        fn (int $tag) => $tag < $lastTag,
-        fn (int $tag) => throw new Exception("message $tag was nacked"),
-    );
-    $channel->waitForConfirm(10);
+    private AMQPExchange $exchange;
+
+    public function __construct(private AMQPChannel $channel)
+    {
+        $channel->startTransaction();
+        $this->exchange = new AMQPExchange($channel);
+    }
+
+    public function publish(string $queue, string $body): void
+    {
+        $this->exchange->publish($body, $queue);
+    }
+
+    public function commit(): void
+    {
+        $this->channel->commitTransaction();
+    }
+
+    public function rollback(): void
+    {
+        $this->channel->rollbackTransaction();
+    }
 }
 
-foreach ($messages as [$body, $headers]) {
-    $exchange->publish($body, $key, AMQP_NOPARAM, ['headers' => $headers, 'delivery_mode' => 2]);
+final class PhpAmqpClient implements InteropClient
+{
+    private AMQPConnection $connection;
+    private AMQPChannel $channel;
+    private int $published = 0;
+
+    public function __construct(array $url, ?int $heartbeat = null)
+    {
+        ['host' => $host, 'port' => $port, 'user' => $user, 'pass' => $password] = $url;
+        $this->connection = new AMQPConnection([
+            'host' => $host, 'port' => $port, 'login' => $user, 'password' => $password,
+            'read_timeout' => PATIENCE_S, 'write_timeout' => PATIENCE_S, 'heartbeat' => $heartbeat ?? 0,
+        ]);
+        $this->connection->connect();
+        $this->channel = new AMQPChannel($this->connection);
+        $this->channel->confirmSelect();
+    }
+
+    public function richHeaders(): array
+    {
+        return [
+            'text' => 'Grüße',
+            'yes' => true,
+            'no' => false,
+            'int' => -42,
+            'long' => 2 ** 40,
+            'fraction' => 1.5,
+            'nothing' => null,
+            'list' => ['one', ['two' => 2]], // integers in lists get lost in the extension
+            'table' => ['inner' => ['deep' => 'value']],
+            'time' => new AMQPTimestamp(1_700_000_000),
+            'decimal' => new AMQPDecimal(2, 314),
+        ];
+    }
+
+    public function declareQueue(string $name, array $flags): array
+    {
+        return $this->declareOn($this->channel, $name, $flags);
+    }
+
+    public function refusalOf(string $name, array $flags): int
+    {
+        try {
+            $this->declareOn(new AMQPChannel($this->connection), $name, $flags);
+        } catch (AMQPQueueException $error) {
+            return $error->getCode();
+        }
+        return 0;
+    }
+
+    public function declareExchange(string $name, string $type): void
+    {
+        $exchange = $this->exchange($name);
+        $exchange->setType($type);
+        $exchange->setFlags(AMQP_DURABLE);
+        $exchange->declareExchange();
+    }
+
+    public function bindQueue(string $queue, string $exchange, string $key): void
+    {
+        $this->queue($queue)->bind($exchange, $key);
+    }
+
+    public function bindExchange(string $destination, string $source, string $key): void
+    {
+        $this->exchange($destination)->bind($source, $key);
+    }
+
+    public function unbindExchange(string $destination, string $source, string $key): void
+    {
+        $this->exchange($destination)->unbind($source, $key);
+    }
+
+    public function deleteQueue(string $name): void
+    {
+        $this->queue($name)->delete();
+    }
+
+    public function deleteExchange(string $name): void
+    {
+        $this->exchange($name)->delete();
+    }
+
+    public function publish(string $exchange, string $key, string $body, array $headers = [], array $properties = []): void
+    {
+        $attributes = $properties + ['headers' => $headers, 'delivery_mode' => AMQP_DURABLE];
+        $this->exchange($exchange)->publish($body, $key, AMQP_NOPARAM, $attributes);
+        $this->published++;
+        // `false` ends the wait.
+        $this->channel->setConfirmCallback(
+            fn (int $tag) => $tag < $this->published,
+            fn (int $tag) => throw new Exception("message $tag was nacked"),
+        );
+        $this->channel->waitForConfirm(PATIENCE_S);
+    }
+
+    public function publishUnroutable(string $exchange, string $key, string $body): int
+    {
+        $replyCode = 0;
+        $this->channel->setReturnCallback(function (int $code) use (&$replyCode) {
+            $replyCode = $code;
+            return false;
+        });
+        $this->exchange($exchange)->publish($body, $key, AMQP_MANDATORY);
+        $this->channel->waitForBasicReturn(PATIENCE_S);
+        return $replyCode;
+    }
+
+    public function consume(string $queue, int $prefetch): Consumer
+    {
+        return new PhpAmqpConsumer($this->queue($queue), $prefetch);
+    }
+
+    public function get(string $queue): ?Delivery
+    {
+        $source = $this->queue($queue);
+        $envelope = $source->get();
+        return $envelope ? new PhpAmqpDelivery($source, $envelope) : null;
+    }
+
+    public function recover(): void
+    {
+        $this->channel->basicRecover(true);
+    }
+
+    public function transaction(): Transaction
+    {
+        return new PhpAmqpTransaction(new AMQPChannel($this->connection));
+    }
+
+    public function idle(float $seconds): void
+    {
+        // The extension sends heartbeats only while it waits for messages.
+        $queue = $this->queue($this->declareQueue('', ['exclusive'])[0]);
+        $this->connection->setReadTimeout($seconds);
+        try {
+            $queue->consume(fn () => throw new Exception('a message came'));
+        } catch (AMQPQueueException $error) {
+            check_equal($error->getMessage(), 'Consumer timeout exceed');
+        }
+        $this->connection->setReadTimeout(PATIENCE_S);
+    }
+
+    public function close(): void
+    {
+        $this->connection->disconnect();
+    }
+
+    private function queue(string $name): AMQPQueue
+    {
+        $queue = new AMQPQueue($this->channel);
+        $queue->setName($name);
+        return $queue;
+    }
+
+    private function exchange(string $name): AMQPExchange
+    {
+        $exchange = new AMQPExchange($this->channel);
+        if ($name !== '') {
+            $exchange->setName($name);
+        }
+        return $exchange;
+    }
+
+    private function declareOn(AMQPChannel $channel, string $name, array $flags): array
+    {
+        $queue = new AMQPQueue($channel);
+        if ($name !== '') {
+            $queue->setName($name);
+        }
+        $queue->setFlags(array_sum(array_map(fn ($flag) => FLAGS[$flag], $flags)));
+        $messages = $queue->declareQueue();
+        return [$queue->getName(), $messages];
+    }
 }
-waitForConfirm($channel, count($messages));
-check_equal($queue->declareQueue(), count($messages));
-done('confirm');
 
-$consumed = [];
-$channel->setPrefetchCount(2);
-$queue->consume(function (AMQPEnvelope $envelope, AMQPQueue $queue) use (&$consumed, $messages) {
-    $consumed[] = received($envelope);
-    $queue->ack($envelope->getDeliveryTag());
-    return count($consumed) < count($messages);
-});
-$queue->cancel();
-check_equal($consumed, $messages);
-done('consume');
-
-$exchange->publish($messages[0][0], $key, AMQP_NOPARAM, ['headers' => $messages[0][1]]);
-waitForConfirm($channel, count($messages) + 1);
-$got = $queue->get();
-$queue->ack($got->getDeliveryTag());
-check_equal(received($got), $messages[0]);
-check_equal($queue->get(), false);
-done('get');
-
-$replyCode = 0;
-$channel->setReturnCallback(function (int $code) use (&$replyCode) {
-    $replyCode = $code;
-    return false;
-});
-$exchange->publish('lost', 'nowhere', AMQP_MANDATORY);
-$channel->waitForBasicReturn(10);
-check_equal($replyCode, 312);
-done('return');
-
-check_equal($queue->declareQueue(), 0);
-$queue->delete();
-$exchange->delete();
-$connection->disconnect();
-done('close');
+run_session(PhpAmqpClient::class);

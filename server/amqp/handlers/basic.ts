@@ -1,6 +1,7 @@
 /** basic: qos, consume, cancel, get, ack, nack, reject, recover. Publishing is in channel.ts. */
 import {
   BASIC_GET_OK_ID,
+  type BasicConsume,
   encodeBasicCancelOk,
   encodeBasicConsumeOk,
   encodeBasicGetEmpty,
@@ -17,9 +18,11 @@ import {
   writeU64,
 } from '../../../generated/index.ts';
 import { type ByteArea, newByteArea } from '../../base/byte-area.ts';
+import { REPLY_QUEUE } from '../../broker/direct-reply.ts';
 import { type GotMessage, getMessage } from '../../broker/get.ts';
 import type { Queue } from '../../broker/queue.ts';
 import {
+  consumerPriority,
   generateName,
   readableQueue,
   removeConsumer,
@@ -34,7 +37,7 @@ import {
   MESSAGE_HEAD_SIZE,
   propertiesSizeAt,
 } from '../../storage/record-format.ts';
-import type { Channel, PendingReply } from '../channel.ts';
+import type { Channel } from '../channel.ts';
 import {
   sizeOfContent,
   sizeOfContentHeader,
@@ -43,10 +46,11 @@ import {
 } from '../delivery-writer.ts';
 import { GetQueue } from '../get-queue.ts';
 import { notAllowed, notImplemented, preconditionFailed } from '../protocol-error.ts';
+import { ReplyConsumer } from '../reply-consumer.ts';
+import type { PendingReply } from '../reply-order.ts';
 import { queueNameOf } from './queue-name.ts';
 
 const CONSUMER_TAG_PREFIX = 'amq.ctag-';
-const CONSUMER_PRIORITY = 'x-priority';
 
 /** One function per method that a client may send. */
 export const basicHandlers: Pick<
@@ -76,32 +80,29 @@ export const basicHandlers: Pick<
   },
 
   basicConsume(channel, m) {
-    const { vhost, actor, number } = channel;
-    const queueName = queueNameOf(channel, m.queue);
+    const { vhost, actor } = channel;
     const tag = m.consumerTag === '' ? generateName(CONSUMER_TAG_PREFIX) : m.consumerTag;
-    if (channel.consumers.has(tag)) throw notAllowed(`attempt to reuse consumer tag '${tag}'`);
-    const queue = readableQueue(vhost, actor, queueName);
-    if (m.arguments.has(CONSUMER_PRIORITY)) {
-      throw preconditionFailed(
-        `invalid arg '${CONSUMER_PRIORITY}' for queue '${queueName}' in vhost '${vhost.name}': ` +
-          '"not supported by this version of FirnMQ"',
-      );
+    requireFreeTag(channel, tag);
+    if (m.queue === REPLY_QUEUE) {
+      consumeReplies(channel, tag, m);
+      return;
     }
+    requireRoomForConsumer(channel);
+    const queueName = queueNameOf(channel, m.queue);
+    const queue = readableQueue(vhost, actor, queueName);
+    const priority = consumerPriority(vhost, queueName, m.arguments);
     requireConsumable(vhost, queue, m.exclusive);
     const options = {
       tag,
       noAck: m.noAck,
       exclusive: m.exclusive,
       prefetchCount: m.noAck ? 0 : channel.consumerPrefetchCount,
+      priority,
     };
     const consumer = channel.addConsumer(queue, options);
     // Deliveries must not overtake the consume-ok, so they begin with it.
     channel.reply(-1, () => {
-      if (!m.noWait) {
-        channel.write(sizeOfBasicConsumeOk({ consumerTag: tag }), (buf, at) =>
-          encodeBasicConsumeOk(buf, at, number, { consumerTag: tag }),
-        );
-      }
+      if (!m.noWait) writeConsumeOk(channel, tag);
       queue.startConsumer(consumer);
     });
   },
@@ -110,7 +111,10 @@ export const basicHandlers: Pick<
     // In its turn, since the consume before it may still wait for its own.
     channel.reply(-1, () => {
       const consumer = channel.consumers.get(m.consumerTag);
-      if (consumer !== undefined) {
+      if (channel.replyConsumer?.tag === m.consumerTag) {
+        channel.replyConsumer.close();
+        channel.replyConsumer = null;
+      } else if (consumer !== undefined) {
         channel.consumers.delete(m.consumerTag);
         removeConsumer(channel.vhost, consumer);
       }
@@ -144,17 +148,17 @@ export const basicHandlers: Pick<
   },
 
   basicAck(channel, m) {
-    channel.settle(m.deliveryTag, m.multiple, true);
+    channel.settlements.settle(m.deliveryTag, m.multiple, true);
   },
 
   basicNack(channel, m) {
-    if (m.requeue) channel.requeue(m.deliveryTag, m.multiple);
-    else channel.settle(m.deliveryTag, m.multiple, false);
+    if (m.requeue) channel.settlements.requeue(m.deliveryTag, m.multiple);
+    else channel.settlements.settle(m.deliveryTag, m.multiple, false);
   },
 
   basicReject(channel, m) {
-    if (m.requeue) channel.requeue(m.deliveryTag, false);
-    else channel.settle(m.deliveryTag, false, false);
+    if (m.requeue) channel.settlements.requeue(m.deliveryTag, false);
+    else channel.settlements.settle(m.deliveryTag, false, false);
   },
 
   basicRecover(channel, m) {
@@ -171,9 +175,39 @@ export const basicHandlers: Pick<
   },
 };
 
+function writeConsumeOk(channel: Channel, consumerTag: string): void {
+  channel.write(sizeOfBasicConsumeOk({ consumerTag }), (buf, at) =>
+    encodeBasicConsumeOk(buf, at, channel.number, { consumerTag }),
+  );
+}
+
+function requireFreeTag(channel: Channel, tag: string): void {
+  if (channel.consumers.has(tag) || channel.replyConsumer?.tag === tag) {
+    throw notAllowed(`attempt to reuse consumer tag '${tag}'`);
+  }
+}
+
+function requireRoomForConsumer({ consumers, connection }: Channel): void {
+  const max = connection.consumersPerChannelMax;
+  if (max > 0 && consumers.size >= max) {
+    throw notAllowed(`reached maximum (${max}) of consumers per channel`);
+  }
+}
+
+/** Consumes the pseudo-queue of direct replies (broker/direct-reply.ts). */
+function consumeReplies(channel: Channel, tag: string, { noAck, noWait }: BasicConsume): void {
+  if (!noAck) throw preconditionFailed('reply consumer cannot acknowledge');
+  if (channel.replyConsumer !== null) throw preconditionFailed('reply consumer already set');
+  const { directReplies } = channel.vhost;
+  const consumer = new ReplyConsumer(channel, directReplies.newName(), tag);
+  channel.replyConsumer = consumer;
+  directReplies.open(consumer);
+  if (!noWait) channel.reply(-1, () => writeConsumeOk(channel, tag));
+}
+
 function recover(channel: Channel, requeue: boolean): void {
   if (!requeue) throw notImplemented('requeue=false');
-  channel.requeueUpTo(Number.POSITIVE_INFINITY);
+  channel.settlements.requeueUpTo(Number.POSITIVE_INFINITY);
 }
 
 /** The channel closed while the message was fetched: it goes back as if nobody had asked. */
@@ -211,7 +245,7 @@ function prepareGetOk(
   if (noAck) {
     queue.acknowledge(sequence, position, bodySize);
   } else {
-    channel.keepUnacked(queue, tag, sequence, position, bodySize);
+    channel.settlements.keepGot(queue, tag, sequence, position, bodySize);
   }
 }
 

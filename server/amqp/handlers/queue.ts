@@ -27,14 +27,33 @@ function request(channel: Channel, m: QueueBind | QueueUnbind): BindingRequest {
   return { source: m.exchange, kind: 'queue', destination, bindingKey, args: m.arguments };
 }
 
+function replyDeclareOk(
+  channel: Channel,
+  position: number,
+  queue: string,
+  messageCount: number,
+  consumerCount: number,
+): void {
+  const method = { queue, messageCount, consumerCount };
+  channel.reply(position, () =>
+    channel.write(sizeOfQueueDeclareOk(method), (buf, at) =>
+      encodeQueueDeclareOk(buf, at, channel.number, method),
+    ),
+  );
+}
+
 /** One function per method that a client may send. */
 export const queueHandlers: Pick<
   ServerMethods<Channel>,
   'queueDeclare' | 'queueBind' | 'queueUnbind' | 'queuePurge' | 'queueDelete'
 > = {
   queueDeclare(channel, m) {
-    const { vhost, actor, number } = channel;
+    const { vhost, actor } = channel;
     requireNoNewline('queue', m.queue);
+    if (vhost.directReplies.isDeclared(m.queue)) {
+      if (!m.noWait) replyDeclareOk(channel, -1, m.queue, 0, 1);
+      return;
+    }
     const { queue: name, durable, exclusive, autoDelete, arguments: args } = m;
     const { queue, position } = m.passive
       ? checkQueue(vhost, actor, name)
@@ -42,16 +61,8 @@ export const queueHandlers: Pick<
     channel.lastQueueName = queue.name;
     if (queue.owner === actor.owner) channel.connection.ownsQueue(queue);
     if (m.noWait) return;
-    const method = {
-      queue: queue.name,
-      messageCount: queue.index.readyCount,
-      consumerCount: queue.consumers.length,
-    };
-    channel.reply(position, () =>
-      channel.write(sizeOfQueueDeclareOk(method), (buf, at) =>
-        encodeQueueDeclareOk(buf, at, number, method),
-      ),
-    );
+    const { index, consumers } = queue;
+    replyDeclareOk(channel, position, queue.name, index.readyCount, consumers.length);
   },
 
   queueBind(channel, m) {

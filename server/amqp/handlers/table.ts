@@ -1,7 +1,7 @@
 /**
  * Every method that a client may send on a channel other than 0, with the function that carries it out.
  *
- * `basicPublish` never comes through here: connection.ts hands publishes to the channel with their content.
+ * `basicPublish` never comes through here: frame-router.ts hands publishes to the channel with their content.
  */
 import {
   encodeAccessRequestOk,
@@ -27,7 +27,7 @@ import { exchangeHandlers } from './exchange.ts';
 import { queueHandlers } from './queue.ts';
 import { txHandlers } from './tx.ts';
 
-/** Methods of the connection have no business on a channel. */
+/** Methods of the connection have no business on a channel, nor have answers to what the server never asks. */
 function refuse(): never {
   throw commandInvalid('unimplemented method');
 }
@@ -52,9 +52,7 @@ export const channelMethods: ServerMethods<Channel> = {
     );
   },
 
-  channelFlowOk() {
-    // The server never asks for it.
-  },
+  channelFlowOk: refuse,
 
   channelClose(channel) {
     channel.reply(-1, () => {

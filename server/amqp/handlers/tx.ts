@@ -18,7 +18,7 @@ export const txHandlers: Pick<ServerMethods<Channel>, 'txSelect' | 'txCommit' | 
     if (channel.confirms !== null) {
       throw preconditionFailed('cannot switch from confirm to tx mode');
     }
-    channel.transaction ??= new ChannelTransaction(channel.vhost);
+    channel.settlements.transaction ??= new ChannelTransaction(channel.vhost);
     channel.reply(-1, () =>
       channel.write(sizeOfTxSelectOk(), (buf, at) => encodeTxSelectOk(buf, at, channel.number)),
     );
@@ -32,7 +32,7 @@ export const txHandlers: Pick<ServerMethods<Channel>, 'txSelect' | 'txCommit' | 
   },
 
   txRollback(channel) {
-    requireTransaction(channel).rollback(channel.unacked);
+    requireTransaction(channel).rollback(channel.settlements.unacked);
     channel.reply(-1, () =>
       channel.write(sizeOfTxRollbackOk(), (buf, at) => encodeTxRollbackOk(buf, at, channel.number)),
     );

@@ -8,6 +8,7 @@ import type { Controller } from './controller.ts';
 
 const protocolNames: Readonly<Record<ListenerProtocol, string>> = {
   amqp: 'AMQP 0-9-1',
+  amqps: 'AMQP 0-9-1 over TLS',
   http: 'HTTP',
 };
 

@@ -4,10 +4,7 @@
  */
 import { join } from 'node:path';
 import { Connection } from '../../amqp/connection.ts';
-import { OpenConnections } from '../../amqp/open-connections.ts';
-import { SlabPool } from '../../amqp/output.ts';
 import type { AmqpServices } from '../../amqp/services.ts';
-import { SocketReader } from '../../amqp/socket-reader.ts';
 import { UserStore } from '../../auth/user-store.ts';
 import { Broker, type BrokerTuning } from '../../broker/broker.ts';
 import type { Vhost } from '../../broker/vhost.ts';
@@ -16,6 +13,7 @@ import { VhostStore } from '../../broker/vhost-store.ts';
 import { createConfig } from '../../config/config.ts';
 import type { FileSystem } from '../../storage/fs.ts';
 import type { LogFields, Logger } from '../../telemetry/logger.ts';
+import { memoryServices } from '../memory-services.ts';
 import type { SimulatedFs } from '../simulated-fs.ts';
 import type { VirtualTime } from '../virtual-time.ts';
 import type { Complaint } from './complaints.ts';
@@ -81,15 +79,7 @@ export class Machine {
     const users = await UserStore.load(disk, DATA_DIRECTORY, config);
     const vhosts = await VhostStore.load(disk, DATA_DIRECTORY);
     const broker = new Broker(disk, vhosts, log, TUNING);
-    this.services = {
-      config,
-      users,
-      broker,
-      slabs: new SlabPool(),
-      reader: new SocketReader(),
-      openConnections: new OpenConnections(0),
-      version: '0.0.0',
-    };
+    this.services = memoryServices({ config, users, broker });
   }
 
   /** The folder of the vhost `/`. */
@@ -111,7 +101,7 @@ export class Machine {
   connect(listener: MemoryClientListener): MemoryClient {
     const client = new MemoryClient(listener);
     this.clients.push(client);
-    new Connection(client.socket.asSocket, this.running, { closed: () => {} }, this.log);
+    new Connection(client.socket.asTransport, this.running, { closed: () => {} }, this.log);
     client.open(FRAME_MAX);
     return client;
   }

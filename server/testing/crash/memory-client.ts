@@ -8,6 +8,7 @@ import {
   contentHeaderBodySize,
   decodeMethod,
   FRAME_HEADER,
+  FRAME_HEARTBEAT,
   FRAME_METHOD,
   FrameScanner,
   type FrameSink,
@@ -36,6 +37,7 @@ interface Incomplete {
 export class MemoryClient implements FrameSink, MemoryPeer {
   readonly socket: MemorySocket;
   isClosed: boolean;
+  heartbeatCount: number;
   private readonly listener: MemoryClientListener;
   private readonly scanner: FrameScanner;
   private readonly incomplete: Map<number, Incomplete>;
@@ -44,17 +46,18 @@ export class MemoryClient implements FrameSink, MemoryPeer {
   constructor(listener: MemoryClientListener) {
     this.socket = new MemorySocket(this);
     this.isClosed = false;
+    this.heartbeatCount = 0;
     this.listener = listener;
     this.scanner = new FrameScanner(this, PAYLOAD_MAX);
     this.incomplete = new Map();
   }
 
   /** Sends all of the handshake at once: nothing in it depends on the answers. */
-  open(frameMax: number): void {
+  open(frameMax: number, heartbeat: number = 0): void {
     this.send(
       PROTOCOL_HEADER,
       connectionStartOk(),
-      connectionTuneOk({ frameMax, heartbeat: 0 }),
+      connectionTuneOk({ frameMax, heartbeat }),
       connectionOpen(),
     );
   }
@@ -83,6 +86,7 @@ export class MemoryClient implements FrameSink, MemoryPeer {
   onFrame(type: number, channel: number, buf: Buffer, start: number, end: number): number {
     if (type === FRAME_METHOD) this.methodFrame(channel, buf, start, end);
     else if (type === FRAME_HEADER) this.headerFrame(channel, buf, start);
+    else if (type === FRAME_HEARTBEAT) this.heartbeatCount++;
     else if (end > start) this.onBodyPiece(channel, buf, start, end, 0);
     return end + 1;
   }

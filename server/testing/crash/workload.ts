@@ -290,7 +290,10 @@ export class Workload {
     const { transactor } = this;
     const queue = this.anyQueue();
     if (!this.admin.isHeard) return;
-    if (queue !== null && transactor.unackedCount < 10) transactor.get(queue.name, queue.key);
+    // A get that waits behind a publish which is held back may find its queue gone.
+    if (queue !== null && transactor.isHeard && transactor.unackedCount < 10) {
+      transactor.get(queue.name, queue.key);
+    }
     for (let i = random.below(5); i >= 0; i--) {
       if (random.chance(0.5)) transactor.settle();
       else {

@@ -1,0 +1,204 @@
+/**
+ * @hot What a channel was sent and has not acked, and what acks, nacks, rejects and recovers make of it.
+ *
+ * In tx mode they are kept for the commit (channel-transaction.ts).
+ */
+import { ByteArea } from '../base/byte-area.ts';
+import { Consumer, type ConsumerOptions } from '../broker/consumer.ts';
+import type { DeliverySink } from '../broker/ports.ts';
+import type { Queue } from '../broker/queue.ts';
+import { type ChannelTransaction, SETTLEMENTS, type Settlement } from './channel-transaction.ts';
+import { preconditionFailed } from './protocol-error.ts';
+import { UnackedList } from './unacked-list.ts';
+
+const GETTER: ConsumerOptions = {
+  tag: '',
+  noAck: false,
+  exclusive: false,
+  prefetchCount: 0,
+  priority: 0,
+};
+const NO_PREFIX = new ByteArea(Buffer.alloc(0));
+
+/** The channel, as far as its deliveries concern it. */
+export interface SettlementsOwner extends DeliverySink {
+  /** Unacked deliveries over all consumers; 0: no limit. */
+  readonly channelPrefetchCount: number;
+  /** The channel may take more. */
+  wakeConsumers(): void;
+}
+
+/** The unacked deliveries of one channel. */
+export class Settlements {
+  readonly unacked: UnackedList;
+  /** Null until tx.select. */
+  transaction: ChannelTransaction | null;
+  private readonly owner: SettlementsOwner;
+  /** Unacked messages of basic.get: they do not count against the channel's prefetch. */
+  private gotCount: number;
+
+  constructor(owner: SettlementsOwner) {
+    this.unacked = new UnackedList();
+    this.transaction = null;
+    this.owner = owner;
+    this.gotCount = 0;
+  }
+
+  /** Deliveries to consumers that count against the channel's prefetch. */
+  get outstandingCount(): number {
+    return this.unacked.count + (this.transaction?.heldCount ?? 0) - this.gotCount;
+  }
+
+  /** Keeps a message of basic.get as unacked, under a consumer that stands for this one get. */
+  keepGot(queue: Queue, tag: number, sequence: number, position: number, size: number): void {
+    const getter = new Consumer(queue, this.owner, GETTER, NO_PREFIX);
+    getter.active = false;
+    getter.unackedCount = 1;
+    this.gotCount++;
+    this.unacked.push(tag, getter, sequence, position, size);
+  }
+
+  /**
+   * HOT per ack. Settles what a tag means: one delivery, or with `multiple` all up to it (tag 0: all there
+   * are). `isAcked` is false where the messages are dropped instead.
+   *
+   * @throws ProtocolError 406 when the tag itself is not unacked here
+   */
+  settle(tag: number, multiple: boolean, isAcked: boolean): void {
+    const { unacked } = this;
+    if (this.transaction !== null) {
+      const settlement = isAcked ? SETTLEMENTS.ack : SETTLEMENTS.reject;
+      this.hold(this.transaction, tag, multiple, settlement);
+      return;
+    }
+    if (!multiple) {
+      this.settleEntry(unacked, this.requireUnacked(tag), isAcked);
+      return;
+    }
+    if (tag !== 0) this.requireUnacked(tag);
+    const last = tag === 0 ? Number.POSITIVE_INFINITY : tag;
+    for (let entry = unacked.first(); entry >= 0 && unacked.tagAt(entry) <= last; ) {
+      const next = unacked.next(entry);
+      this.settleEntry(unacked, entry, isAcked);
+      entry = next;
+    }
+  }
+
+  /** Puts back what a tag means, as {@link settle} reads it. */
+  requeue(tag: number, multiple: boolean): void {
+    if (this.transaction !== null) {
+      this.hold(this.transaction, tag, multiple, SETTLEMENTS.requeue);
+      return;
+    }
+    if (!multiple) {
+      const byQueue = new Map<Queue, number[]>();
+      const entry = this.requireUnacked(tag);
+      this.collectForRequeue(this.unacked, entry, byQueue);
+      this.unacked.remove(entry);
+      this.requeueCollected(byQueue);
+      return;
+    }
+    if (tag !== 0) this.requireUnacked(tag);
+    this.requeueUpTo(tag === 0 ? Number.POSITIVE_INFINITY : tag);
+  }
+
+  /** Puts unacked entries with tags up to `upToTag` back to their queues. */
+  requeueUpTo(upToTag: number): void {
+    const { unacked } = this;
+    const byQueue = new Map<Queue, number[]>();
+    for (let entry = unacked.first(); entry >= 0 && unacked.tagAt(entry) <= upToTag; ) {
+      this.collectForRequeue(unacked, entry, byQueue);
+      const next = unacked.next(entry);
+      unacked.remove(entry);
+      entry = next;
+    }
+    this.requeueCollected(byQueue);
+  }
+
+  /** Carries out what a transaction holds, in its order. */
+  settleHeld(transaction: ChannelTransaction): void {
+    let byQueue = new Map<Queue, number[]>();
+    transaction.forEachHeld((held, entry, settlement) => {
+      if (settlement === SETTLEMENTS.requeue) {
+        this.collectForRequeue(held, entry, byQueue);
+        return;
+      }
+      if (byQueue.size > 0) {
+        this.requeueCollected(byQueue);
+        byQueue = new Map();
+      }
+      this.settleEntry(held, entry, settlement === SETTLEMENTS.ack);
+    });
+    this.requeueCollected(byQueue);
+  }
+
+  /** The channel ends: everything returns to its queue. */
+  returnAll(): void {
+    this.transaction?.rollback(this.unacked);
+    this.requeueUpTo(Number.POSITIVE_INFINITY);
+  }
+
+  /** Keeps what a tag means for the commit. */
+  private hold(
+    transaction: ChannelTransaction,
+    tag: number,
+    multiple: boolean,
+    settlement: Settlement,
+  ): void {
+    const { unacked } = this;
+    if (!multiple) {
+      transaction.hold(unacked, this.requireUnacked(tag), settlement);
+      return;
+    }
+    if (tag !== 0) this.requireUnacked(tag);
+    const last = tag === 0 ? Number.POSITIVE_INFINITY : tag;
+    for (let entry = unacked.first(); entry >= 0 && unacked.tagAt(entry) <= last; ) {
+      const next = unacked.next(entry);
+      transaction.hold(unacked, entry, settlement);
+      entry = next;
+    }
+  }
+
+  private requireUnacked(tag: number): number {
+    const entry = this.unacked.find(tag);
+    if (entry < 0) throw preconditionFailed(`unknown delivery tag ${tag}`);
+    return entry;
+  }
+
+  /** HOT per ack. Settles one unacked entry: acked, or dropped. */
+  private settleEntry(unacked: UnackedList, entry: number, isAcked: boolean): void {
+    const consumer = unacked.consumerAt(entry);
+    const { queue } = consumer;
+    const sequence = unacked.sequenceAt(entry);
+    const position = unacked.positionAt(entry);
+    const size = unacked.sizeAt(entry);
+    unacked.remove(entry);
+    consumer.unackedCount--;
+    if (consumer.deliverPrefix === NO_PREFIX) this.gotCount--;
+    if (isAcked) queue.acknowledge(sequence, position, size);
+    else queue.reject(sequence, position, size);
+    if (this.owner.channelPrefetchCount > 0) this.owner.wakeConsumers();
+    else if (consumer.active) queue.wake();
+  }
+
+  private collectForRequeue(
+    unacked: UnackedList,
+    entry: number,
+    byQueue: Map<Queue, number[]>,
+  ): void {
+    const consumer = unacked.consumerAt(entry);
+    consumer.unackedCount--;
+    if (consumer.deliverPrefix === NO_PREFIX) this.gotCount--;
+    let entries = byQueue.get(consumer.queue);
+    if (entries === undefined) {
+      entries = [];
+      byQueue.set(consumer.queue, entries);
+    }
+    entries.push(unacked.sequenceAt(entry), unacked.positionAt(entry), unacked.sizeAt(entry));
+  }
+
+  private requeueCollected(byQueue: Map<Queue, number[]>): void {
+    for (const [queue, entries] of byQueue) queue.requeue(entries);
+    if (this.owner.channelPrefetchCount > 0) this.owner.wakeConsumers();
+  }
+}

@@ -1,0 +1,20 @@
+/** What connections that never leave the process are given: everything but listeners. */
+import { HandshakeMemory } from '../amqp/handshake-memory.ts';
+import { OpenConnections } from '../amqp/open-connections.ts';
+import { SlabPool } from '../amqp/output.ts';
+import type { AmqpServices } from '../amqp/services.ts';
+import { SocketReader } from '../amqp/socket-reader.ts';
+
+/** Services over a broker and its users. */
+export function memoryServices(
+  parts: Pick<AmqpServices, 'config' | 'users' | 'broker'>,
+): AmqpServices {
+  return {
+    ...parts,
+    slabs: new SlabPool(),
+    handshakes: new HandshakeMemory(),
+    reader: new SocketReader(),
+    openConnections: new OpenConnections(0),
+    version: '0.0.0',
+  };
+}
