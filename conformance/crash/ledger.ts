@@ -16,7 +16,8 @@ export interface LedgerMessage {
   readonly id: string;
   readonly publisher: string;
   readonly number: number;
-  readonly body: Buffer;
+  /** Bytes of the body behind the id. */
+  readonly fillerSize: number;
   readonly queues: readonly string[];
   readonly round: number;
   /** Acks that were settled when it was published. */
@@ -31,6 +32,14 @@ interface Copy {
   /** Place of its ack among the settled ones; infinity: not settled. */
   ackPlace: number;
 }
+
+/** Its body: the id, a space, and the id again and again. Made anew each time, since many wait for long. */
+export function bodyOf({ id, fillerSize }: LedgerMessage): Buffer {
+  return Buffer.concat([Buffer.from(`${id} `), Buffer.alloc(fillerSize, id)]);
+}
+
+/** What a run may wait for. */
+export type LedgerEvent = 'confirm' | 'ack';
 
 /** Something that must not be. */
 export interface Violation {
@@ -49,11 +58,13 @@ export class Ledger {
   private readonly copies: Map<string, Copy> = new Map();
   private readonly lastNumbers: Map<string, number> = new Map();
   private readonly lastFirstDeliveries: Map<string, number> = new Map();
+  private waiting: { readonly event: LedgerEvent; left: number; readonly reached: () => void }[] =
+    [];
   private settledAcks = 0;
   /** Acks before this place are on stable storage. */
   private stableAcks = 0;
 
-  /** A publisher is about to publish its next message. The body begins with the id and a space. */
+  /** A publisher is about to publish its next message, whose body is {@link bodyOf} it. */
   publish(publisher: string, queues: readonly string[], fillerSize: number): LedgerMessage {
     const number = (this.lastNumbers.get(publisher) ?? 0) + 1;
     this.lastNumbers.set(publisher, number);
@@ -62,7 +73,7 @@ export class Ledger {
       id,
       publisher,
       number,
-      body: Buffer.concat([Buffer.from(`${id} `), Buffer.alloc(fillerSize, id)]),
+      fillerSize,
       queues,
       round: this.round,
       settledAcks: this.settledAcks,
@@ -72,7 +83,13 @@ export class Ledger {
     return message;
   }
 
+  /** Resolves with the `count`-th confirm or ack from now on. */
+  after(event: LedgerEvent, count: number): Promise<void> {
+    return new Promise((reached) => this.waiting.push({ event, left: count, reached }));
+  }
+
   confirm(message: LedgerMessage): void {
+    this.count('confirm');
     message.isConfirmed = true;
     this.confirmedCount++;
     this.stableAcks = Math.max(this.stableAcks, message.settledAcks);
@@ -82,7 +99,7 @@ export class Ledger {
   deliver(queue: string, body: Buffer, redelivered: boolean): string | null {
     const id = body.toString('latin1', 0, body.indexOf(' '));
     const message = this.messages.get(id);
-    if (message === undefined || !message.body.equals(body)) {
+    if (message === undefined || !bodyOf(message).equals(body)) {
       this.blame(`${queue} delivers ${body.length} octets that nobody published, as ${id}`);
       return null;
     }
@@ -99,6 +116,7 @@ export class Ledger {
 
   /** The ack of a delivery is handed to the socket. */
   ack(queue: string, id: string): void {
+    this.count('ack');
     this.copyOf(queue, id).isAckSent = true;
   }
 
@@ -120,6 +138,13 @@ export class Ledger {
 
   blame(text: string): void {
     this.violations.push({ round: this.round, text });
+  }
+
+  private count(event: LedgerEvent): void {
+    for (const waiting of this.waiting) {
+      if (waiting.event === event && --waiting.left === 0) waiting.reached();
+    }
+    this.waiting = this.waiting.filter(({ left }) => left > 0);
   }
 
   private checkOrder(queue: string, { id, publisher, number }: LedgerMessage): void {

@@ -11,7 +11,7 @@ import { LocalServer } from '../support/local-server.ts';
 import { CrashClient } from './client.ts';
 import { CrashConsumer } from './consumer.ts';
 import { Ledger, type Violation } from './ledger.ts';
-import { startPublisher } from './publisher.ts';
+import { MIXED_SIZES, startPublisher } from './publisher.ts';
 import { Random } from './random.ts';
 import { CONSUMED_QUEUES, declareTopology, PUBLISHERS, QUEUES } from './topology.ts';
 
@@ -69,17 +69,9 @@ async function playRound(server: LocalServer, ledger: Ledger, random: Random): P
     await within(consumer, `consume-ok of ${queue}`);
   }
   const confirms = 1 + random.below(CONFIRMS_MAX);
-  let confirmsLeft = confirms;
-  let momentComes = (): void => undefined;
-  const moment = new Promise<void>((resolve) => {
-    momentComes = resolve;
-  });
-  const onConfirm = (): void => {
-    confirmsLeft--;
-    if (confirmsLeft === 0) momentComes();
-  };
+  const moment = ledger.after('confirm', confirms);
   for (const plan of PUBLISHERS) {
-    const publisher = startPublisher(await connect(), plan, ledger, random, onConfirm);
+    const publisher = startPublisher(await connect(), plan, ledger, random, MIXED_SIZES);
     await within(publisher, `channel of publisher ${plan.name}`);
   }
   await within(moment, `${confirms} confirms`, MOMENT_LIMIT_MS);
@@ -89,7 +81,7 @@ async function playRound(server: LocalServer, ledger: Ledger, random: Random): P
 }
 
 /** Takes everything that is left. */
-async function drain(url: string, ledger: Ledger): Promise<void> {
+export async function drain(url: string, ledger: Ledger): Promise<void> {
   const client = await CrashClient.connect(url, ledger);
   const channel = await within(client.connection.createChannel(), 'channel to drain with');
   for (const queue of QUEUES) {
@@ -119,7 +111,7 @@ async function drainQueue(channel: Channel, queue: string, ledger: Ledger): Prom
 }
 
 /** What was acked before a clean stop does not come back. */
-async function checkEmpty(url: string, ledger: Ledger): Promise<void> {
+export async function checkEmpty(url: string, ledger: Ledger): Promise<void> {
   const client = await CrashClient.connect(url, ledger);
   const channel = await within(client.connection.createChannel(), 'channel to look with');
   for (const queue of QUEUES) {

@@ -22,6 +22,8 @@ export interface LocalServerOptions {
   readonly parent?: string;
   /** Puts files into the directory before the first start. */
   readonly prepare?: (dataDirectory: string) => void;
+  /** More of its command line. */
+  readonly args?: readonly string[];
   /** Told every line that the server prints. */
   readonly onLogLine?: (line: string) => void;
 }
@@ -33,12 +35,18 @@ export class LocalServer {
   private port: number;
   private readonly abandon: () => void;
 
+  private readonly args: readonly string[];
   private readonly onLogLine: (line: string) => void;
 
-  private constructor(dataDirectory: string, onLogLine: (line: string) => void) {
+  private constructor(
+    dataDirectory: string,
+    args: readonly string[],
+    onLogLine: (line: string) => void,
+  ) {
     this.dataDirectory = dataDirectory;
+    this.args = args;
     this.onLogLine = onLogLine;
-    this.process = new ServerProcess(dataDirectory, onLogLine);
+    this.process = new ServerProcess(dataDirectory, args, onLogLine);
     this.port = 0;
     this.abandon = () => {
       this.process.kill();
@@ -52,11 +60,12 @@ export class LocalServer {
   static async start({
     parent = tmpdir(),
     prepare,
+    args = [],
     onLogLine = () => undefined,
   }: LocalServerOptions = {}): Promise<LocalServer> {
     const dataDirectory = mkdtempSync(join(parent, 'firnmq-local-'));
     prepare?.(dataDirectory);
-    const server = new LocalServer(dataDirectory, onLogLine);
+    const server = new LocalServer(dataDirectory, args, onLogLine);
     try {
       server.port = await server.process.listening();
     } catch (error) {
@@ -78,7 +87,7 @@ export class LocalServer {
   /** Ends the process with a signal and starts another one on the same directory. */
   async restart(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     await this.process.end(signal);
-    this.process = new ServerProcess(this.dataDirectory, this.onLogLine);
+    this.process = new ServerProcess(this.dataDirectory, this.args, this.onLogLine);
     this.port = await this.process.listening();
   }
 
@@ -107,8 +116,8 @@ class ServerProcess {
   private readonly ended: Promise<void>;
   private readonly port: Promise<number>;
 
-  constructor(dataDirectory: string, onLogLine: (line: string) => void) {
-    const args = [SERVER_MAIN, '-D', dataDirectory, '-p', '0', '--http-port', '0'];
+  constructor(dataDirectory: string, more: readonly string[], onLogLine: (line: string) => void) {
+    const args = [SERVER_MAIN, '-D', dataDirectory, '-p', '0', '--http-port', '0', ...more];
     this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.log = [];
     this.ended = new Promise((resolve) => {

@@ -30,6 +30,8 @@ const RESERVE_FROM_BYTES = 16 * 1024 * 1024;
 export interface BrokerTuning extends StoreTuning {
   /** What is held back on the disk for when it is full. */
   readonly reserveBytes?: number;
+  /** Whether anything is held back depends on the size of the logs: from so many bytes on. */
+  readonly reserveFromBytes?: number;
   /** How long a stop asks a disk that refuses again. */
   readonly stopRetryMs?: number;
 }
@@ -43,7 +45,7 @@ export class Broker {
   private readonly logger: Logger;
   private readonly pool: BlockPool;
   private readonly cache: FileCache;
-  private readonly tuning: StoreTuning;
+  private readonly tuning: BrokerTuning;
   private readonly stopRetryMs: number;
   private readonly reserve: DiskReserve;
   private reserveCheckMs: number;
@@ -153,6 +155,7 @@ export class Broker {
         log.warn({ event: 'storage.damage', path, reason }, 'a file is not as it must be');
       },
     });
+    if (this.reserve.isGivenUp) store.log.spaceRefused();
     const vhost = new Vhost(name, store, this.reactor, this.alarms, recovered.nextQueueNumber);
     const problems = restoreVhost(vhost, recovered);
     reportDamage(log, recovered.damage);
@@ -198,7 +201,7 @@ export class Broker {
     const logs = [...this.vhosts.values()].map(({ store }) => store.log);
     if (logs.some(({ state }) => state.diskFull)) return;
     const bytes = logs.reduce((sum, log) => sum + log.fileBytes, 0);
-    if (bytes >= RESERVE_FROM_BYTES) void this.reserve.take();
+    if (bytes >= (this.tuning.reserveFromBytes ?? RESERVE_FROM_BYTES)) void this.reserve.take();
   }
 
   private deleteSpentSegments({ name, store }: Vhost): void {

@@ -22,18 +22,26 @@ export function keepAside(
     const free = replaces ? name : freeName(fs, directory, name, bytes);
     if (free === null) return null;
     fs.makeDirectory(folder);
-    const file = fs.openForWriting(join(folder, free));
-    try {
-      file.truncate(0);
-      file.writeAt(bytes, 0, bytes.length, 0);
-      file.datasyncNow();
-    } finally {
-      file.close();
-    }
+    writeWhole(fs, join(folder, free), bytes);
     syncNames(fs, directory);
     return null;
   } catch (error) {
     return refused(error);
+  }
+}
+
+/** Half a copy is of little use, and may have taken the last of the disk, which the log needs. */
+function writeWhole(fs: FileSystem, path: string, bytes: Buffer): void {
+  const file = fs.openForWriting(path);
+  try {
+    file.truncate(0);
+    file.writeAt(bytes, 0, bytes.length, 0);
+    file.datasyncNow();
+  } catch (error) {
+    fs.delete(path);
+    throw error;
+  } finally {
+    file.close();
   }
 }
 

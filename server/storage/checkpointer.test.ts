@@ -230,6 +230,23 @@ t.test(
   },
 );
 
+t.test('the name of a chunk file that a killed run made is stable when it counts', async (t) => {
+  const fs = new SimulatedFs();
+  const h = StorageHarness.open(t, fs, ROWS);
+  const queue = h.queue(1);
+  for (let id = 1; id <= 100; id++) h.publish(id, [queue]);
+  fs.failFor({ calls: ['syncDirectory'], errno: 'EIO', length: 1, path: /enq$/ });
+  await t.rejects(h.checkpoint([queue]));
+  const second = StorageHarness.open(t, fs.crash('kill', new Random(1)), ROWS);
+  t.ok(second.fs.paths.includes(chunkPath(1)));
+  await second.checkpoint([second.queue(1)]);
+  for (let seed = 1; seed <= 5; seed++) {
+    const again = StorageHarness.open(t, powerCycle(second.fs.copy(), seed), ROWS);
+    t.same(again.recovered.damage, []);
+    t.same(again.idsOf(1), idsUpTo(100));
+  }
+});
+
 t.test('slots are used again when no kept checkpoint names them, and not before', async (t) => {
   const fs = new SimulatedFs();
   const h = StorageHarness.open(t, fs, ROWS);

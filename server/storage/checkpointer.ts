@@ -160,6 +160,14 @@ export class Checkpointer {
   }
 
   /**
+   * The disk is full, perhaps too full for the first checkpoint of this run: bodies that a crash has left without a
+   * record go before it. What the boot has read of the log is stable, so no record of theirs can come back.
+   */
+  makeRoom(): void {
+    if (this.deletes) this.largeFiles.deleteLeftovers();
+  }
+
+  /**
    * Writes a checkpoint, and deletes what nobody needs any more. `clean` says that nothing follows it.
    *
    * @throws StorageError when the disk refuses; the checkpoints before still count

@@ -241,7 +241,11 @@ export class ChunkFile {
       file.writeAt(header, 0, header.length, 0);
       this.isNew = true;
     }
-    if (this.next < 0) this.find(size);
+    if (this.next < 0) {
+      this.find(size);
+      // A killed run may have made the file, and never have synced its name.
+      this.isNew = true;
+    }
     this.hasHeader = true;
     return file;
   }

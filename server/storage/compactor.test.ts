@@ -69,6 +69,19 @@ function sizeOnDisk(fs: SimulatedFs, segment: number): number {
   return fs.readFile(`${STORE_DIRECTORY}/${segmentFileName(segment)}`)!.length;
 }
 
+t.test('an ack that is not stable when a compaction begins is by its end', async (t) => {
+  const { h, queue, positions } = await stragglers(t, new SimulatedFs());
+  const acked = 1 + STRAGGLER_EVERY;
+  h.store.settle(queue, acked, positions[acked]!, BODY_SIZE, 0);
+  t.ok(await h.store.compact(source([queue])));
+  const again = StorageHarness.open(t, h.fs.crash('power', new Random(1)));
+  const found: Promise<number>[] = [];
+  again.queue(1).forEachUnsettled((_sequence, position) => found.push(readId(again, position)));
+  const ids = await Promise.all(found);
+  t.notOk(ids.includes(-1), 'every message that is back has its record');
+  t.notOk(ids.includes(acked));
+});
+
 t.test('a segment of stragglers shrinks, and they are read as before', async (t) => {
   const fs = new SimulatedFs();
   const { h, queue, positions } = await stragglers(t, fs);

@@ -48,7 +48,10 @@ export interface CompactableSegment extends RewrittenSegment {
 
 /** Knows the messages of all queues, durable and transient. */
 export interface ReferenceSource {
-  /** Shows the position of every unsettled message that lies in the segment; in slices, between turns. */
+  /**
+   * Shows the position of every unsettled message that lies in the segment; in slices, between turns. Resolves when it
+   * is stable that the others are settled: a crash that brought one of them back would find its record gone.
+   */
   forEachPositionIn(segment: number, visit: (position: number) => void): Promise<void>;
 }
 

@@ -16,7 +16,7 @@ export interface Damage {
   readonly reason: string;
   /** An earlier boot has told it. */
   readonly isKnown: boolean;
-  /** Nothing was lost by it, since all of it was found elsewhere. */
+  /** Nothing was lost by it, since all of it was found elsewhere, or was never stable. */
   readonly isMended: boolean;
 }
 
@@ -47,10 +47,10 @@ export class DamageLog {
     this.found.push({ path: join(this.directory, name), reason, isKnown, isMended });
   }
 
-  /** Keeps a copy of bytes that nothing will read again. */
-  keep(name: string, bytes: Buffer): void {
+  /** Keeps a copy of bytes that nothing will read again. `wereStable`: somebody may have counted on them. */
+  keep(name: string, bytes: Buffer, wereStable: boolean = true): void {
     const problem = keepAside(this.fs, this.directory, name, bytes);
-    if (problem !== null) this.report(name, problem);
+    if (problem !== null) this.report(name, problem, !wereStable);
   }
 
   /** Writes down what was told, so that the next boot knows. Where the disk refuses, it is told again then. */

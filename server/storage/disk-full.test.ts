@@ -3,8 +3,9 @@ import { Random } from '../testing/random.ts';
 import { SimulatedFs } from '../testing/simulated-fs.ts';
 import { STORE_DIRECTORY, StorageHarness } from '../testing/storage-harness.ts';
 import { DiskReserve } from './disk-reserve.ts';
-import { LOG_LIMITS } from './log-limits.ts';
+import { LOG_LIMITS, type LogLimits } from './log-limits.ts';
 import type { QueueIndex } from './queue-index.ts';
+import { segmentFileName } from './segment.ts';
 
 const RESERVE = 64 * 1024;
 const LIMITS = { segmentBytes: 64 * 1024 };
@@ -36,9 +37,13 @@ async function keepHouse(h: StorageHarness, queue: QueueIndex): Promise<void> {
 }
 
 /** Publishes until the disk is full, as a publisher does who pauses when he is told. */
-async function fill(t: Parameters<typeof StorageHarness.open>[0], fs: SimulatedFs): Promise<Full> {
+async function fill(
+  t: Parameters<typeof StorageHarness.open>[0],
+  fs: SimulatedFs,
+  limits: Partial<LogLimits> = LIMITS,
+): Promise<Full> {
   const reserve = new DiskReserve(fs, '/data', RESERVE);
-  const h = StorageHarness.open(t, fs, { limits: LIMITS, reserve });
+  const h = StorageHarness.open(t, fs, { limits, reserve });
   await reserve.take();
   const queue = h.queue(1);
   const { log } = h.store;
@@ -113,6 +118,26 @@ t.test('with everything consumed, even the segment that is written to is given b
   t.equal(h.store.log.segments.get(1), undefined);
 });
 
+t.test('a disk smaller than one segment becomes writable again, and stays sound', async (t) => {
+  const limits = { segmentBytes: 2 ** 20 };
+  const fs = new SimulatedFs({ capacityBytes: 2 ** 19 });
+  const { h, queue } = await fill(t, fs, limits);
+  h.consume(queue, queue.readyCount, BODY);
+  for (let i = 0; i < 10 && h.store.log.state.diskFull; i++) {
+    await later(h, LOG_LIMITS.retryMsMax);
+    await keepHouse(h, queue);
+  }
+  t.notOk(h.store.log.state.diskFull);
+  for (const kind of ['kill', 'power'] as const) {
+    const again = StorageHarness.open(t, fs.copy().crash(kind, new Random(1)), { limits });
+    t.match(again.recovered, { damage: [] });
+    t.same(again.idsOf(1), []);
+  }
+  h.publish(9999, [queue]);
+  await h.store.log.syncAll();
+  t.same(StorageHarness.open(t, fs.crash('power', new Random(1))).idsOf(1), [9999]);
+});
+
 t.test('a boot on a full disk works, consumers empty it, and it becomes writable', async (t) => {
   for (const kind of ['kill', 'power'] as const) {
     const fs = new SimulatedFs({ capacityBytes: 2 ** 20 });
@@ -171,9 +196,35 @@ t.test('what a boot cannot copy aside for want of space does not stop it', async
   const rest = disk.freeBytes('/');
   filler.writeAt(Buffer.alloc(rest), 0, rest, 0);
   filler.close();
+  const before = disk.freeBytes('/');
   const again = StorageHarness.open(t, disk);
   t.same(again.idsOf(1), [1]);
+  t.match(again.recovered.damage, [{ reason: /could not be kept aside/, isMended: true }]);
+  t.equal(disk.freeBytes('/'), before, 'nor does it take the space that is left');
+});
+
+t.test('where the end of the log could not be kept aside, segments go all the same', async (t) => {
+  const disk = new SimulatedFs({ capacityBytes: 2 ** 20 });
+  const { h, queue } = await fill(t, disk);
+  const name = `${STORE_DIRECTORY}/${segmentFileName(h.store.log.segments.size)}`;
+  const torn = disk.openForWriting(name);
+  torn.writeAt(Buffer.alloc(BODY, 1), 0, BODY, torn.size());
+  const filler = disk.openForWriting('/filler');
+  const rest = disk.freeBytes('/');
+  filler.writeAt(Buffer.alloc(rest), 0, rest, 0);
+  const next = disk.crash('kill', new Random(1));
+  const reserve = new DiskReserve(next, '/data', RESERVE);
+  const again = StorageHarness.open(t, next, { limits: LIMITS, reserve });
   t.match(again.recovered.damage, [{ reason: /could not be kept aside/ }]);
+  next.delete('/filler');
+  const back = again.queue(1);
+  again.consume(back, queue.readyCount, BODY);
+  for (let i = 0; i < 5; i++) {
+    await later(again, LOG_LIMITS.retryMsMax);
+    await again.checkpoint([back]);
+    again.store.deleteSpentSegments();
+  }
+  t.ok(again.store.log.fileBytes < LIMITS.segmentBytes);
 });
 
 t.test(
@@ -205,6 +256,33 @@ t.test(
       t.equal(fs.freeBytes('/'), 4 * RESERVE, call);
     }
     t.ok(await next.take());
+  },
+);
+
+t.test(
+  'a server that is killed with its reserve given up begins as one whose disk is full',
+  async (t) => {
+    const fs = new SimulatedFs({ capacityBytes: 8 * RESERVE });
+    fs.makeDirectory('/data');
+    const reserve = new DiskReserve(fs, '/data', RESERVE);
+    t.ok(await reserve.take());
+    t.notOk(reserve.isGivenUp);
+    t.ok(reserve.giveUp());
+    t.equal(fs.freeBytes('/'), 8 * RESERVE, 'to remember it takes no space');
+    for (const kind of ['kill', 'power'] as const) {
+      const disk = fs.copy();
+      await disk.syncDirectory('/data');
+      const next = new DiskReserve(disk.crash(kind, new Random(1)), '/data', RESERVE);
+      t.ok(next.isGivenUp);
+      t.notOk(next.isTaken);
+      t.ok(await next.take(), 'of the size that it had');
+      t.notOk(next.isGivenUp);
+    }
+    const filler = fs.openForWriting('/filler');
+    filler.writeAt(Buffer.alloc(7 * RESERVE), 0, 7 * RESERVE, 0);
+    const full = new DiskReserve(fs, '/data', RESERVE);
+    t.notOk(await full.take(), 'there is no room for one of that size');
+    t.ok(full.isGivenUp);
   },
 );
 

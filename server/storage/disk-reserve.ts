@@ -5,6 +5,9 @@
  *
  * It takes at most a quarter of what is free when it is first taken. It is filled with noise, since some file systems
  * store zeros in no space at all. A server that has written little has none.
+ *
+ * A file `reserve.given` of the same size, but a hole throughout, remembers that it was given up: a server that is
+ * killed in that state begins in it, since publishers would use up what is left for the log.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -16,6 +19,8 @@ export const RESERVE_BYTES: number = 64 * 1024 * 1024;
 
 /** Its name, in the data directory. */
 export const RESERVE_FILE = 'reserve';
+/** ... and that of the hole that remembers it. */
+export const RESERVE_GIVEN_FILE = 'reserve.given';
 const PIECE_BYTES = 1024 * 1024;
 /** Of what is free when it is first taken. */
 const FREE_SHARE = 1 / 4;
@@ -27,8 +32,10 @@ export class DiskReserve {
   private readonly fs: FileSystem;
   private readonly directory: string;
   private readonly path: string;
+  private readonly givenPath: string;
   private readonly sizeBytes: number;
   private taken: boolean;
+  private given: boolean;
   /** What it takes, or took before it was given up; 0: it was never taken. */
   private heldBytes: number;
   /** Raised when it is given up: whoever is filling it stops. */
@@ -40,22 +47,32 @@ export class DiskReserve {
     this.fs = fs;
     this.directory = directory;
     this.path = join(directory, RESERVE_FILE);
+    this.givenPath = join(directory, RESERVE_GIVEN_FILE);
     this.sizeBytes = sizeBytes;
-    this.taken = fs.list(directory).includes(RESERVE_FILE);
-    this.heldBytes = this.taken ? sizeOf(fs, this.path) : 0;
+    const names = fs.list(directory);
+    this.taken = names.includes(RESERVE_FILE);
+    this.given = !this.taken && names.includes(RESERVE_GIVEN_FILE);
+    this.heldBytes =
+      this.taken || this.given ? sizeOf(fs, this.taken ? this.path : this.givenPath) : 0;
     this.generation = 0;
     this.taking = null;
-    if (this.isLeftover()) fs.delete(`${this.path}.tmp`);
+    if (names.includes(`${RESERVE_FILE}.tmp`)) fs.delete(`${this.path}.tmp`);
   }
 
   get isTaken(): boolean {
     return this.taken;
   }
 
+  /** It was given up, by this run or the one before, and has not been taken again: the disk counts as full. */
+  get isGivenUp(): boolean {
+    return this.given;
+  }
+
   /** Frees the space. False when there was nothing to give up, or the disk refuses even that. */
   giveUp(): boolean {
     this.generation++;
     if (!this.taken) return false;
+    this.remember();
     try {
       this.fs.delete(this.path);
     } catch (error) {
@@ -63,7 +80,23 @@ export class DiskReserve {
       return false;
     }
     this.taken = false;
+    this.given = true;
     return true;
+  }
+
+  /** Before the reserve goes: both of them are a reserve that is held. */
+  private remember(): void {
+    try {
+      const file = this.fs.openForWriting(this.givenPath);
+      try {
+        file.truncate(this.heldBytes);
+      } finally {
+        file.close();
+      }
+    } catch (error) {
+      // Then only this run knows.
+      if (!(error instanceof StorageError)) throw error;
+    }
   }
 
   /**
@@ -105,7 +138,9 @@ export class DiskReserve {
       if (isWhole) {
         this.fs.rename(temporary, this.path);
         this.taken = true;
+        this.given = false;
         this.heldBytes = size;
+        this.fs.delete(this.givenPath);
         await this.fs.syncDirectory(this.directory);
         return this.taken;
       }
@@ -141,10 +176,6 @@ export class DiskReserve {
     } catch {
       // A disk that refuses this too: the next attempt begins by emptying the file.
     }
-  }
-
-  private isLeftover(): boolean {
-    return this.fs.list(this.directory).includes(`${RESERVE_FILE}.tmp`);
   }
 }
 

@@ -33,6 +33,8 @@ export interface LargeWriterOwner {
   refused(error: StorageError): void;
   /** Somebody waits for bytes to be synced. */
   readonly isWaitedFor: boolean;
+  /** The disk has no room; what is left of it is for records that make some. */
+  readonly isFull: boolean;
   /** Nothing more of the file is to be written or synced. */
   ended(writer: LargeBodyWriter): void;
   /** The body will not be kept: its file is of no use to anybody. */
@@ -165,6 +167,9 @@ export class LargeBodyWriter implements LargeBody {
   private writeStaged(staging: Buffer): void {
     const { stagedBytes } = this;
     if (this.isEnded || stagedBytes === 0) return;
+    if (this.owner.isFull) {
+      throw new StorageError(this.path, 'write refused: no space left on the disk', 'ENOSPC');
+    }
     try {
       if (this.syncFailure !== null) throw this.syncFailure;
       const { file } = this.opened();

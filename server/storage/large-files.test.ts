@@ -217,6 +217,36 @@ t.test('who waits for many bodies, each too small for a sync of its own, is let 
   t.equal(failed.length, 1, 'a body whose sync failed is told with its next bytes');
 });
 
+t.test('a body on its way leaves what is left of a full disk to the log', (t) => {
+  const h = StorageHarness.open(t, new SimulatedFs());
+  const writer = h.store.largeFiles.create(BODY_SIZE);
+  const body = bodyOf(1);
+  writer.append(body, 0, 1000);
+  h.store.log.spaceRefused();
+  t.throws(() => writer.append(body, 1000, body.length), /no space left/);
+  writer.abort();
+  t.end();
+});
+
+t.test('a disk that an unfinished body has filled has room again after a crash', async (t) => {
+  const fs = new SimulatedFs({ capacityBytes: 2 ** 20 });
+  const h = StorageHarness.open(t, fs);
+  h.publish(1, [h.queue(1)]);
+  await h.store.log.syncAll();
+  const writer = h.store.largeFiles.create(2 ** 21);
+  const body = bodyOf(1, 2 ** 21);
+  t.throws(() => writer.append(body, 0, body.length), /no space left/);
+  const again = StorageHarness.open(t, fs.crash('kill', new Random(1)));
+  again.publish(2, [again.queue(1)], 8000);
+  await t.rejects(again.store.log.syncAll(), /no space left/);
+  again.store.deleteSpentSegments();
+  await settled();
+  t.same(filesOf(again.fs), []);
+  again.clock.advance(10_000);
+  await again.store.log.syncAll();
+  t.same(again.idsOf(1), [1, 2]);
+});
+
 t.test('a boot drops what was not confirmed and torn, and says so to the log', async (t) => {
   const fs = new SimulatedFs();
   const h = StorageHarness.open(t, fs);

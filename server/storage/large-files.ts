@@ -209,7 +209,7 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
     return doomed.length === 0;
   }
 
-  /** Deletes what the boot found and nobody needs: a checkpoint of this run is stable. */
+  /** Deletes what the boot found and nobody needs. */
   deleteLeftovers(): void {
     const { leftovers } = this;
     this.leftovers = [];
@@ -232,6 +232,10 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
     const { waiting } = this;
     this.waiting = [];
     for (const listener of waiting) listener();
+  }
+
+  get isFull(): boolean {
+    return this.log.state.diskFull;
   }
 
   get isWaitedFor(): boolean {

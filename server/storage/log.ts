@@ -399,6 +399,7 @@ export class MessageLog implements SyncListener {
 
   /** Closes the turn's batch; writes and syncs what is due. */
   endTurn(): void {
+    if (this.closed) return;
     this.writeAllSettled();
     this.closeBatch();
     if (this.waitUntil === Number.POSITIVE_INFINITY) this.waitUntil = this.end;
@@ -525,10 +526,15 @@ export class MessageLog implements SyncListener {
     return live === 0 && size >= this.limits.segmentBytes / SPENT_SEGMENT_SHARE;
   }
 
-  /** What is appended from now on lies in another segment. */
+  /** What is appended from now on lies in another segment. Does nothing while something is not stable yet. */
   beginSegment(): void {
-    this.closeBatch();
-    if (this.segment.size > SEGMENT_HEADER_SIZE) this.rollSegment();
+    const isWhole = !this.hasWork && this.sync.isClean && this.sync.stableUpTo === this.end;
+    if (!isWhole || this.segment.size === SEGMENT_HEADER_SIZE) return;
+    this.rollSegment();
+    // The log goes on at the beginning of a segment without a file, as after a boot.
+    this.writer.writtenUpTo = this.end;
+    this.sync.stableUpTo = this.end;
+    this.advanceDurable(this.end);
   }
 
   /**

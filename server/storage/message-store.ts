@@ -366,11 +366,13 @@ export class MessageStore {
   }
 
   /**
-   * Deletes the segments that nobody needs any more, as far as the kept checkpoints allow.
+   * Deletes the segments that nobody needs any more, as far as the kept checkpoints allow; on a full disk what a crash
+   * has left of large bodies, too.
    *
    * @throws StorageError when the disk refuses
    */
   deleteSpentSegments(): void {
+    if (this.log.state.diskFull) this.checkpointer.makeRoom();
     this.log.deleteSegmentsBefore(this.checkpointer.oldestReplayStart);
   }
 
@@ -391,6 +393,10 @@ export class MessageStore {
   async checkpoint(source: CheckpointSource, clean: boolean): Promise<void> {
     this.checkpointedAtMs = this.clock.monotonicMs;
     try {
+      if (this.log.state.diskFull && this.log.isSegmentSpent) {
+        await this.log.syncAll();
+        this.log.beginSegment();
+      }
       await this.checkpointer.write(source, clean);
     } catch (error) {
       this.refused(error);
@@ -412,10 +418,13 @@ export class MessageStore {
   compact(source: CheckpointSource): Promise<boolean> {
     const segments = this.log.segmentsBefore(this.checkpointer.oldestReplayStart);
     const compacting = this.compactor.compactOne(segments, {
-      forEachPositionIn: (number, visit) =>
-        forEachMessageIn(source.allIndexes(), this.chunks, number, (_index, _sequence, position) =>
+      forEachPositionIn: async (number, visit) => {
+        const indexes = source.allIndexes();
+        await forEachMessageIn(indexes, this.chunks, number, (_index, _sequence, position) =>
           visit(position),
-        ),
+        );
+        await this.log.syncAll();
+      },
     });
     return compacting.catch((error: unknown) => this.refused(error));
   }

@@ -469,3 +469,37 @@ t.test('a gap at the end of the log, and a checkpoint behind it, is no damage', 
   t.same(next.recovered.damage, []);
   t.equal(next.queue(1).readyCount, 0);
 });
+
+t.test('segments that a boot has cut off stay away, whatever the disk loses then', async (t) => {
+  const options = { limits: { segmentBytes: 4096 } };
+  const h = StorageHarness.open(t, new SimulatedFs({ completion: 'manual' }), options);
+  const queue = h.queue(1);
+  for (let id = 1; id <= 9; id++) {
+    h.publish(id, [queue], 1500);
+    h.store.log.writeAll();
+  }
+  // The page cache has all of it; one segment's name is lost.
+  const disk = h.fs.crash('kill', new Random(1));
+  disk.delete(join(STORE_DIRECTORY, segmentFileName(2)));
+  const again = StorageHarness.open(t, disk, options);
+  t.same(again.idsOf(1), [1, 2]);
+  again.publish(10, [again.queue(1)]);
+  const synced = again.store.log.syncAll();
+  await answer(disk, synced);
+  for (let seed = 1; seed <= 5; seed++) {
+    const third = StorageHarness.open(t, disk.copy().crash('power', new Random(seed)), options);
+    t.same(third.idsOf(1), [1, 2, 10]);
+  }
+});
+
+/** The disk answers until `promise` is settled; what nobody waits for, it has not done yet. */
+async function answer(disk: SimulatedFs, promise: Promise<void>): Promise<void> {
+  let isSettled = false;
+  void promise.then(() => {
+    isSettled = true;
+  });
+  while (!isSettled) {
+    disk.complete();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

@@ -243,7 +243,7 @@ export class SegmentRecovery {
         continue;
       }
       const bytes = this.fs.readFile(path) ?? Buffer.alloc(0);
-      if (bytes.length > 0) this.damage.keep(name, bytes);
+      if (bytes.length > 0) this.damage.keep(name, bytes, false);
       this.fs.delete(path);
     }
   }
@@ -292,12 +292,12 @@ export class SegmentRecovery {
       if (number < endSegment) continue;
       const from = number === endSegment ? offsetOf(end) : 0;
       const tail = content.length > 0 ? this.read(segment).subarray(from) : Buffer.alloc(0);
-      if (tail.length > 0) this.damage.keep(`${segmentFileName(number)}.${from}`, tail);
+      if (tail.length > 0) this.damage.keep(`${segmentFileName(number)}.${from}`, tail, false);
       if (number === endSegment) {
         segment.truncate(from);
         segment.size = from;
       } else {
-        segment.delete();
+        segment.deleteNow();
         onDisk.delete(number);
       }
     }

@@ -219,11 +219,16 @@ export class Segment implements CompactableSegment {
     let done = 0;
     while (done < length) {
       const at = offset + done;
-      const index = this.parts.findLastIndex(({ from }) => from <= at);
-      if (index < 0) return done;
+      // Where the first file has lost its name the next one is all there is, with nothing before where it begins.
+      const index = Math.max(
+        0,
+        this.parts.findLastIndex(({ from }) => from <= at),
+      );
+      const part = this.parts[index];
+      if (part === undefined) return done;
       const end = this.parts[index + 1]?.from ?? Number.POSITIVE_INFINITY;
       const wanted = Math.min(length - done, end - at);
-      const count = await this.cache.read(this.parts[index]!.path, buf, done, wanted, at);
+      const count = await this.cache.read(part.path, buf, done, wanted, at);
       done += count;
       if (count < wanted) return done;
     }
@@ -258,6 +263,13 @@ export class Segment implements CompactableSegment {
   close(): void {
     this.unpin();
     for (const { path } of this.parts) this.cache.forget(path);
+  }
+
+  /** Closes and deletes its files at once, for recovery: the caller makes stable that they are gone. @throws StorageError */
+  deleteNow(): void {
+    this.isDeleted = true;
+    this.compacted?.close();
+    for (const { path } of this.parts.splice(0).reverse()) this.cache.delete(path);
   }
 
   /** Closes and deletes its files, the latter in the pool. */

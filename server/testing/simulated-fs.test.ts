@@ -307,6 +307,21 @@ t.test(
   },
 );
 
+t.test(
+  'a write may be taken in two pieces, and the machine end, or fail, between them',
+  async (t) => {
+    const fs = new SimulatedFs({ shortWriteShare: 1 });
+    write(fs, A, 'abcdef');
+    t.equal(fs.unsyncedWrites().length, 2);
+    t.equal(fs.readFile(A)?.toString(), 'abcdef');
+    fs.stopAfter(1);
+    t.throws(() => write(fs, A, 'ABCDEF'), /the machine has stopped/);
+    t.match(fs.readFile(A)?.toString(), /^[A-E]+[b-f]+$/);
+    t.equal(fs.peek(A, 5, 10)?.toString(), 'f');
+    t.equal(fs.peek(B, 0, 1), null);
+  },
+);
+
 t.test('who watches is told of each step before and after it', async (t) => {
   const fs = machineWith('....');
   const seen: string[] = [];

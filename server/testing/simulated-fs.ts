@@ -11,7 +11,7 @@
  * - A sync that fails has lost what it was to make stable: no later one brings it to the disk, although
  *   everybody still reads it, also after a kill.
  * - The disk may be of limited size, the process limited in open files, and any call may be ordered to fail;
- *   of a write that fails a part may be there.
+ *   of a write that fails a part may be there. A write may be taken in two pieces, as a kernel may do.
  * - Every call that changes something is one step; {@link SimulatedFs.stopAfter} ends the machine between two
  *   of them, and from then on every call fails. {@link SimulatedFs.onStep} watches them.
  *
@@ -40,6 +40,8 @@ export interface SimulatedFsOptions {
   readonly capacityBytes?: number;
   /** Files that may be open at a time. */
   readonly openFilesMax?: number;
+  /** Share of the writes that the machine takes in two pieces: between them anything may happen. */
+  readonly shortWriteShare?: number;
   /** For what the machine itself leaves to chance: which calls of a bad spell fail, and how far. */
   readonly seed?: number;
 }
@@ -104,6 +106,7 @@ export class SimulatedFs implements FileSystem {
       syncs: true,
       capacityBytes: Number.POSITIVE_INFINITY,
       openFilesMax: Number.POSITIVE_INFINITY,
+      shortWriteShare: 0,
       seed: 1,
       ...options,
     };
@@ -222,6 +225,11 @@ export class SimulatedFs implements FileSystem {
   /** All files that have a name. */
   get paths(): readonly string[] {
     return [...this.names.keys()];
+  }
+
+  /** Up to `length` bytes of a file, as everybody reads them; null: it has no name. No call of the broker's. */
+  peek(path: string, offset: number, length: number): Buffer | null {
+    return this.names.get(path)?.visible.read(offset, length) ?? null;
   }
 
   /** What the files with a name were given and a power loss may take. */
@@ -355,6 +363,14 @@ export class SimulatedFs implements FileSystem {
   }
 
   write(path: string, inode: Inode, offset: number, bytes: Buffer): void {
+    const { shortWriteShare } = this.options;
+    const isShort = bytes.length > 1 && shortWriteShare > 0 && this.random.chance(shortWriteShare);
+    const first = isShort ? 1 + this.random.below(bytes.length - 1) : bytes.length;
+    this.writePiece(path, inode, offset, bytes.subarray(0, first));
+    if (isShort) this.writePiece(path, inode, offset + first, bytes.subarray(first));
+  }
+
+  private writePiece(path: string, inode: Inode, offset: number, bytes: Buffer): void {
     const store = (length: number): void => {
       if (length > 0) this.change(inode, { offset, bytes: bytes.subarray(0, length) });
     };

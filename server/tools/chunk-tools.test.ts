@@ -245,6 +245,11 @@ t.test('the reserve is known by its name, and what is in it means nothing', asyn
   t.match(ofKind('reserve'), [{ bytes: 5000 }]);
   writeFileSync(path, '');
   t.match((await dumped(path)).ofKind('damage'), [{ reason: /no space is held back/ }]);
+  writeFileSync(`${path}.given`, '');
+  truncateSync(`${path}.given`, 7000);
+  const given = await dumped(`${path}.given`);
+  t.equal(given.problems, 0);
+  t.match(given.ofKind('reserve given up'), [{ bytes: 7000 }]);
 });
 
 t.test(

@@ -6,7 +6,7 @@ import { CHECKPOINT_MAGIC } from '../storage/checkpoint-format.ts';
 import { CHUNK_MAGIC, queueOfChunkFile } from '../storage/chunk-file-format.ts';
 import { COMPACTED_MAGIC } from '../storage/compacted-format.ts';
 import { DEFINITIONS_FILE, DEFINITIONS_MAGIC } from '../storage/definitions-format.ts';
-import { RESERVE_FILE } from '../storage/disk-reserve.ts';
+import { RESERVE_FILE, RESERVE_GIVEN_FILE } from '../storage/disk-reserve.ts';
 import { magicOf } from '../storage/format-version.ts';
 import { LARGE_MAGIC, largeFileNumberOf } from '../storage/large-file-format.ts';
 import { segmentNumberOf } from '../storage/segment.ts';
@@ -19,7 +19,7 @@ import { printDefinitions } from './definitions-printer.ts';
 import { printUsers, printVhosts } from './document-printer.ts';
 import type { DumpFile } from './dump-file.ts';
 import type { DumpOutput } from './dump-output.ts';
-import { printReserve } from './reserve-printer.ts';
+import { printReserve, printReserveGiven } from './reserve-printer.ts';
 import { printSegment } from './segment-printer.ts';
 
 /** Prints a file; what in it is damaged is told to `out` as problems, and the rest is printed. */
@@ -44,6 +44,7 @@ const BY_NAME: readonly (readonly [(name: string) => boolean, PrintFile])[] = [
   [(name) => largeFileNumberOf(name) >= 0, printBody],
   [(name) => queueOfChunkFile(name) >= 0, printChunks],
   [(name) => name === RESERVE_FILE, printReserve],
+  [(name) => name === RESERVE_GIVEN_FILE, printReserveGiven],
 ];
 
 /** The printer of a file by its first bytes and its name; null when it is of no known kind. */

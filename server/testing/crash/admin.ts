@@ -25,6 +25,8 @@ export class CrashAdmin {
   /** Questions without an answer, oldest first. */
   private readonly questions: number[];
   private isRead: boolean;
+  /** Queues that a change is asked for which the broker may not have read. */
+  private readonly unread: Set<string>;
   private isDropped: boolean;
 
   constructor(machine: Machine, recorder: Recorder) {
@@ -32,6 +34,7 @@ export class CrashAdmin {
     this.recorder = recorder;
     this.questions = [];
     this.isRead = true;
+    this.unread = new Set();
     this.isDropped = false;
     this.client = machine.connect({
       method: (_channel, method) => this.heard(method),
@@ -47,9 +50,16 @@ export class CrashAdmin {
     return this.isRead || this.questions.length === 0;
   }
 
+  /** Whether the broker has read all that concerns the making and the end of a queue, as far as can be told. */
+  isHeardOf(queue: string): boolean {
+    return this.isHeard || !this.unread.has(queue);
+  }
+
   /** Asks for changes, all in one chunk. */
   ask(...changes: readonly Change[]): void {
+    if (this.isHeard) this.unread.clear();
     for (const change of changes) {
+      if ('name' in change) this.unread.add(change.name);
       const question = this.recorder.question();
       this.questions.push(question);
       this.recorder.add({ type: 'ask', question, change });

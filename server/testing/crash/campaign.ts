@@ -8,7 +8,7 @@ import { CrashReport } from './report.ts';
 import type { CrashRunResult } from './run.ts';
 
 /** Crash points of one seed. */
-export const POINTS_PER_SEED: number = 25;
+export const POINTS_PER_SEED: number = 50;
 /** A seed that takes longer hangs. */
 const SEED_LIMIT_MS = 120_000;
 

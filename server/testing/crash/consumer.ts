@@ -1,5 +1,5 @@
 /** A connection with one channel that consumes, gets, acks, rejects and puts back. */
-import type { AnyMethod } from '../../../generated/index.ts';
+import { type AnyMethod, INTERNAL_ERROR } from '../../../generated/index.ts';
 import * as frames from '../client-frames.ts';
 import type { Random } from '../random.ts';
 import { idOfBody } from './body.ts';
@@ -28,6 +28,8 @@ export class CrashConsumer {
   private unacked: Delivery[];
   private nextTag: number;
   private isDropped: boolean;
+  /** The broker could not read a body, and has ended the channel or the connection over it. */
+  isBroken: boolean;
 
   constructor(machine: Machine, recorder: Recorder, random: Random) {
     this.recorder = recorder;
@@ -37,6 +39,7 @@ export class CrashConsumer {
     this.unacked = [];
     this.nextTag = 1;
     this.isDropped = false;
+    this.isBroken = false;
     this.client = machine.connect({
       method: (_channel, method, body) => this.heard(method, body),
       closed: () => this.closed(),
@@ -96,8 +99,13 @@ export class CrashConsumer {
   }
 
   private closed(): void {
+    if (this.isBroken) return;
     if (!this.isDropped) this.recorder.blame('the connection of a consumer is closed');
     // The broker hears of it right behind us.
+    this.lost();
+  }
+
+  private lost(): void {
     this.recorder.add({ type: 'requeue', copies: this.unacked.map(({ copy }) => copy) });
     this.unacked = [];
     for (const source of [...this.sources.values(), ...this.gets]) {
@@ -135,6 +143,11 @@ export class CrashConsumer {
         return;
       case 'channel.close':
       case 'connection.close':
+        if (method.args.replyCode === INTERNAL_ERROR) {
+          this.isBroken = true;
+          this.lost();
+          return;
+        }
         this.recorder.blame(`a consumer is told ${method.name}: ${method.args.replyText}`);
         return;
       default:

@@ -59,6 +59,21 @@ export type CrashEvent =
   | { readonly type: 'ask'; readonly question: number; readonly change: Change }
   | { readonly type: 'commit'; readonly question: number; readonly tx: number }
   | { readonly type: 'rollback'; readonly tx: number }
+  /** The connection ended before the commit was answered, and perhaps before the broker had read it. */
+  | { readonly type: 'commit-lost'; readonly tx: number }
+  /**
+   * The broker itself enters a message that it has into other queues, at their ends, and takes it out of the one
+   * that `source` names; all of it counts as a transaction, whose commit is asked for.
+   */
+  | {
+      readonly type: 'refer';
+      readonly question: number;
+      readonly tx: number;
+      readonly id: number;
+      readonly queueKeys: readonly string[];
+      /** Null: it stays where it is. */
+      readonly source: CopyName | null;
+    }
   | { readonly type: 'answer'; readonly question: number }
   | {
       readonly type: 'deliver';

@@ -2,19 +2,21 @@
  * The real broker and its real AMQP sessions over a simulated disk, in a time that stands still: everything from a
  * client's frames to the bytes on the disk, but sockets, listeners and the thread pool.
  */
+import { join } from 'node:path';
 import { Connection } from '../../amqp/connection.ts';
 import type { AmqpServices } from '../../amqp/services.ts';
 import { UserStore } from '../../auth/user-store.ts';
-import { Broker } from '../../broker/broker.ts';
+import { Broker, type BrokerTuning } from '../../broker/broker.ts';
 import type { Vhost } from '../../broker/vhost.ts';
+import { folderNameOf } from '../../broker/vhost-document.ts';
 import { VhostStore } from '../../broker/vhost-store.ts';
 import { createConfig } from '../../config/config.ts';
 import type { FileSystem } from '../../storage/fs.ts';
-import type { StoreTuning } from '../../storage/message-store.ts';
 import type { LogFields, Logger } from '../../telemetry/logger.ts';
 import { memoryServices } from '../memory-services.ts';
 import type { SimulatedFs } from '../simulated-fs.ts';
 import type { VirtualTime } from '../virtual-time.ts';
+import type { Complaint } from './complaints.ts';
 import { MemoryClient, type MemoryClientListener } from './memory-client.ts';
 
 const DATA_DIRECTORY = '/data';
@@ -22,8 +24,10 @@ const DATA_DIRECTORY = '/data';
 const TURNS_MAX = 20_000;
 const FRAME_MAX = 131_072;
 /** Small sizes, so that what is rare happens in the short life of a broker here. */
-const TUNING: StoreTuning = {
+const TUNING: BrokerTuning = {
   compactedFileSizeMin: 2048,
+  reserveBytes: 131_072,
+  reserveFromBytes: 0,
   transientMemoryBytes: 65_536,
   // Rows so short that queues of a run have some on disk.
   indexRowEntries: 16,
@@ -34,12 +38,6 @@ const TUNING: StoreTuning = {
     caughtUpBytes: 100_000,
   },
 };
-
-/** A line of the broker's log, from level warn on. */
-export interface Complaint {
-  readonly event: string;
-  readonly text: string;
-}
 
 /** What a machine is built from. */
 export interface MachineParts {
@@ -82,6 +80,11 @@ export class Machine {
     const vhosts = await VhostStore.load(disk, DATA_DIRECTORY);
     const broker = new Broker(disk, vhosts, log, TUNING);
     this.services = memoryServices({ config, users, broker });
+  }
+
+  /** The folder of the vhost `/`. */
+  get vhostDirectory(): string {
+    return join(DATA_DIRECTORY, folderNameOf('/'));
   }
 
   get vhost(): Vhost {
@@ -129,11 +132,16 @@ export class Machine {
     return promise;
   }
 
-  /** Stops in order, once all clients have left: the last checkpoint is written. */
-  async stop(): Promise<void> {
+  /**
+   * Stops in order, once all clients have left: the last checkpoint is written. False when the disk refuses it,
+   * and the broker has said so: it was no stop in order then.
+   */
+  async stop(): Promise<boolean> {
     await this.until('end of the connections', () => this.clients.every((c) => c.isClosed));
+    const said = this.complaints.length;
     await this.finish('stop', this.running.broker.close());
     this.time.clear();
+    return this.complaints.slice(said).every(({ event }) => event !== 'checkpoint.fail');
   }
 
   /** The process is gone, and its memory with it. */

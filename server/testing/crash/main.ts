@@ -27,7 +27,12 @@ async function report(points: number, firstSeed: number): Promise<CrashReport> {
     return single;
   }
   let toldMs = performance.now();
+  let toldFailures = 0;
   return runCampaign(points, firstSeed, (soFar) => {
+    for (const { seed, place } of soFar.failures.slice(toldFailures)) {
+      console.log(`SEED=${seed} fails: ${place}`);
+    }
+    toldFailures = soFar.failures.length;
     if (performance.now() - toldMs < PROGRESS_MS) return;
     toldMs = performance.now();
     console.log(`${soFar.points} of ${points} crash points, ${soFar.failures.length} failures`);

@@ -9,6 +9,7 @@ import { type Observation, type ObservedMessage, type ObservedQueue, routeKey } 
 import {
   type Copy,
   type Existence,
+  isPromised,
   Model,
   type ModelBinding,
   type ModelExchange,
@@ -21,7 +22,10 @@ export function checkObservation(model: Model, observation: Observation): string
   return new Check(model, observation).run();
 }
 
-/** The queue of this name that was found, by what is in it; null when the name is not there. */
+/**
+ * The queue of this name that was found, by what is in it: the one that could have most of that, the newest of them,
+ * since one message may have gone to either. Null when the name is not there.
+ */
 function foundQueue(
   model: Model,
   name: string,
@@ -29,9 +33,9 @@ function foundQueue(
 ): ModelQueue | null {
   if (found === undefined) return null;
   const candidates = model.queues.filter((q) => q.name === name && mayExist(q));
-  const first = found.messages.find(({ id }) => candidates.some((q) => copyOf(q, id) !== null));
-  const owner = candidates.find((q) => first !== undefined && copyOf(q, first.id) !== null);
-  return owner ?? candidates.at(-1) ?? null;
+  const explained = (queue: ModelQueue): number =>
+    found.messages.filter(({ id }) => copyOf(queue, id) !== null).length;
+  return candidates.sort((a, b) => explained(a) - explained(b)).at(-1) ?? null;
 }
 
 function copyOf(queue: ModelQueue, id: number): Copy | null {
@@ -44,7 +48,7 @@ function mayExist(queue: ModelQueue): boolean {
 
 function mustExist({ durable, existence, copies }: ModelQueue): boolean {
   if (!durable || existence.endAsked) return false;
-  return existence.isMade || copies.some(({ isSure, message }) => isSure && message.isConfirmed);
+  return existence.isMade || copies.some(isPromised);
 }
 
 /** Whether clients may count on its being there. */
@@ -144,8 +148,8 @@ class Check {
   /** What was confirmed and has not left is there. */
   private checkKept(queue: ModelQueue): void {
     for (const copy of queue.copies) {
-      const { message, isSure, isOut, settledInTurn, mayBeGone } = copy;
-      if (this.found.has(copy) || !message.isConfirmed || !isSure) continue;
+      const { message, isOut, settledInTurn, mayBeGone } = copy;
+      if (this.found.has(copy) || !isPromised(copy)) continue;
       if (queue.noAckSources > 0 && !isOut) continue;
       if (mayBeGone || (settledInTurn !== null && copy.settledBy?.state !== 'open')) continue;
       this.blame(`message ${message.id} of ${queue.key} was confirmed and is lost`);
@@ -156,15 +160,20 @@ class Check {
   private checkTx(tx: ModelTx): void {
     if (tx.state !== 'asked') return;
     const counts = ({ queue, isSure }: Copy): boolean => isSure && mustExist(queue);
-    const added = tx.messages.flatMap(({ copies }) => copies.filter(counts));
+    const published = tx.messages.flatMap(({ copies }) =>
+      copies.filter(({ referredBy }) => referredBy === null),
+    );
+    const added = [...published, ...tx.referred].filter(counts);
     const removed = tx.settled.filter(counts);
     const happened =
       added.some((copy) => this.found.has(copy)) ||
       removed.some((copy) => !this.found.has(copy) && isWanted(copy));
+    // On its way to somebody who does not ack it is gone, though nobody has heard of it yet.
+    const mayHaveLeft = ({ queue, settledInTurn, mayBeGone }: Copy): boolean =>
+      queue.noAckSources > 0 || settledInTurn !== null || mayBeGone;
     const didNot =
-      added.some(
-        (copy) => !this.found.has(copy) && copy.settledInTurn === null && !copy.mayBeGone,
-      ) || removed.some((copy) => this.found.has(copy));
+      added.some((copy) => !this.found.has(copy) && !mayHaveLeft(copy)) ||
+      removed.some((copy) => this.found.has(copy));
     if (happened && didNot) this.blame(`transaction ${tx.number} has happened in part`);
   }
 
@@ -202,8 +211,8 @@ class Check {
 }
 
 /** Whether it would be there, had nobody settled it in the transaction. */
-function isWanted({ message, isSure, mayBeGone }: Copy): boolean {
-  return message.isConfirmed && isSure && !mayBeGone;
+function isWanted(copy: Copy): boolean {
+  return isPromised(copy) && !copy.mayBeGone;
 }
 
 function leads(binding: ModelBinding, exchange: string, key: string, queue: string): boolean {
@@ -224,15 +233,20 @@ class Order {
 
   /** False when it should have come before another one. */
   take(copy: Copy): boolean {
-    const { message } = copy;
     const place = this.places.get(copy)!;
-    const lines = [message.publisher];
-    // A transaction's messages are published with its commit.
-    if (message.isRead && message.tx === null) lines.push('');
+    const lines = linesOf(copy);
     const isRight = lines.every((line) => place > (this.last.get(line) ?? -1));
     for (const line of lines) this.last.set(line, place);
     return isRight;
   }
+}
+
+/** The lines in which its place is known. */
+function linesOf({ message, referredBy }: Copy): string[] {
+  // The broker's own doing is no part of what its publisher does, which may not be read yet.
+  if (referredBy !== null) return [''];
+  // A transaction's messages are published with its commit.
+  return message.isRead && message.tx === null ? [message.publisher, ''] : [message.publisher];
 }
 
 /** The model of the life that begins with what was found. */

@@ -208,6 +208,73 @@ t.test('a transaction happens whole or not at all', async (t) => {
   ]);
 });
 
+t.test('a commit that was perhaps never read may turn out not to have happened', async (t) => {
+  const lost: CrashEvent[] = [
+    ...MADE,
+    publish(1),
+    confirm(1),
+    deliver(1),
+    publish(2, { tx: 9 }),
+    settle(1, 9),
+    { type: 'commit', question: 2, tx: 9 },
+  ];
+  t.throws(() => modelOf([...lost, deliver(1, true)]), /though it was acked/);
+  lost.push({ type: 'commit-lost', tx: 9 });
+  t.same(verdicts(lost, ['1r'], ['2'], ['1r', '2']), [
+    '',
+    '',
+    'transaction 9 has happened in part',
+  ]);
+  lost.push(deliver(1, true));
+  t.same(verdicts(lost, ['1r'], ['2']), [
+    '',
+    'message 2 of q#1 was not committed and is back; message 1 of q#1 was confirmed and is lost',
+  ]);
+});
+
+t.test(
+  'what the broker enters by itself is there whole, at the end, once it is durable',
+  async (t) => {
+    const other: CrashEvent = {
+      type: 'ask',
+      question: 2,
+      change: { kind: 'declare-queue', name: 'r', durable: true },
+    };
+    const refer = { type: 'refer', question: 3, tx: 5, id: 7, queueKeys: [Q] } as const;
+    const moved: CrashEvent[] = [
+      ...MADE,
+      other,
+      { type: 'answer', question: 2 },
+      publish(7, { key: 'r' }),
+      publish(8),
+      confirm(7, 8),
+      { ...refer, source: { queueKey: 'r#1', id: 7 } },
+      publish(9),
+      confirm(9),
+    ];
+    const both = (q: readonly string[], r: readonly string[]): string => {
+      const queues = new Map([...found(q).queues, ['r', found(r).queues.get('q')!]]);
+      return checkObservation(modelOf(moved), found(null, { queues })).join('; ');
+    };
+    t.equal(both(['8', '7', '9'], []), '');
+    t.equal(both(['8', '9'], ['7']), '');
+    t.equal(both(['8', '7', '9'], ['7']), 'transaction 5 has happened in part');
+    t.equal(both(['8', '9'], []), 'transaction 5 has happened in part');
+    t.equal(both(['7', '8', '9'], []), 'message 8 of q#1 is out of order');
+    moved.push({ type: 'answer', question: 3 });
+    t.equal(both(['8', '7', '9'], []), '');
+    t.equal(
+      both(['8', '9'], ['7']),
+      'message 7 of q#1 was confirmed and is lost; message 7 of r#1 was acked by a commit and is back',
+    );
+    const copied: CrashEvent[] = [...moved.slice(0, 6), { ...refer, source: null }];
+    t.same(verdicts(copied, ['8', '7'], ['8']), [
+      'queue r#1 was declared and is gone',
+      'queue r#1 was declared and is gone',
+    ]);
+  },
+);
+
 t.test('bindings and exchanges are there once made, and gone once ended', async (t) => {
   const bound: CrashEvent[] = [
     ...MADE,
@@ -253,6 +320,21 @@ t.test('a publish that is not read goes where it may by its confirm', async (t) 
     confirm(1),
   ];
   t.same(verdicts(events, [], ['1']), ['', '']);
+});
+
+t.test('of two queues of one name the one is meant that could have what is found', async (t) => {
+  const events: CrashEvent[] = [
+    ...MADE,
+    publish(1),
+    confirm(1),
+    publish(2),
+    { type: 'unread', id: 2 },
+    { type: 'ask', question: 2, change: { kind: 'delete-queue', name: 'q' } },
+    { type: 'ask', question: 3, change: { kind: 'declare-queue', name: 'q', durable: true } },
+    publish(3),
+  ];
+  t.same(verdicts(events, ['2', '3'], ['2'], ['1', '2'], []), ['', '', '', '']);
+  t.same(verdicts(events, ['1', '3']), ['message 1 of q#2 was never sent there']);
 });
 
 t.test('the next life begins with what was found, and nothing else comes back', async (t) => {

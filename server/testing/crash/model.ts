@@ -9,7 +9,8 @@
  * - A message must be in a queue once it was confirmed, until somebody asks for its end; it may be there as long as
  *   its end is not certain. An ack is certain once something durable is answered that was asked in a later turn:
  *   both stand in one log.
- * - A transaction happens whole or not at all, and for certain once its commit is answered.
+ * - A transaction happens whole or not at all, and for certain once its commit is answered. So does what the broker
+ *   does by itself with a message that it has: entering it into other queues, or moving it there.
  * - What was delivered comes back as redelivered.
  *
  * It knows nothing of storage. What follows from it after a crash is in model-check.ts.
@@ -45,6 +46,10 @@ export interface ModelMessage {
 export interface Copy {
   readonly message: ModelMessage;
   readonly queue: ModelQueue;
+  /** Its place in the order of publishing, or of being entered by the broker itself; -1: before this life. */
+  readonly place: number;
+  /** The broker has entered it by itself, with what counts as this transaction; null: it was published there. */
+  readonly referredBy: ModelTx | null;
   /** Whether it went to this queue for certain. */
   isSure: boolean;
   /** With a consumer. */
@@ -95,8 +100,17 @@ export interface ModelBinding {
 export interface ModelTx {
   readonly number: number;
   state: 'open' | 'asked' | 'done' | 'undone';
+  /** Nobody will hear whether it was committed. */
+  isLost: boolean;
   readonly messages: ModelMessage[];
+  /** Copies that the broker has entered by itself. */
+  readonly referred: Copy[];
   readonly settled: Copy[];
+}
+
+/** Whether clients were told that it is in its queue. */
+export function isPromised({ isSure, message, referredBy }: Copy): boolean {
+  return isSure && (referredBy === null ? message.isConfirmed : referredBy.state === 'done');
 }
 
 function newExistence(): Existence {
@@ -118,6 +132,7 @@ export class Model {
   private readonly answers: Map<number, () => void>;
   private readonly unread: Set<ModelMessage>;
   private turn: number;
+  private nextPlace: number;
   private readonly incarnations: Map<string, number>;
 
   constructor() {
@@ -131,6 +146,7 @@ export class Model {
     this.answers = new Map();
     this.unread = new Set();
     this.turn = 1;
+    this.nextPlace = 0;
     this.incarnations = new Map();
   }
 
@@ -184,10 +200,17 @@ export class Model {
     return this.messages.get(id) ?? null;
   }
 
-  addCopy(message: ModelMessage, queue: ModelQueue, isSure: boolean): Copy {
+  addCopy(
+    message: ModelMessage,
+    queue: ModelQueue,
+    isSure: boolean,
+    referredBy: ModelTx | null = null,
+  ): Copy {
     const copy: Copy = {
       message,
       queue,
+      place: referredBy === null ? message.place : this.nextPlace++,
+      referredBy,
       isSure,
       isOut: false,
       deliveries: 0,
@@ -229,6 +252,12 @@ export class Model {
         return;
       case 'rollback':
         this.rollback(event.tx);
+        return;
+      case 'commit-lost':
+        this.tx(event.tx).isLost = true;
+        return;
+      case 'refer':
+        this.answers.set(event.question, this.refer(event));
         return;
       case 'answer':
         this.answers.get(event.question)?.();
@@ -276,7 +305,7 @@ export class Model {
       tx: tx === null ? null : this.tx(tx),
       isConfirmed: false,
       askedInTurn: this.turn,
-      place: this.messages.size,
+      place: this.nextPlace++,
     });
     message.tx?.messages.push(message);
     for (const queue of this.route(exchange, key)) this.addCopy(message, queue, true);
@@ -302,7 +331,7 @@ export class Model {
     for (const copy of message.copies) if (!routed.delete(copy.queue)) copy.isSure = false;
     for (const queue of routed) {
       this.addCopy(message, queue, false);
-      queue.copies.sort((a, b) => a.message.place - b.message.place);
+      queue.copies.sort((a, b) => a.place - b.place);
     }
   }
 
@@ -311,7 +340,9 @@ export class Model {
     assert.ok(message !== undefined && !message.isConfirmed, `message ${id} is confirmed, unasked`);
     message.isConfirmed = true;
     this.unread.delete(message);
-    const isDurable = message.copies.some(({ queue, isSure }) => isSure && queue.durable);
+    const isDurable = message.copies.some(
+      ({ queue, isSure, referredBy }) => isSure && queue.durable && referredBy === null,
+    );
     if (isDurable && message.isRead) this.becomesStable(message.askedInTurn);
   }
 
@@ -323,6 +354,7 @@ export class Model {
   private deliver(name: CopyName, redelivered: boolean, noAck: boolean): void {
     const copy = this.copy(name);
     const what = `message ${name.id} of ${name.queueKey}`;
+    if (copy.settledBy?.isLost === true) this.undo(copy.settledBy);
     assert.ok(!copy.isOut, `${what} is delivered while it is with a consumer`);
     assert.ok(copy.settledInTurn === null, `${what} is delivered though it was acked`);
     assert.ok(!copy.isPurged, `${what} is delivered though it was purged`);
@@ -364,7 +396,14 @@ export class Model {
   private tx(number: number): ModelTx {
     const found = this.transactions.get(number);
     if (found !== undefined) return found;
-    const tx: ModelTx = { number, state: 'open', messages: [], settled: [] };
+    const tx: ModelTx = {
+      number,
+      state: 'open',
+      isLost: false,
+      messages: [],
+      referred: [],
+      settled: [],
+    };
     this.transactions.set(number, tx);
     return tx;
   }
@@ -378,6 +417,29 @@ export class Model {
     };
   }
 
+  private refer(event: Extract<CrashEvent, { type: 'refer' }>): () => void {
+    const { tx: number, id, queueKeys, source } = event;
+    const tx = this.tx(number);
+    tx.state = 'asked';
+    const message = this.messages.get(id);
+    assert.ok(message !== undefined, `the broker has a message ${id} that nobody published`);
+    const queues = this.queues.filter(({ key }) => queueKeys.includes(key));
+    for (const queue of queues) tx.referred.push(this.addCopy(message, queue, true, tx));
+    if (source !== null) this.moveAway(this.copy(source), number);
+    const askedInTurn = this.turn;
+    return () => {
+      tx.state = 'done';
+      if (queues.some(({ durable }) => durable)) this.becomesStable(askedInTurn);
+    };
+  }
+
+  private moveAway(copy: Copy, tx: number): void {
+    const what = `message ${copy.message.id} of ${copy.queue.key}`;
+    assert.ok(!copy.isOut, `${what} is moved while it is with a consumer`);
+    assert.ok(copy.settledInTurn === null && !copy.isPurged, `${what} is moved though it was gone`);
+    this.settle(copy, tx);
+  }
+
   private rollback(number: number): void {
     const tx = this.tx(number);
     tx.state = 'undone';
@@ -385,6 +447,15 @@ export class Model {
       copy.settledInTurn = null;
       copy.settledBy = null;
       copy.isOut = true;
+    }
+  }
+
+  /** What it acked is back: its commit was never read, and the end of its connection has put that back. */
+  private undo(tx: ModelTx): void {
+    this.rollback(tx.number);
+    for (const copy of tx.settled) {
+      copy.isOut = false;
+      copy.mayBeRedelivered = true;
     }
   }
 
@@ -462,7 +533,7 @@ export class Model {
       if (copy.isOut || copy.settledInTurn !== null || copy.message.tx?.state === 'open') continue;
       copy.mayBeGone = true;
       if (onTheWay-- > 0) continue;
-      if (copy.message.isRead || copy.message.isConfirmed) {
+      if (copy.referredBy !== null || copy.message.isRead || copy.message.isConfirmed) {
         taken.push({ copy, deliveries: copy.deliveries });
       }
     }

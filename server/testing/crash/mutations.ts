@@ -26,6 +26,20 @@ export function renameBeforeSync(fs: FileSystem): FileSystem {
   });
 }
 
+/** Files, or folders, whose path matches are never synced, though the disk says so. */
+export function skipSyncs(path: RegExp): (fs: FileSystem) => FileSystem {
+  return (fs) =>
+    overriding(fs, {
+      openForWriting: (name) => {
+        const file = fs.openForWriting(name);
+        return path.test(name) ? overriding(file, { datasync: async () => {} }) : file;
+      },
+      syncDirectory: async (name) => {
+        if (!path.test(name)) await fs.syncDirectory(name);
+      },
+    });
+}
+
 function syncLater(file: OpenFile): void {
   file.datasync().then(
     () => file.close(),

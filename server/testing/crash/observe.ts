@@ -6,8 +6,9 @@ import type { AnyMethod } from '../../../generated/index.ts';
 import * as frames from '../client-frames.ts';
 import type { Random } from '../random.ts';
 import { idOfBody } from './body.ts';
+import { type DiskCondition, isRightfulAtBoot } from './complaints.ts';
 import { type Observation, type ObservedMessage, type ObservedQueue, routeKey } from './events.ts';
-import type { Complaint, Machine } from './machine.ts';
+import type { Machine } from './machine.ts';
 import type { MemoryClient } from './memory-client.ts';
 
 /** What the names are that are looked for. */
@@ -20,9 +21,10 @@ export interface Places {
 export async function observe(
   machine: Machine,
   places: Places,
+  disk: DiskCondition,
   random: Random,
 ): Promise<Observation> {
-  return new Observer(machine, random).observe(places);
+  return new Observer(machine, disk, random).observe(places);
 }
 
 interface Reply {
@@ -32,14 +34,16 @@ interface Reply {
 
 class Observer {
   private readonly machine: Machine;
+  private readonly disk: DiskCondition;
   private readonly random: Random;
   private readonly client: MemoryClient;
   private readonly troubles: string[];
   private replies: Reply[];
   private channel: number;
 
-  constructor(machine: Machine, random: Random) {
+  constructor(machine: Machine, disk: DiskCondition, random: Random) {
     this.machine = machine;
+    this.disk = disk;
     this.random = random;
     this.troubles = [];
     this.replies = [];
@@ -65,13 +69,18 @@ class Observer {
       exchanges.add(exchange);
       routes.set(routeKey(exchange, key), await this.reached(exchange, key, [...queues.keys()]));
     }
-    this.judge(names, this.machine.complaints);
+    // Nothing waits any more: a disk that was full has room.
+    await this.machine.until('end of all alarms', () => !this.machine.holds.publishes);
+    this.judge(names);
     return { queues, exchanges, routes, troubles: this.troubles };
   }
 
   /** A crash is no damage: nothing is reported, and nothing appears that nobody declared. */
-  private judge(names: readonly string[], complaints: readonly Complaint[]): void {
-    for (const { text } of complaints) this.troubles.push(`the broker says: ${text}`);
+  private judge(names: readonly string[]): void {
+    for (const complaint of this.machine.complaints) {
+      if (isRightfulAtBoot(complaint, this.disk)) continue;
+      this.troubles.push(`the broker says: ${complaint.text}`);
+    }
     for (const name of this.machine.vhost.queues.keys()) {
       if (!names.includes(name)) this.troubles.push(`there is a queue ${name}`);
     }

@@ -1,5 +1,5 @@
 /** A connection that publishes, with confirms or without. */
-import type { AnyMethod } from '../../../generated/index.ts';
+import { type AnyMethod, RESOURCE_ERROR } from '../../../generated/index.ts';
 import * as frames from '../client-frames.ts';
 import { bodyOf } from './body.ts';
 import type { Machine } from './machine.ts';
@@ -20,6 +20,8 @@ export class CrashPublisher {
   private readonly unread: Set<number>;
   private published: number;
   private isDropped: boolean;
+  /** The disk has refused a body, and the broker has closed the channel over it. */
+  isRefused: boolean;
 
   /** Without confirms nobody waits for what it publishes, and the broker may never write it. */
   constructor(machine: Machine, name: string, recorder: Recorder, withConfirms: boolean) {
@@ -30,6 +32,7 @@ export class CrashPublisher {
     this.unread = new Set();
     this.published = 0;
     this.isDropped = false;
+    this.isRefused = false;
     this.client = machine.connect({
       method: (_channel, method) => this.heard(method),
       closed: () => {
@@ -66,6 +69,7 @@ export class CrashPublisher {
 
   private heard({ name, args }: AnyMethod): void {
     if (name === 'basic.ack') this.confirmed(args.deliveryTag, args.multiple);
+    else if (name === 'channel.close' && args.replyCode === RESOURCE_ERROR) this.isRefused = true;
     else if (name === 'channel.close' || name === 'connection.close') {
       this.recorder.blame(`publisher ${this.name} is told ${name}: ${args.replyText}`);
     } else if (name === 'basic.nack') this.recorder.blame('a publish is nacked');

@@ -9,6 +9,7 @@ import type { UnsyncedWrite } from '../simulated-fs.ts';
 export const RECORD_KINDS: readonly string[] = [
   'message',
   'large message',
+  'enqueue',
   'settle',
   'requeue',
   'deliverable',

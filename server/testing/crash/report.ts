@@ -6,8 +6,10 @@ import { STEP_KINDS } from './step-kinds.ts';
 /** From so many crash points on each kind must have been hit {@link HITS_MIN} times. */
 const POINTS_THAT_TELL = 2000;
 const HITS_MIN = 20;
-const FAILURES_SHOWN = 5;
+const FAILURES_SHOWN = 20;
 const WRONGS_SHOWN = 8;
+/** Of a wrong that comes with the broker's own words only the beginning. */
+const WRONG_LENGTH_MAX = 1000;
 
 /** The sum of many runs. */
 export class CrashReport {
@@ -54,7 +56,9 @@ export class CrashReport {
 
 /** A failure, and how to see it again. */
 export function describeFailure({ seed, place, wrongs }: CrashFailure): string[] {
-  const shown = wrongs.slice(0, WRONGS_SHOWN).map((wrong) => `  ${wrong}`);
+  const shown = wrongs
+    .slice(0, WRONGS_SHOWN)
+    .map((wrong) => `  ${wrong.slice(0, WRONG_LENGTH_MAX)}`);
   if (wrongs.length > shown.length) shown.push(`  ... ${wrongs.length} in all`);
   return [`FAILED SEED=${seed}: ${place}`, ...shown];
 }

@@ -8,14 +8,15 @@
  */
 import type { FileSystem } from '../../storage/fs.ts';
 import { Random } from '../random.ts';
-import type { BadSpell } from '../simulated-faults.ts';
-import { type CrashKind, SimulatedFs, type SimulatedFsOptions } from '../simulated-fs.ts';
+import { type CrashKind, SimulatedFs } from '../simulated-fs.ts';
 import { VirtualTime } from '../virtual-time.ts';
+import { type DiskCondition, isRightful } from './complaints.ts';
 import type { Observation } from './events.ts';
 import { Machine } from './machine.ts';
 import { Model } from './model.ts';
 import { checkObservation, nextModel } from './model-check.ts';
 import { observe, type Places } from './observe.ts';
+import { conditionOf, type DiskProfile, profileOf } from './profiles.ts';
 import { Recorder } from './recorder.ts';
 import { type CrashPoint, Sampler } from './sampler.ts';
 import { bootStepKind, stepKind } from './step-kinds.ts';
@@ -23,31 +24,24 @@ import { type MessageNumbers, QUEUE_NAMES, ROUTES, Workload } from './workload.t
 
 const PLACES: Places = { queues: QUEUE_NAMES, routes: ROUTES };
 /** Moments at which one life is crashed. */
-const POINTS_PER_LIFE = 5;
+const POINTS_PER_LIFE = 6;
 /** Share of the boots after a crash that are crashed, too. */
 const BOOT_CRASH_SHARE = 0.4;
 /** Moments that few lives have, and how often each is crashed. */
-const RARE = /^(compaction|segment deletion|large|gap)/;
-const RARE_TIMES = 6;
-/** Complaints that tell of much work, and those that tell of a disk that fails. */
-const STATES_OF_LOAD = /^log\.behind$/;
-const STATES_OF_DISK = /^(log|checkpoint|segment|alarm)\./;
-/** One seed in so many has a disk that fails now and then. */
-const FAULTY_SEEDS = 4;
+const RARE =
+  /^(compaction|segment deletion|second file|reserve given up|chunk file deletion|large|gap)/;
+const RARE_TIMES = 4;
 
 /** The end of a life at no step in particular. */
 export const AT_REST = 'at rest';
 
 /** How a run is made. */
-export interface CrashRunOptions {
+export interface CrashRunOptions extends DiskProfile {
   readonly seed: number;
   /** Crashes that are wanted, at least. */
   readonly points: number;
-  readonly disk?: SimulatedFsOptions;
   /** Puts something between the broker and its disk, to make it worse. */
   readonly wrap?: (fs: SimulatedFs) => FileSystem;
-  /** Bad spells that the disk may have while the broker runs. */
-  readonly faults?: readonly BadSpell[];
 }
 
 /** A broken promise. */
@@ -66,18 +60,9 @@ export interface CrashRunResult {
   readonly failure: CrashFailure | null;
 }
 
-/** What a disk that fails does to the log: syncs, writes and the folder's syncs. */
-export const LOG_FAULTS: readonly BadSpell[] = [
-  { calls: ['sync'], errno: 'EIO', length: 2, path: /msgs/ },
-  { calls: ['sync'], errno: 'EIO', length: 6, chance: 0.5, path: /msgs/ },
-  { calls: ['write'], errno: 'EIO', length: 2, path: /msgs/ },
-  { calls: ['write'], errno: 'ENOSPC', length: 8, chance: 0.5, path: /msgs/ },
-  { calls: ['syncDirectory'], errno: 'EIO', length: 2 },
-];
-
 /** What a seed of a campaign does. */
 export function campaignOptions(seed: number, points: number): CrashRunOptions {
-  return seed % FAULTY_SEEDS === 0 ? { seed, points, faults: LOG_FAULTS } : { seed, points };
+  return { seed, points, ...profileOf(seed) };
 }
 
 /** Runs lives until there were enough crashes, or one broke a promise. */
@@ -112,6 +97,7 @@ class BrokenPromise extends Error {
 
 class CrashRun {
   private readonly options: CrashRunOptions;
+  private readonly condition: DiskCondition;
   private readonly time: VirtualTime;
   private readonly random: Random;
   private readonly numbers: MessageNumbers;
@@ -122,6 +108,7 @@ class CrashRun {
 
   constructor(options: CrashRunOptions, time: VirtualTime) {
     this.options = options;
+    this.condition = conditionOf(options);
     this.time = time;
     this.random = new Random(options.seed);
     this.numbers = { next: 1 };
@@ -155,20 +142,12 @@ class CrashRun {
     const machine = await this.boot(fs, `life ${this.life}: start`);
     const recorder = new Recorder(begin());
     const sampler = new Sampler(fs, random, stepKind, () => recorder.events.length);
-    const workload = new Workload(
-      machine,
-      recorder,
-      random,
-      this.numbers,
-      this.options.faults ?? [],
-    );
+    const workload = new Workload(machine, recorder, random, this.numbers, this.options);
     await workload.run();
     fs.heal();
-    const isStopped = random.chance(0.2);
-    if (isStopped) {
+    if (random.chance(0.2)) {
       workload.end();
-      await machine.stop();
-      recorder.add({ type: 'stopped' });
+      if (await machine.stop()) recorder.add({ type: 'stopped' });
     }
     const place = `life ${this.life}`;
     if (recorder.troubles.length > 0) throw new BrokenPromise(place, recorder.troubles);
@@ -190,7 +169,7 @@ class CrashRun {
   }
 
   private requireNoComplaints(machine: Machine, place: string): void {
-    const wrongs = machine.complaints.filter(({ event }) => !this.isExpected(event));
+    const wrongs = machine.complaints.filter((said) => !isRightful(said, this.condition));
     if (wrongs.length === 0) return;
     throw new BrokenPromise(
       place,
@@ -198,17 +177,10 @@ class CrashRun {
     );
   }
 
-  /** What the broker may rightly complain of while it runs. */
-  private isExpected(event: string): boolean {
-    if (STATES_OF_LOAD.test(event)) return true;
-    return this.options.faults !== undefined && STATES_OF_DISK.test(event);
-  }
-
-  /** The moments of the kinds that this run has hit least. */
+  /** The moments of the kinds that this run has hit least; twice as many as asked for where it never hit them. */
   private choose(sampler: Sampler, count: number): CrashPoint[] {
     const points: CrashPoint[] = [];
-    for (;;) {
-      // Beyond the count only what this run has never hit.
+    while (points.length < 2 * count) {
       const hitsMax = points.length < count ? Number.POSITIVE_INFINITY : 0;
       const point = sampler.takeRarest((kind) => this.hitsOf(kind), hitsMax);
       if (point === null) break;
@@ -268,7 +240,7 @@ class CrashRun {
   private async look(fs: SimulatedFs, place: string): Promise<Observation> {
     const machine = await this.boot(fs, place);
     try {
-      return await observe(machine, PLACES, this.random);
+      return await observe(machine, PLACES, this.condition, this.random);
     } catch (error) {
       throw new BrokenPromise(place, [String(error), ...machine.complaints.map((c) => c.text)]);
     } finally {

@@ -18,6 +18,15 @@ const FILE_KINDS: readonly FileKind[] = [
     steps: { write: 'batch write', sync: 'log sync', delete: 'segment deletion' },
   },
   {
+    pattern: /^msgs\.\d{10}\.\d{10}(\.tmp)?$/,
+    steps: {
+      write: 'second file write',
+      sync: 'second file sync',
+      rename: 'second file rename',
+      delete: 'second file deletion',
+    },
+  },
+  {
     pattern: /^definitions\.amqp(\.tmp)?$/,
     steps: { write: 'definitions write', sync: 'definitions sync', rename: 'definitions rename' },
   },
@@ -42,12 +51,29 @@ const FILE_KINDS: readonly FileKind[] = [
     pattern: /^\d{16}$/,
     steps: { write: 'large file write', sync: 'large file sync', delete: 'large file deletion' },
   },
+  {
+    pattern: /^\d{10}$/,
+    steps: { write: 'chunk write', sync: 'chunk sync', delete: 'chunk file deletion' },
+  },
+  {
+    pattern: /^reserve(\.tmp)?$/,
+    steps: {
+      write: 'reserve write',
+      sync: 'reserve sync',
+      rename: 'reserve rename',
+      delete: 'reserve given up',
+    },
+  },
 ];
 
-/** What a sync of the folder is called by the newest change in it that it saves. */
+/** What a sync of the folder is called by the names of the newest change in it that it saves. */
 const FOLDER_SYNCS: readonly (readonly [RegExp, string])[] = [
+  [/^msgs\.\d{10}\.compact$/, 'compaction folder sync'],
   [/^msgs\.\d{10}$/, 'log folder sync'],
+  [/^msgs\.\d{10}\.\d{10}$/, 'second file folder sync'],
   [/^\d{16}$/, 'large folder sync'],
+  [/^\d{10}$/, 'chunk folder sync'],
+  [/^reserve$/, 'reserve folder sync'],
   [/^definitions\.amqp$/, 'definitions folder sync'],
   [/^checkpoint\.\d{10}$/, 'checkpoint folder sync'],
 ];
@@ -83,6 +109,6 @@ export function bootStepKind(_fs: SimulatedFs, { step, path }: WatchedStep): str
 function folderSyncKind(fs: SimulatedFs, directory: string): string | null {
   const newest = fs.unsyncedNames(directory).at(-1);
   if (newest === undefined) return null;
-  const name = basename(newest.paths.at(-1)!);
-  return FOLDER_SYNCS.find(([pattern]) => pattern.test(name))?.[1] ?? null;
+  const names = newest.paths.map((path) => basename(path));
+  return FOLDER_SYNCS.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1] ?? null;
 }

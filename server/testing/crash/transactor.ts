@@ -1,5 +1,5 @@
 /** A connection with a transactional channel: gets messages, acks them and publishes others in one commit. */
-import type { AnyMethod } from '../../../generated/index.ts';
+import { type AnyMethod, INTERNAL_ERROR } from '../../../generated/index.ts';
 import * as frames from '../client-frames.ts';
 import type { Random } from '../random.ts';
 import { bodyOf, idOfBody } from './body.ts';
@@ -29,7 +29,7 @@ export class CrashTransactor {
   private readonly numbers: TxNumbers;
   private readonly name: string;
   /** Commits and rollbacks without an answer, oldest first; null: a rollback. */
-  private readonly questions: (number | null)[];
+  private readonly questions: ({ readonly question: number; readonly tx: number } | null)[];
   private readonly gets: Source[];
   /** Ids that the broker may not have read yet. */
   private readonly unread: Set<number>;
@@ -38,6 +38,8 @@ export class CrashTransactor {
   private acked: Delivery[];
   private tx: number;
   private isDropped: boolean;
+  /** The broker could not read a body, and has ended the channel or the connection over it. */
+  isBroken: boolean;
 
   constructor(
     machine: Machine,
@@ -58,6 +60,7 @@ export class CrashTransactor {
     this.acked = [];
     this.tx = numbers.next++;
     this.isDropped = false;
+    this.isBroken = false;
     this.client = machine.connect({
       method: (_channel, method, body) => this.heard(method, body),
       closed: () => this.closed(),
@@ -108,7 +111,7 @@ export class CrashTransactor {
 
   commit(): void {
     const question = this.recorder.question();
-    this.questions.push(question);
+    this.questions.push({ question, tx: this.tx });
     this.recorder.add({ type: 'commit', question, tx: this.tx });
     this.begin();
     this.client.send(frames.txCommit(CHANNEL));
@@ -134,8 +137,16 @@ export class CrashTransactor {
   }
 
   private closed(): void {
+    if (this.isBroken) return;
     if (!this.isDropped) this.recorder.blame('the connection of a transactor is closed');
+    this.lost();
+  }
+
+  private lost(): void {
     this.recorder.add({ type: 'rollback', tx: this.tx });
+    for (const asked of this.questions) {
+      if (asked !== null) this.recorder.add({ type: 'commit-lost', tx: asked.tx });
+    }
     const back = [...this.acked, ...this.unacked];
     this.recorder.add({ type: 'requeue', copies: back.map(({ copy }) => copy) });
     for (const source of this.gets) this.recorder.add({ type: 'source-lost', ...source });
@@ -153,12 +164,17 @@ export class CrashTransactor {
         return;
       case 'tx.commit-ok':
       case 'tx.rollback-ok': {
-        const question = this.questions.shift();
-        if (typeof question === 'number') this.recorder.add({ type: 'answer', question });
+        const asked = this.questions.shift() ?? null;
+        if (asked !== null) this.recorder.add({ type: 'answer', question: asked.question });
         return;
       }
       case 'channel.close':
       case 'connection.close':
+        if (method.args.replyCode === INTERNAL_ERROR) {
+          this.isBroken = true;
+          this.lost();
+          return;
+        }
         this.recorder.blame(`a transactor is told ${method.name}: ${method.args.replyText}`);
         return;
       default:

@@ -3,12 +3,13 @@
  * that it is allowed. Each kind of work is one entry of {@link WORK}.
  */
 import type { Random } from '../random.ts';
-import type { BadSpell } from '../simulated-faults.ts';
 import { CrashAdmin } from './admin.ts';
 import { BODY_SIZE_MIN } from './body.ts';
 import { CrashConsumer } from './consumer.ts';
 import type { Machine } from './machine.ts';
 import type { Model, ModelQueue } from './model.ts';
+import { CrashMover } from './mover.ts';
+import type { DiskProfile } from './profiles.ts';
 import { CrashPublisher } from './publisher.ts';
 import type { Recorder } from './recorder.ts';
 import { CrashTransactor, type TxNumbers } from './transactor.ts';
@@ -54,13 +55,13 @@ export class Workload {
   readonly recorder: Recorder;
   readonly random: Random;
   private readonly numbers: MessageNumbers;
-  /** Bad spells that the disk may have. */
-  private readonly faults: readonly BadSpell[];
+  private readonly profile: DiskProfile;
   private readonly temper: Temper;
   private readonly admin: CrashAdmin;
   private readonly publishers: CrashPublisher[];
   private readonly consumers: CrashConsumer[];
   private transactor: CrashTransactor;
+  private readonly mover: CrashMover;
   private readonly txNumbers: TxNumbers;
   private bytes: number;
   private publisherCount: number;
@@ -70,17 +71,19 @@ export class Workload {
     recorder: Recorder,
     random: Random,
     numbers: MessageNumbers,
-    faults: readonly BadSpell[],
+    profile: DiskProfile,
   ) {
     this.machine = machine;
     this.recorder = recorder;
     this.random = random;
     this.numbers = numbers;
-    this.faults = faults;
+    this.profile = profile;
+    const isSmall = profile.disk?.capacityBytes !== undefined;
     this.temper = {
       steps: 20 + random.below(100),
       bodySizeMax: random.pick([16, 16, 300, 300, 5000, 50_000]),
-      bytesMax: random.chance(0.1) ? 3_000_000 : 300_000,
+      // As much as fills a small disk.
+      bytesMax: isSmall || random.chance(0.1) ? 3_000_000 : 300_000,
       burstMax: random.pick([1, 3, 8, 8, 30]),
       hasLarge: random.chance(0.25),
     };
@@ -91,6 +94,7 @@ export class Workload {
     this.consumers = Array.from({ length: CONSUMERS }, () => this.newConsumer());
     this.txNumbers = { next: 1 };
     this.transactor = this.newTransactor();
+    this.mover = new CrashMover(machine, recorder, this.txNumbers);
   }
 
   /** Does it all; what is under way at the end is left so. */
@@ -145,10 +149,10 @@ export class Workload {
 
   publishSome(): void {
     const { random, temper } = this;
-    const publisher = random.pick(this.publishers);
+    const publisher = this.anyPublisher();
     if (!this.admin.isHeard) return;
     for (let i = random.below(temper.burstMax); i >= 0; i--) {
-      if (this.bytes > temper.bytesMax) return;
+      if (this.bytes > temper.bytesMax || publisher.isRefused) return;
       const [exchange, key] = random.chance(0.4)
         ? random.pick(ROUTES)
         : ['', random.pick(QUEUE_NAMES)];
@@ -162,7 +166,7 @@ export class Workload {
   /** A body that does not lie in the log, piece by piece, or cut off in the middle. */
   async publishLarge(): Promise<void> {
     const { random, temper } = this;
-    const publisher = random.pick(this.publishers);
+    const publisher = this.anyPublisher();
     if (!this.admin.isHeard || this.bytes > temper.bytesMax || !temper.hasLarge) return;
     const size = LARGE_SIZE_MIN + random.below(LARGE_SIZE_MIN / 4);
     this.bytes += size / 4;
@@ -176,7 +180,7 @@ export class Workload {
   consume(): void {
     const { random } = this;
     const queue = this.anyQueue();
-    const consumer = random.pick(this.consumers);
+    const consumer = this.anyConsumer();
     if (queue === null || consumer.unackedCount > UNACKED_MAX) return;
     if (random.chance(0.5) || consumer.sourceCount > 3) {
       for (let i = random.below(8); i >= 0; i--) {
@@ -188,13 +192,13 @@ export class Workload {
   }
 
   cancel(): void {
-    const consumer = this.random.pick(this.consumers);
+    const consumer = this.anyConsumer();
     if (consumer.sourceCount > 0) consumer.cancel();
   }
 
   settle(): void {
     const { random } = this;
-    const consumer = random.pick(this.consumers);
+    const consumer = this.anyConsumer();
     for (let i = random.below(10); i >= 0 && consumer.unackedCount > 0; i--) {
       consumer.settle(random.chance(0.2), random.chance(0.85));
     }
@@ -202,7 +206,7 @@ export class Workload {
 
   requeue(): void {
     const { random } = this;
-    const consumer = random.pick(this.consumers);
+    const consumer = this.anyConsumer();
     for (let i = random.below(4); i >= 0 && consumer.unackedCount > 0; i--) {
       consumer.requeue(random.chance(0.3));
     }
@@ -257,7 +261,7 @@ export class Workload {
     const { random, admin } = this;
     const name = random.pick([FANOUT, DIRECT]);
     // A publish that is read too late would find no exchange, and close its channel.
-    const publishing = [this.transactor, ...this.publishers];
+    const publishing = [this.transactor, ...this.publishers.filter((p) => !p.isRefused)];
     if (!admin.isHeard || publishing.some(({ isHeard }) => !isHeard)) return;
     if (this.model.exchange(name) !== null) admin.ask({ kind: 'delete-exchange', name });
     const type = name === FANOUT ? 'fanout' : 'direct';
@@ -268,9 +272,9 @@ export class Workload {
   passThrough(): void {
     const { random } = this;
     const queue = this.anyQueue();
-    const publisher = random.pick(this.publishers);
+    const publisher = this.anyPublisher();
     if (queue === null || !queue.durable || !this.admin.isHeard) return;
-    random.pick(this.consumers).consume(queue.name, queue.key, 0, true);
+    this.anyConsumer().consume(queue.name, queue.key, 0, true);
     for (let i = 1 + random.below(5); i > 0; i--) {
       publisher.publish(this.numbers.next++, '', queue.name, BODY_SIZE_MIN + random.below(50));
     }
@@ -278,10 +282,18 @@ export class Workload {
 
   /** A piece of work in a transaction, or its end. */
   transact(): void {
-    const { random, transactor } = this;
+    const { random } = this;
+    if (this.transactor.isBroken) {
+      this.transactor.drop();
+      this.transactor = this.newTransactor();
+    }
+    const { transactor } = this;
     const queue = this.anyQueue();
     if (!this.admin.isHeard) return;
-    if (queue !== null && transactor.unackedCount < 10) transactor.get(queue.name, queue.key);
+    // A get that waits behind a publish which is held back may find its queue gone.
+    if (queue !== null && transactor.isHeard && transactor.unackedCount < 10) {
+      transactor.get(queue.name, queue.key);
+    }
     for (let i = random.below(5); i >= 0; i--) {
       if (random.chance(0.5)) transactor.settle();
       else {
@@ -293,6 +305,38 @@ export class Workload {
     else if (random.chance(0.3)) transactor.rollback();
   }
 
+  /** The broker enters a message into some other queues, as if it were dead-lettered or came due there. */
+  refer(): void {
+    const { random, machine, model } = this;
+    const queue = this.anyQueue();
+    // It adds to the disk, so a full one holds it back like a publish.
+    if (queue === null || !this.admin.isHeard || machine.holds.publishes) return;
+    const targets = QUEUE_NAMES.filter(() => random.chance(0.3)).map((name) => model.queue(name));
+    this.mover.refer(
+      queue,
+      targets.filter((target) => target !== null),
+      random.chance(0.5),
+    );
+  }
+
+  /** While the disk is full consumers make room, until it is not full any more or nothing is left. */
+  async drain(): Promise<void> {
+    const { machine } = this;
+    for (let i = 0; i < 10 && machine.holds.definitions; i++) {
+      for (const name of QUEUE_NAMES) {
+        const queue = this.queue(name);
+        const consumer = this.anyConsumer();
+        if (queue === null || consumer.unackedCount > UNACKED_MAX) continue;
+        for (let gets = 0; gets < 5; gets++) consumer.get(queue.name, queue.key, false);
+      }
+      for (let turns = 0; turns < 5; turns++) await machine.turn(20, 4);
+      this.recorder.add({ type: 'turn' });
+      for (const consumer of this.consumers) {
+        while (consumer.unackedCount > 0) consumer.settle(true, true);
+      }
+    }
+  }
+
   /** The broker writes one by itself when the log has grown enough: here the dice say when. */
   checkpoint(): void {
     const { vhost } = this.machine;
@@ -301,7 +345,8 @@ export class Workload {
 
   /** The disk has one of its bad spells. */
   failDisk(): void {
-    if (this.faults.length > 0) this.machine.fs.failFor(this.random.pick(this.faults));
+    const { faults } = this.profile;
+    if (faults !== undefined) this.machine.fs.failFor(this.random.pick(faults));
   }
 
   /** Nothing happens for a while: the broker keeps house. */
@@ -326,8 +371,32 @@ export class Workload {
   }
 
   private anyQueue(): ModelQueue | null {
-    const name = this.random.pick(QUEUE_NAMES);
-    return this.model.queue(name);
+    return this.queue(this.random.pick(QUEUE_NAMES));
+  }
+
+  /** The queue of a name, unless the broker may not have heard yet that there is one, or another one. */
+  private queue(name: string): ModelQueue | null {
+    return this.admin.isHeardOf(name) ? this.model.queue(name) : null;
+  }
+
+  /** One whose channel is open. */
+  private anyPublisher(): CrashPublisher {
+    const at = this.random.below(PUBLISHERS);
+    const publisher = this.publishers[at]!;
+    if (!publisher.isRefused) return publisher;
+    publisher.drop();
+    this.publishers[at] = this.newPublisher();
+    return this.publishers[at];
+  }
+
+  /** One whose channel is open. */
+  private anyConsumer(): CrashConsumer {
+    const at = this.random.below(CONSUMERS);
+    const consumer = this.consumers[at]!;
+    if (!consumer.isBroken) return consumer;
+    consumer.drop();
+    this.consumers[at] = this.newConsumer();
+    return this.consumers[at];
   }
 
   private newPublisher(): CrashPublisher {
@@ -363,8 +432,10 @@ const WORK: readonly (readonly [number, (workload: Workload) => void | Promise<v
   [0.5, (w) => w.changeExchange()],
   [4, (w) => w.transact()],
   [2, (w) => w.passThrough()],
+  [5, (w) => w.refer()],
+  [2, (w) => w.drain()],
   [3, (w) => w.checkpoint()],
   [2.5, (w) => w.rest()],
-  [1, (w) => w.failDisk()],
+  [4, (w) => w.failDisk()],
 ];
 const WORK_WEIGHT: number = WORK.reduce((sum, [weight]) => sum + weight, 0);

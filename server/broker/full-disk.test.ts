@@ -1,0 +1,37 @@
+/** What a broker does with a disk that its last run has left full. */
+import { strict as assert } from 'node:assert';
+import t from 'tap';
+import { EMPTY_TABLE } from '../../generated/index.ts';
+import { eventually } from '../testing/eventually.ts';
+import { openBroker, testActor } from '../testing/open-broker.ts';
+import { SimulatedFs } from '../testing/simulated-fs.ts';
+import { declareQueue } from './queues.ts';
+
+const HELD_BYTES = 2 ** 20;
+const QUEUE = { name: 'q', durable: true, exclusive: false, autoDelete: false, args: EMPTY_TABLE };
+
+function fileOf(fs: SimulatedFs, path: string, content: Buffer): void {
+  const file = fs.openForWriting(path);
+  file.writeAt(content, 0, content.length, 0);
+  file.close();
+}
+
+t.test(
+  'publishers wait from the first moment on until the reserve could be taken again',
+  async (t) => {
+    const fs = new SimulatedFs({ capacityBytes: 3 * HELD_BYTES });
+    fs.makeDirectory('/data');
+    const given = fs.openForWriting('/data/reserve.given');
+    given.truncate(HELD_BYTES);
+    given.close();
+    fileOf(fs, '/filler', Buffer.alloc(2 * HELD_BYTES));
+    const { broker, vhost } = await openBroker(t, fs, '/data');
+    t.ok(broker.alarms.holdsPublishes);
+    t.equal(broker.alarms.reason, 'low on disk');
+    t.throws(() => declareQueue(vhost, testActor(), QUEUE), /the disk is full/);
+    fs.delete('/filler');
+    await eventually(() => assert.equal(broker.alarms.holdsPublishes, false));
+    t.ok(fs.paths.includes('/data/reserve'));
+    t.notOk(fs.paths.includes('/data/reserve.given'));
+  },
+);
