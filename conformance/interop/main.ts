@@ -31,9 +31,6 @@ interface Options {
 /** How many sessions run beside each other: they wait more than they compute. */
 const PARALLEL_SESSIONS = 4;
 
-/** What our server cannot yet, and other brokers can. */
-const MISSING_HERE: readonly ScenarioName[] = ['direct-reply-to'];
-
 async function main(): Promise<void> {
   const command = new Command('interop')
     .option('--url <url>', 'the broker to test')
@@ -101,11 +98,10 @@ async function runAgainstOurs(
   isWanted: Filter,
   results: Results,
 ): Promise<void> {
-  const isHere: Filter = (name) => isWanted(name) && !MISSING_HERE.includes(name);
   const server = await LocalServer.start();
   try {
-    await runSessions(clients, server.url, (name) => isHere(name) && !isRestart(name), results);
-    await runRestarts(clients, server, isHere, results);
+    await runSessions(clients, server.url, (name) => isWanted(name) && !isRestart(name), results);
+    await runRestarts(clients, server, isWanted, results);
   } finally {
     await server.stop();
   }
