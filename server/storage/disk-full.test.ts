@@ -286,6 +286,20 @@ t.test(
   },
 );
 
+t.test(
+  'a disk that is nearly full gets no reserve, which would be too small to help',
+  async (t) => {
+    const fs = new SimulatedFs({ capacityBytes: RESERVE });
+    fs.makeDirectory('/data');
+    const filler = fs.openForWriting('/filler');
+    filler.writeAt(Buffer.alloc(RESERVE - 4096), 0, RESERVE - 4096, 0);
+    const reserve = new DiskReserve(fs, '/data', RESERVE);
+    t.notOk(await reserve.take());
+    t.notOk(reserve.isTaken);
+    t.equal(fs.freeBytes('/'), 4096);
+  },
+);
+
 t.test('on a small disk the reserve is a part of it, and does the same', async (t) => {
   const fs = new SimulatedFs({ capacityBytes: 2 ** 18 });
   const reserve = new DiskReserve(fs, '/data', 2 ** 18);

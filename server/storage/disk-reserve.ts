@@ -24,7 +24,10 @@ export const RESERVE_GIVEN_FILE = 'reserve.given';
 const PIECE_BYTES = 1024 * 1024;
 /** Of what is free when it is first taken. */
 const FREE_SHARE = 1 / 4;
-/** Where no reserve was ever held, this part of its size is room enough to go on. */
+/**
+ * Where no reserve was ever held, this part of its size is room enough to go on, and to take one: a quarter of less would
+ * be given up for nothing.
+ */
 const ENOUGH_SHARE = 1 / 8;
 
 /** The reserve of a data directory, shared by its vhosts. */
@@ -129,6 +132,7 @@ export class DiskReserve {
 
   private async fill(): Promise<boolean> {
     const free = this.freeBytes();
+    if (this.heldBytes === 0 && free < ENOUGH_SHARE * this.sizeBytes) return false;
     const size = this.heldBytes || Math.min(this.sizeBytes, Math.floor(free * FREE_SHARE));
     if (size === 0 || free < 2 * size) return false;
     const { generation } = this;

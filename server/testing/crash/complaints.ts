@@ -21,7 +21,8 @@ const STATES_OF_DISK = /^(log\.fail|log\.full|alarm\.raise)$/;
 /** Those of them that outlast a restart. */
 const STATE_AT_BOOT = /^(log\.full|alarm\.raise)$/;
 /** Those that tell of a call that the disk refused, and must say so. */
-const REFUSALS = /^(checkpoint\.fail|segment\.delete\.fail|segment\.compact\.fail|body\.\w+)$/;
+const REFUSALS =
+  /^(checkpoint\.fail|segment\.delete\.fail|segment\.compact\.fail|body\.\w+|stop\.\w+)$/;
 /** The general complaint of a turn is about many things; a queue that cannot be read says so. */
 const READ_FAILURE = /^turn\.fail: .*queue '[^']*' cannot be read/;
 /** A row that could not be read while the broker runs is made again; who reads the log is told of it. */

@@ -141,7 +141,9 @@ export class Machine {
     const said = this.complaints.length;
     await this.finish('stop', this.running.broker.close());
     this.time.clear();
-    return this.complaints.slice(said).every(({ event }) => event !== 'checkpoint.fail');
+    return this.complaints
+      .slice(said)
+      .every(({ event }) => !/^(checkpoint\.fail|stop\.)/.test(event));
   }
 
   /** The process is gone, and its memory with it. */

@@ -41,7 +41,8 @@ function visitBatches(bytes: Buffer, kinds: Set<string>): void {
     if (magic === GAP_MAGIC) kinds.add('gap');
     if (magic !== BATCH_MAGIC) return;
     const end = at + bytes.readUInt32BE(at + LENGTH_AT);
-    if (end > bytes.length) return;
+    // A piece of a write, or a copy of what a crash has torn, may say anything.
+    if (end < at + BATCH_HEADER_SIZE || end > bytes.length) return;
     visitRecords(area, at + BATCH_HEADER_SIZE, at + bytes.readUInt32BE(at + FOOTER_AT), kinds);
     at = end;
   }
