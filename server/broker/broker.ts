@@ -78,6 +78,8 @@ export class Broker {
     this.vhosts = vhosts;
     this.housekeepingTimer = setInterval(() => this.keepHouse(), HOUSEKEEPING_MS);
     this.housekeepingTimer.unref();
+    // Before publishers can use up what it takes.
+    this.keepReserve();
   }
 
   /**

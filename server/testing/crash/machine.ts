@@ -11,6 +11,7 @@ import type { Vhost } from '../../broker/vhost.ts';
 import { folderNameOf } from '../../broker/vhost-document.ts';
 import { VhostStore } from '../../broker/vhost-store.ts';
 import { createConfig } from '../../config/config.ts';
+import { RESERVE_FILE } from '../../storage/disk-reserve.ts';
 import type { FileSystem } from '../../storage/fs.ts';
 import type { LogFields, Logger } from '../../telemetry/logger.ts';
 import { memoryServices } from '../memory-services.ts';
@@ -85,6 +86,11 @@ export class Machine {
   /** The folder of the vhost `/`. */
   get vhostDirectory(): string {
     return join(DATA_DIRECTORY, folderNameOf('/'));
+  }
+
+  /** Whether space is held back for when the disk is full. */
+  get hasReserve(): boolean {
+    return this.fs.peek(join(DATA_DIRECTORY, RESERVE_FILE), 0, 0) !== null;
   }
 
   get vhost(): Vhost {

@@ -138,6 +138,7 @@ class Check {
 
   /** After a stop in order only what was delivered, and what comes before it, may say that it was. */
   private checkNotRedelivered(queue: ModelQueue): void {
+    if (queue.lostGets > 0) return;
     const last = queue.copies.findLastIndex((c) => c.deliveries > 0 || c.mayBeRedelivered);
     for (const copy of queue.copies.slice(last + 1)) {
       if (this.found.get(copy)?.redelivered !== true) continue;

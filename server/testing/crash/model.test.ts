@@ -175,6 +175,16 @@ t.test('a purge takes what is ready, for good when it is answered', async (t) =>
   ]);
 });
 
+t.test('a get whose connection ended may have put back what came after that', async (t) => {
+  const get = { queueKey: Q, noAck: false, isGet: true } as const;
+  const events: CrashEvent[] = [...MADE, { type: 'source', ...get }];
+  const late: CrashEvent[] = [publish(1), deliver(1, true)];
+  t.throws(() => modelOf([...events, ...late]), /redelivered the first time/);
+  events.push({ type: 'source-lost', ...get }, ...late);
+  t.doesNotThrow(() => modelOf(events));
+  t.throws(() => modelOf([...events, publish(2), deliver(2, true)]), /redelivered the first time/);
+});
+
 t.test('what is on its way to somebody who does not ack may be gone', async (t) => {
   const source = { queueKey: Q, noAck: true, isGet: true } as const;
   const events: CrashEvent[] = [...MADE, publish(1), confirm(1), { type: 'source', ...source }];

@@ -77,6 +77,8 @@ export interface ModelQueue {
   noAckSources: number;
   /** Gets without an answer: each may have a message that waits for answers before it. */
   gets: number;
+  /** Gets whose connection ended before their answer: each may have taken a message, perhaps later, and put it back. */
+  lostGets: number;
   /** In the order of publishing. */
   readonly copies: Copy[];
 }
@@ -171,6 +173,7 @@ export class Model {
       existence: newExistence(),
       noAckSources: 0,
       gets: 0,
+      lostGets: 0,
       copies: [],
     };
     this.queues.push(queue);
@@ -361,8 +364,8 @@ export class Model {
     assert.ok(copy.message.tx?.state !== 'open', `${what} is delivered before its commit`);
     if (copy.deliveries > 0)
       assert.ok(redelivered, `${what} is delivered again, not as redelivered`);
-    else if (!copy.mayBeRedelivered)
-      assert.ok(!redelivered, `${what} is redelivered the first time`);
+    else if (!copy.mayBeRedelivered && redelivered)
+      assert.ok(copy.queue.lostGets-- > 0, `${what} is redelivered the first time`);
     copy.deliveries++;
     copy.isOut = true;
     copy.mayBeGone = false;
@@ -378,6 +381,7 @@ export class Model {
     if (noAck) queue.noAckSources += change;
     if (isGet) queue.gets += change;
     if (type !== 'source-lost') return;
+    if (isGet) queue.lostGets++;
     for (const copy of queue.copies) {
       if (copy.isOut || copy.settledInTurn !== null) continue;
       copy.mayBeRedelivered = true;

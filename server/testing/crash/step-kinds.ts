@@ -100,7 +100,10 @@ export function stepKind(fs: SimulatedFs, { step, path }: WatchedStep): string |
 }
 
 /** The kind of a step of a broker that starts; null: none. */
-export function bootStepKind(_fs: SimulatedFs, { step, path }: WatchedStep): string | null {
+export function bootStepKind(fs: SimulatedFs, watched: WatchedStep): string | null {
+  const { step, path } = watched;
+  // The reserve is taken beside the boot, and behind it.
+  if (basename(path).startsWith('reserve')) return stepKind(fs, watched);
   const isLog = step === 'syncDirectory' || basename(path).startsWith('msgs.');
   if (!isLog || dirname(path) === '/') return null;
   return BOOT_KINDS[step] ?? null;

@@ -100,10 +100,18 @@ export class Workload {
   /** Does it all; what is under way at the end is left so. */
   async run(): Promise<void> {
     await this.turn();
+    if (this.profile.disk?.capacityBytes !== undefined) await this.awaitReserve();
     this.declareSome();
     for (let i = 0; i < this.temper.steps && this.recorder.troubles.length === 0; i++) {
       await this.step();
     }
+  }
+
+  /** A disk is hardly ever full before its reserve is taken; these are so small that it would be. */
+  private async awaitReserve(): Promise<void> {
+    const { machine } = this;
+    const isSettled = (): boolean => machine.hasReserve || machine.holds.publishes;
+    for (let turns = 0; turns < 100 && !isSettled(); turns++) await machine.turn(0, 4);
   }
 
   /** All clients leave, without a word. */
