@@ -1,4 +1,6 @@
 /** A hundred segments of which consumers hold every thousandth message: what disk they occupy in the end. */
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { declareQueue, startConsumer } from '../../amqp/control.ts';
 import { diskUseBytes } from '../disk-use.ts';
 import { HoldingConsumer } from '../holding-consumer.ts';
@@ -16,6 +18,9 @@ const QUEUE = 'straggling';
 const LOOK_INTERVAL_MS = 500;
 const IDLE_ROUND_TRIPS = 5000;
 const TURN_MAX_MS = 10;
+
+/** The file that is given up when the disk is full. */
+const RESERVE_NAME = 'reserve';
 
 /** See {@link StorageRow}. */
 export const stragglersRow: StorageRow = {
@@ -49,13 +54,13 @@ async function measure(run: RowRun): Promise<void> {
   const probing = await run.connect(server.uri);
   turn.note('idle', await TurnProbe.longestOf(probing, run.scaled(IDLE_ROUND_TRIPS)));
   await declareQueue(connection, QUEUE, false);
-  const emptyBytes = await diskUseBytes(dataDir);
+  const emptyBytes = await usedBytes(dataDir);
   await publishMessages(server.uri, {
     queues: [QUEUE],
     countPerQueue: count,
     bodySizeBytes: bodyBytes,
   });
-  disk.note('filled', growthMb(emptyBytes, await diskUseBytes(dataDir)));
+  disk.note('filled', growthMb(emptyBytes, await usedBytes(dataDir)));
 
   const consumer = new HoldingConsumer(connection, HOLD_EVERY);
   const ackProbe = await TurnProbe.start(probing);
@@ -77,12 +82,18 @@ async function measure(run: RowRun): Promise<void> {
 
 /** Watches the disk use until it is within the limit and has stopped falling, or the time is over. */
 async function settle(run: RowRun, dataDir: string, limitBytes: number): Promise<number> {
-  let usedBytes = await diskUseBytes(dataDir);
+  let used = await usedBytes(dataDir);
   for (let waitedMs = 0; waitedMs < run.settings.settleMs; waitedMs += LOOK_INTERVAL_MS) {
     await run.pause(LOOK_INTERVAL_MS);
-    const before = usedBytes;
-    usedBytes = await diskUseBytes(dataDir);
-    if (usedBytes <= limitBytes && usedBytes >= before) break;
+    const before = used;
+    used = await usedBytes(dataDir);
+    if (used <= limitBytes && used >= before) break;
   }
-  return usedBytes;
+  return used;
+}
+
+/** What the server has stored. The reserve for a full disk is none of it, and an empty server holds none yet. */
+async function usedBytes(dataDir: string): Promise<number> {
+  const reserve = await lstat(join(dataDir, RESERVE_NAME)).catch(() => null);
+  return (await diskUseBytes(dataDir)) - (reserve?.size ?? 0);
 }
