@@ -21,7 +21,7 @@ import type { VhostStore } from './vhost-store.ts';
 
 /** How often the broker asks each store whether a checkpoint or a compaction is due. */
 const HOUSEKEEPING_MS = 250;
-/** How often the reserve is tried to be taken, where there is none. */
+/** How often the reserve is tried to be taken again, where that has failed. */
 const RESERVE_CHECK_MS = 5000;
 /** A server whose logs are smaller than this holds no space back. */
 const RESERVE_FROM_BYTES = 16 * 1024 * 1024;
@@ -198,12 +198,20 @@ export class Broker {
   /** Holds space back once there is something to lose. A log that found the disk full sees to it itself. */
   private keepReserve(): void {
     const now = this.clock.monotonicMs;
+    if (this.reserve.isGivenUp) {
+      // It was given up while it was taken, and no log has noticed yet.
+      for (const { store } of this.vhosts.values()) {
+        if (!store.log.state.diskFull) store.log.spaceRefused();
+      }
+      return;
+    }
     if (this.reserve.isTaken || now < this.reserveCheckMs) return;
-    this.reserveCheckMs = now + RESERVE_CHECK_MS;
     const logs = [...this.vhosts.values()].map(({ store }) => store.log);
     if (logs.some(({ state }) => state.diskFull)) return;
     const bytes = logs.reduce((sum, log) => sum + log.fileBytes, 0);
-    if (bytes >= (this.tuning.reserveFromBytes ?? RESERVE_FROM_BYTES)) void this.reserve.take();
+    if (bytes < (this.tuning.reserveFromBytes ?? RESERVE_FROM_BYTES)) return;
+    this.reserveCheckMs = now + RESERVE_CHECK_MS;
+    void this.reserve.take();
   }
 
   private deleteSpentSegments({ name, store }: Vhost): void {

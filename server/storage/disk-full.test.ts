@@ -249,6 +249,7 @@ t.test(
     const taking = next.take();
     next.giveUp();
     t.notOk(await taking, 'given up while it was being taken');
+    t.ok(next.isGivenUp, 'and remembered');
     t.equal(fs.freeBytes('/'), 4 * RESERVE);
     for (const call of ['create', 'write', 'sync', 'rename'] as const) {
       fs.failNext(call, 'ENOSPC');

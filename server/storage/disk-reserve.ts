@@ -12,6 +12,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { FileSystem } from './fs.ts';
+import { isDiskFull } from './log-health.ts';
 import { StorageError } from './storage-error.ts';
 
 /** Its size, unless the caller says otherwise. */
@@ -22,6 +23,8 @@ export const RESERVE_FILE = 'reserve';
 /** ... and that of the hole that remembers it. */
 export const RESERVE_GIVEN_FILE = 'reserve.given';
 const PIECE_BYTES = 1024 * 1024;
+/** Bytes written between two turns of the event loop: publishers fill the same disk meanwhile. */
+const BYTES_PER_TURN = 4 * PIECE_BYTES;
 /** Of what is free when it is first taken. */
 const FREE_SHARE = 1 / 4;
 /**
@@ -41,6 +44,8 @@ export class DiskReserve {
   private given: boolean;
   /** What it takes, or took before it was given up; 0: it was never taken. */
   private heldBytes: number;
+  /** What is being taken; 0: nothing is. */
+  private takingBytes: number;
   /** Raised when it is given up: whoever is filling it stops. */
   private generation: number;
   private taking: Promise<boolean> | null;
@@ -57,6 +62,7 @@ export class DiskReserve {
     this.given = !this.taken && names.includes(RESERVE_GIVEN_FILE);
     this.heldBytes =
       this.taken || this.given ? sizeOf(fs, this.taken ? this.path : this.givenPath) : 0;
+    this.takingBytes = 0;
     this.generation = 0;
     this.taking = null;
     if (names.includes(`${RESERVE_FILE}.tmp`)) fs.delete(`${this.path}.tmp`);
@@ -74,7 +80,10 @@ export class DiskReserve {
   /** Frees the space. False when there was nothing to give up, or the disk refuses even that. */
   giveUp(): boolean {
     this.generation++;
-    if (!this.taken) return false;
+    if (!this.taken) {
+      this.takingFailed();
+      return false;
+    }
     this.remember();
     try {
       this.fs.delete(this.path);
@@ -85,6 +94,14 @@ export class DiskReserve {
     this.taken = false;
     this.given = true;
     return true;
+  }
+
+  /** The disk is full before the reserve is whole: it goes, and counts as given up. */
+  private takingFailed(): void {
+    if (this.takingBytes === 0) return;
+    this.heldBytes = this.takingBytes;
+    this.given = true;
+    this.remember();
   }
 
   /** Before the reserve goes: both of them are a reserve that is held. */
@@ -137,6 +154,7 @@ export class DiskReserve {
     if (size === 0 || free < 2 * size) return false;
     const { generation } = this;
     const temporary = `${this.path}.tmp`;
+    this.takingBytes = size;
     try {
       const isWhole = await this.write(temporary, size, generation);
       if (isWhole) {
@@ -151,7 +169,10 @@ export class DiskReserve {
       this.fs.delete(temporary);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
+      if (isDiskFull(error)) this.takingFailed();
       this.discard(temporary);
+    } finally {
+      this.takingBytes = 0;
     }
     return false;
   }
@@ -164,6 +185,7 @@ export class DiskReserve {
       file.truncate(0);
       for (let at = 0; at < size; at += noise.length) {
         file.writeAt(noise, 0, Math.min(noise.length, size - at), at);
+        if ((at / noise.length) % (BYTES_PER_TURN / PIECE_BYTES) !== 0) continue;
         await new Promise((resolve) => setImmediate(resolve));
         if (this.generation !== generation) return false;
       }
