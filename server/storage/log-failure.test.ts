@@ -380,9 +380,8 @@ t.test('a read of what is not there is an error, not an endless wait', async (t)
   t.match(told, { code: 'STORAGE', message: /ends within the record/ });
 });
 
-t.test(
-  'a second file whose first has lost its name is read from the beginning of the segment',
-  async (t) => {
+t.test('a second file is read whatever the first has lost: its name, or its end', async (t) => {
+  for (const loss of ['name', 'end'] as const) {
     const { h, queue } = await withOneWaiting(t);
     h.fs.failNext('sync', 'EIO');
     h.store.log.endTurn();
@@ -391,16 +390,17 @@ t.test(
     const disk = h.fs.crash('kill', new Random(1));
     const first = `${STORE_DIRECTORY}/${segmentFileName(1)}`;
     t.ok(disk.paths.some((path) => path.startsWith(`${first}.`)));
-    disk.delete(first);
+    if (loss === 'name') disk.delete(first);
     const again = StorageHarness.open(t, disk);
+    if (loss === 'end') disk.openForWriting(first).truncate(SEGMENT_HEADER_SIZE);
     const block = again.pool.acquire(2 ** 28, 1);
     const reading = again.store.log.read(block, 2 ** 28, 4096);
     await settleUntil(disk, reading);
     await reading;
     const position = again.queue(1).positionOf(queue.nextSequence - 1);
-    t.equal(testMessageIdAt(block.area, offsetOf(position)), 2);
-  },
-);
+    t.equal(testMessageIdAt(block.area, offsetOf(position)), 2, loss);
+  }
+});
 
 t.test('a log that is closed with something open has no more turns', async (t) => {
   const h = StorageHarness.open(t, new SimulatedFs());

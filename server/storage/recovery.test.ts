@@ -470,6 +470,37 @@ t.test('a gap at the end of the log, and a checkpoint behind it, is no damage', 
   t.equal(next.queue(1).readyCount, 0);
 });
 
+t.test(
+  'a boot that ends after any step leaves no torn end that could come back as damage',
+  async (t) => {
+    const h = StorageHarness.open(t, new SimulatedFs());
+    h.publish(1, [h.queue(1)]);
+    await h.checkpoint([h.queue(1)]);
+    await h.store.log.syncAll();
+    await h.checkpoint([h.queue(1)], true);
+    const torn = h.fs.copy();
+    const file = torn.openForWriting(FIRST_SEGMENT);
+    file.writeAt(Buffer.alloc(20, 7), 0, 20, file.size());
+    file.datasyncNow();
+    for (let steps = 0; steps < 12; steps++) {
+      const disk = torn.copy();
+      disk.stopAfter(steps);
+      try {
+        StorageHarness.open(t, disk);
+      } catch {
+        // The machine has stopped: what it has left is looked at.
+      }
+      const again = StorageHarness.open(t, disk.crash('kill', new Random(steps)));
+      again.publish(2, [again.queue(1)]);
+      await again.store.log.syncAll();
+      for (let seed = 1; seed <= 4; seed++) {
+        const third = StorageHarness.open(t, powerCycle(again.fs.copy(), seed));
+        t.same(third.recovered.damage, [], `after ${steps} steps`);
+      }
+    }
+  },
+);
+
 t.test('segments that a boot has cut off stay away, whatever the disk loses then', async (t) => {
   const options = { limits: { segmentBytes: 4096 } };
   const h = StorageHarness.open(t, new SimulatedFs({ completion: 'manual' }), options);

@@ -276,7 +276,8 @@ export class SegmentRecovery {
       previousEnd = start + end;
     }
     const last = [...onDisk.values()].pop()?.segment;
-    const end = last === undefined ? 0 : positionAt(last.number, last.size);
+    // A checkpoint may begin at a segment of which nothing was written yet, and need none before.
+    const end = last === undefined ? replayFrom : positionAt(last.number, last.size);
     if (end < syncedUpTo) {
       this.damage.report(
         '',
@@ -312,7 +313,8 @@ export class SegmentRecovery {
   private makeStable(onDisk: Map<number, SegmentOnDisk>, syncedUpTo: number, end: number): void {
     for (const found of onDisk.values()) {
       const { segment } = found;
-      if (positionAt(segment.number, segment.size) <= syncedUpTo) continue;
+      // One that ends just there may have been cut by a boot that was killed before its sync.
+      if (positionAt(segment.number, segment.size) < syncedUpTo) continue;
       try {
         this.writeAgain(found, syncedUpTo, end);
       } catch (error) {

@@ -226,11 +226,14 @@ export class Segment implements CompactableSegment {
       );
       const part = this.parts[index];
       if (part === undefined) return done;
-      const end = this.parts[index + 1]?.from ?? Number.POSITIVE_INFINITY;
+      const next = this.parts[index + 1];
+      const end = next?.from ?? Number.POSITIVE_INFINITY;
       const wanted = Math.min(length - done, end - at);
       const count = await this.cache.read(part.path, buf, done, wanted, at);
-      done += count;
-      if (count < wanted) return done;
+      if (count < wanted && next === undefined) return done + count;
+      // What a file has lost of its end before the next one begins was never stable: nobody needs it.
+      buf.fill(0, done + count, done + wanted);
+      done += wanted;
     }
     return done;
   }

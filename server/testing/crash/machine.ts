@@ -27,7 +27,7 @@ const FRAME_MAX = 131_072;
 /** Small sizes, so that what is rare happens in the short life of a broker here. */
 const TUNING: BrokerTuning = {
   compactedFileSizeMin: 2048,
-  reserveBytes: 131_072,
+  reserveBytes: 262_144,
   reserveFromBytes: 0,
   transientMemoryBytes: 65_536,
   // Rows so short that queues of a run have some on disk.

@@ -44,7 +44,7 @@ const READ_FAULTS: readonly BadSpell[] = [
 ];
 
 /** Sizes of small disks. The smallest is less than a large body; the others have room for a few of those. */
-const SMALL_BYTES: readonly number[] = [800_000, 1_500_000, 3_000_000, 5_000_000];
+const SMALL_BYTES: readonly number[] = [1_100_000, 1_500_000, 3_000_000, 5_000_000];
 /** Share of the writes that the kernel takes in two pieces. */
 const SHORT_WRITE_SHARE = 0.05;
 const SPELLS: readonly (readonly BadSpell[] | 'small' | null)[] = [

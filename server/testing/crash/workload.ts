@@ -80,11 +80,12 @@ export class Workload {
     this.profile = profile;
     const isSmall = profile.disk?.capacityBytes !== undefined;
     this.temper = {
-      steps: 20 + random.below(100),
-      bodySizeMax: random.pick([16, 16, 300, 300, 5000, 50_000]),
+      steps: isSmall ? 120 + random.below(150) : 20 + random.below(100),
+      // What comes before the broker notices that a small disk is full must fit into its reserve.
+      bodySizeMax: random.pick(isSmall ? [300, 5000, 5000] : [16, 16, 300, 300, 5000, 50_000]),
       // As much as fills a small disk.
       bytesMax: isSmall || random.chance(0.1) ? 3_000_000 : 300_000,
-      burstMax: random.pick([1, 3, 8, 8, 30]),
+      burstMax: random.pick(isSmall ? [8, 8, 15] : [1, 3, 8, 8, 30]),
       hasLarge: random.chance(0.25),
     };
     this.bytes = 0;
