@@ -1,5 +1,6 @@
 /**
- * The basic.gets of a channel that wait to be carried out, one after the other.
+ * The basic.gets of a channel that wait to be carried out, one after the other, and the recovers among them: what a
+ * recover gives back is all that leaves before its answer, so no get behind it may begin before.
  *
  * A get begins when the one before it has its message and the peer has taken most of what it was sent. So a
  * client that asks a thousand times and reads no answer finds its messages still in the queue, and costs a
@@ -20,7 +21,7 @@ export class GetQueue {
   private readonly output: Output;
   private readonly reactor: Reactor;
   private readonly waiting: (() => void)[];
-  /** A get has begun, and has no answer yet. */
+  /** A get or recover has begun, and has no answer yet. */
   private isBusy: boolean;
   private isStarting: boolean;
 
@@ -34,13 +35,13 @@ export class GetQueue {
     this.isStarting = false;
   }
 
-  /** Calls `begin` now or later; it leads to {@link ended}, at once or when a read has come. */
+  /** Calls `begin` now or later; it leads to {@link ended}, at once or when what it waits for has come. */
   add(begin: () => void): void {
     this.waiting.push(begin);
     this.resume();
   }
 
-  /** The get that had begun has its answer. */
+  /** What had begun has its answer. */
   ended(): void {
     this.isBusy = false;
   }

@@ -4,6 +4,7 @@ import {
   basicCancel,
   basicConsume,
   basicGet,
+  basicRecover,
   channelClose,
   channelOpen,
   confirmSelect,
@@ -53,6 +54,21 @@ t.test('a durable declare is answered once it is synced, and all behind it after
   t.equal((await client.expect(1, 'queue.declare-ok')).args.queue, 'transient');
   t.match(await client.expectGot(1), { body: 'second' });
   t.match(await client.expectDeliveries(1, 1), [{ body: 'first' }]);
+});
+
+t.test('a recover that waits for its answer gives back what was delivered before it', async (t) => {
+  const { gated, client } = await setUp(t);
+  client.write(queueDeclare(1, { queue: 'transient' }));
+  client.write(basicConsume(1, { queue: 'transient', consumerTag: 'c' }));
+  await client.expect(1, 'queue.declare-ok');
+  await client.expect(1, 'basic.consume-ok');
+  gated.syncs.hold();
+  client.write(queueDeclare(1, DURABLE), basicRecover(1), publish(2, 'transient', 'one'));
+  t.match(await client.expectDeliveries(1, 1), [{ body: 'one', tag: 1 }]);
+  gated.syncs.release();
+  await client.expect(1, 'queue.declare-ok');
+  await client.expect(1, 'basic.recover-ok');
+  t.match(await client.expectDeliveries(1, 1), [{ body: 'one', tag: 2 }]);
 });
 
 t.test('a second consumer with a tag that waits for its consume-ok is refused', async (t) => {
@@ -185,6 +201,16 @@ t.test('a get whose record must be read from disk keeps later replies waiting', 
   t.match(await client.expectGot(1), { tag: 1, body: 'one' });
   t.equal((await client.expect(1, 'queue.declare-ok')).args.queue, 'other');
   t.match(await client.expectGot(1), { tag: 2, body: 'two' });
+});
+
+t.test('a recover gives back what a get before it still waits for', async (t) => {
+  const { gated, client } = await setUpCold(t, 'one', 'two');
+  client.write(basicGet(1, 'q'), basicRecover(1), basicGet(1, 'q'));
+  await readBegins(gated);
+  gated.reads.release();
+  t.match(await client.expectGot(1), { tag: 1, body: 'one' });
+  await client.expect(1, 'basic.recover-ok');
+  t.match(await client.expectGot(1), { tag: 2, body: 'one' });
 });
 
 t.test('a message read for a get on a channel that has closed since goes back', async (t) => {

@@ -277,7 +277,8 @@ export class SegmentRecovery {
     }
     const last = [...onDisk.values()].pop()?.segment;
     // A checkpoint may begin at a segment of which nothing was written yet, and need none before.
-    const end = last === undefined ? replayFrom : positionAt(last.number, last.size);
+    const emptyEnd = offsetOf(replayFrom) > SEGMENT_HEADER_SIZE ? 0 : replayFrom;
+    const end = last === undefined ? emptyEnd : positionAt(last.number, last.size);
     if (end < syncedUpTo) {
       this.damage.report(
         '',

@@ -170,6 +170,10 @@ export function basicCancel(channel: number, consumerTag: string): Buffer {
   return frame(amqp.sizeOfBasicCancel, amqp.encodeBasicCancel, channel, args);
 }
 
+export function basicRecover(channel: number): Buffer {
+  return frame(amqp.sizeOfBasicRecover, amqp.encodeBasicRecover, channel, { requeue: true });
+}
+
 export function basicGet(channel: number, queue = '', noAck = false): Buffer {
   return frame(amqp.sizeOfBasicGet, amqp.encodeBasicGet, channel, { queue, noAck });
 }

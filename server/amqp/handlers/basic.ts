@@ -134,8 +134,7 @@ export const basicHandlers: Pick<
     const { vhost, actor } = channel;
     const queue = readableQueue(vhost, actor, queueNameOf(channel, m.queue));
     const reply = channel.holdReply();
-    channel.gets ??= new GetQueue(channel.connection.output, vhost.reactor);
-    const { gets } = channel;
+    const gets = getsOf(channel);
     gets.add(() =>
       getMessage(queue, performance.now(), (message) => {
         if (channel.isClosing) giveBack(queue, message);
@@ -162,8 +161,7 @@ export const basicHandlers: Pick<
   },
 
   basicRecover(channel, m) {
-    recover(channel, m.requeue);
-    channel.reply(-1, () =>
+    recover(channel, m.requeue, () =>
       channel.write(sizeOfBasicRecoverOk(), (buf, at) =>
         encodeBasicRecoverOk(buf, at, channel.number),
       ),
@@ -171,7 +169,7 @@ export const basicHandlers: Pick<
   },
 
   basicRecoverAsync(channel, m) {
-    recover(channel, m.requeue);
+    recover(channel, m.requeue, () => {});
   },
 };
 
@@ -205,9 +203,24 @@ function consumeReplies(channel: Channel, tag: string, { noAck, noWait }: BasicC
   if (!noWait) channel.reply(-1, () => writeConsumeOk(channel, tag));
 }
 
-function recover(channel: Channel, requeue: boolean): void {
+/** Gives back all that the peer has been sent when `answer` leaves, which may have to wait for replies before it. */
+function recover(channel: Channel, requeue: boolean, answer: () => void): void {
   if (!requeue) throw notImplemented('requeue=false');
-  channel.settlements.requeueUpTo(Number.POSITIVE_INFINITY);
+  const gets = getsOf(channel);
+  const reply = channel.holdReply();
+  gets.add(() => {
+    reply.send = () => {
+      channel.settlements.requeueUpTo(Number.POSITIVE_INFINITY);
+      answer();
+      gets.ended();
+    };
+    channel.releaseReplies();
+  });
+}
+
+function getsOf(channel: Channel): GetQueue {
+  channel.gets ??= new GetQueue(channel.connection.output, channel.vhost.reactor);
+  return channel.gets;
 }
 
 /** The channel closed while the message was fetched: it goes back as if nobody had asked. */
