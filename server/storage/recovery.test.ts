@@ -470,6 +470,30 @@ t.test('a gap at the end of the log, and a checkpoint behind it, is no damage', 
   t.equal(next.queue(1).readyCount, 0);
 });
 
+t.test('a checkpoint at the start of a segment that was never written is no damage', async (t) => {
+  const h = StorageHarness.open(t, new SimulatedFs());
+  const queue = h.queue(1);
+  h.publish(1, [queue]);
+  // The definitions are written here, inside a segment that goes afterwards.
+  await h.checkpoint([queue]);
+  h.consume(queue, 1);
+  await h.store.log.syncAll();
+  h.store.log.beginSegment();
+  for (let i = 0; i < 2; i++) await h.checkpoint([queue]);
+  await h.cache.deletionsEnded;
+  const disk = h.fs.crash('kill', new Random(1));
+  const isSegment = (name: string): boolean => name.startsWith('msgs.');
+  t.notOk(disk.list(STORE_DIRECTORY).some(isSegment), 'nothing is left but the checkpoints');
+
+  const again = StorageHarness.open(t, disk);
+  t.same(again.recovered.damage, []);
+  again.publish(2, [again.queue(1)]);
+  await again.store.log.syncAll();
+  const third = StorageHarness.open(t, powerCycle(disk));
+  t.same(third.recovered.damage, []);
+  t.same(third.idsOf(1), [2]);
+});
+
 t.test(
   'a boot that ends after any step leaves no torn end that could come back as damage',
   async (t) => {
