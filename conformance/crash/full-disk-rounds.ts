@@ -74,7 +74,7 @@ class FullDiskRound {
     // The rounds take turns, so that each moment has its share in few of them.
     const moment = MOMENTS[(this.ledger.round - 1) % MOMENTS.length]!;
     await this.workUntil(moment);
-    await kill(this.server, this.clients);
+    await kill(this.server, this.clients, this.ledger);
   }
 
   private async workUntil(moment: (typeof MOMENTS)[number]): Promise<void> {

@@ -71,10 +71,15 @@ export async function playRounds(
 }
 
 /** Kills the server, waits until nothing more comes from it, and starts it again. */
-export async function kill(server: LocalServer, clients: readonly CrashClient[]): Promise<void> {
+export async function kill(
+  server: LocalServer,
+  clients: readonly CrashClient[],
+  ledger: Ledger,
+): Promise<void> {
   for (const client of clients) client.endsNow = true;
   await server.restart('SIGKILL');
   await within(Promise.all(clients.map(({ gone }) => gone)), 'end of the sockets');
+  ledger.killed();
 }
 
 /**
@@ -94,18 +99,28 @@ async function playRound(server: LocalServer, ledger: Ledger, random: Random): P
     return client;
   };
   await within(declareTopology((await connect()).connection), 'declare-oks');
-  for (const queue of CONSUMED_QUEUES) {
-    const consumer = CrashConsumer.start(await connect(), queue, ledger, random);
-    await within(consumer, `consume-ok of ${queue}`);
-  }
+  const consume = async (): Promise<void> => {
+    for (const queue of CONSUMED_QUEUES) {
+      const consumer = CrashConsumer.start(await connect(), queue, ledger, random);
+      await within(consumer, `consume-ok of ${queue}`);
+    }
+  };
   const confirms = 1 + random.below(CONFIRMS_MAX);
   const moment = ledger.after('confirm', confirms);
+  const half = ledger.after('confirm', Math.ceil(confirms / 2));
+  // What the kill before has left is delivered at once, or only when messages of this round were confirmed.
+  const isLate = random.oneIn(2);
+  if (!isLate) await consume();
   for (const plan of PUBLISHERS) {
     const publisher = startPublisher(await connect(), plan, ledger, random, MIXED_SIZES);
     await within(publisher, `channel of publisher ${plan.name}`);
   }
+  if (isLate) {
+    await within(half, `half of ${confirms} confirms`, MOMENT_LIMIT_MS);
+    await consume();
+  }
   await within(moment, `${confirms} confirms`, MOMENT_LIMIT_MS);
-  await kill(server, clients);
+  await kill(server, clients, ledger);
 }
 
 /** Takes everything that is left. */
