@@ -32,6 +32,8 @@ export interface BrokerTuning extends StoreTuning {
   readonly reserveBytes?: number;
   /** Whether anything is held back depends on the size of the logs: from so many bytes on. */
   readonly reserveFromBytes?: number;
+  /** Memory that blocks are cut from. */
+  readonly regionBytes?: number;
   /** How long a stop asks a disk that refuses again. */
   readonly stopRetryMs?: number;
 }
@@ -61,7 +63,7 @@ export class Broker {
     for (const name of vhostStore.names) refuseNewerFiles(fs, vhostStore.folderOf(name));
     this.logger = logger;
     this.clock = new Clock();
-    this.pool = new BlockPool();
+    this.pool = new BlockPool(tuning.regionBytes);
     this.cache = new FileCache(fs);
     this.tuning = tuning;
     this.stopRetryMs = tuning.stopRetryMs ?? STOP_RETRY_MS;
