@@ -4,9 +4,10 @@ import { Random } from '../testing/random.ts';
 import { SimulatedFs } from '../testing/simulated-fs.ts';
 import { STORE_DIRECTORY, StorageHarness } from '../testing/storage-harness.ts';
 import type { Teardown } from '../testing/temporary-directory.ts';
-import { decodeSegmentHeader } from './batch-format.ts';
+import { decodeSegmentHeader, SEGMENT_HEADER_SIZE } from './batch-format.ts';
 import { checkpointFileName } from './checkpoint-format.ts';
 import { DEFINITIONS_FILE } from './definitions-format.ts';
+import { LOG_LIMITS } from './log-limits.ts';
 import { readSegment } from './log-reader.ts';
 import { positionAt } from './position.ts';
 import { DEFINITION_ACTIONS } from './record-format.ts';
@@ -468,6 +469,38 @@ t.test('a gap at the end of the log, and a checkpoint behind it, is no damage', 
   const next = StorageHarness.open(t, fs.crash('power', new Random(1)));
   t.same(next.recovered.damage, []);
   t.equal(next.queue(1).readyCount, 0);
+});
+
+t.test('a deleted segment whose name comes back without its header is no damage', async (t) => {
+  // With this seed nothing of the header has reached the disk when its sync fails.
+  const fs = new SimulatedFs({ seed: 4 });
+  const h = StorageHarness.open(t, fs);
+  const { log } = h.store;
+  const queue = h.queue(1);
+  h.publish(1, [queue]);
+  // What the first file holds never reaches the disk: another takes over.
+  fs.failNext('sync', 'EIO');
+  await t.rejects(log.syncAll());
+  h.clock.advance(LOG_LIMITS.retryMsMax);
+  await log.syncAll();
+  h.consume(queue, 1);
+  await log.syncAll();
+  log.beginSegment();
+  for (let i = 0; i < 2; i++) await h.checkpoint([queue]);
+  await h.cache.deletionsEnded;
+  t.equal(fs.peek(FIRST_SEGMENT, 0, 0), null);
+
+  let backCount = 0;
+  for (let seed = 1; seed <= 50; seed++) {
+    const disk = powerCycle(fs.copy(), seed);
+    const header = disk.peek(FIRST_SEGMENT, 0, SEGMENT_HEADER_SIZE);
+    const isHeadless = header !== null && typeof decodeSegmentHeader(header) === 'string';
+    if (isHeadless) backCount++;
+    const again = StorageHarness.open(t, disk);
+    t.same(again.recovered.damage, []);
+    if (isHeadless) t.equal(disk.peek(FIRST_SEGMENT, 0, 0), null, 'it goes again');
+  }
+  t.ok(backCount > 0);
 });
 
 t.test('a checkpoint at the start of a segment that was never written is no damage', async (t) => {
