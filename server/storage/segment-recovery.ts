@@ -298,10 +298,11 @@ export class SegmentRecovery {
       previousEnd = start + end;
     }
     const last = [...onDisk.values()].pop()?.segment;
-    // A checkpoint may begin at a segment of which nothing was written yet, and need none before.
+    // A checkpoint may begin at a segment of which nothing was written yet, and need none before: what is left of
+    // those may be names that came back.
     const emptyEnd = offsetOf(replayFrom) > SEGMENT_HEADER_SIZE ? 0 : replayFrom;
     const end = last === undefined ? emptyEnd : positionAt(last.number, last.size);
-    if (end < syncedUpTo) {
+    if (Math.max(end, emptyEnd) < syncedUpTo) {
       this.damage.report(
         '',
         `the log ends at position ${end}, but it was synced up to ${syncedUpTo}`,
