@@ -265,7 +265,8 @@ export class ChunkFile {
   private find(size: number): void {
     this.next = Math.max(0, Math.ceil((size - CHUNK_HEADER_SIZE) / this.slotBytes));
     for (const slot of this.used.keys()) this.next = Math.max(this.next, slot + 1);
-    const known = new Set([...this.used.keys(), ...this.freed.map(({ slot }) => slot)]);
+    const freed = this.freed.map(({ slot }) => slot);
+    const known = new Set([...this.used.keys(), ...freed, ...this.reusable]);
     for (let slot = 0; slot < this.next; slot++) {
       if (!known.has(slot)) this.freed.push({ slot, since: 0, until: 0 });
     }
