@@ -95,6 +95,16 @@ t.test('the deliveries behind the last full ack are acked at the end', async (t)
   t.ok(connection.isChannelClosed);
 });
 
+t.test('what comes when the channel is being closed is not acked', async (t) => {
+  const { connection, consumer } = consumeChunks([encodeDeliveries([1, 1], 0)], 1);
+  await consumer.finish();
+  const scanner = new TrafficScanner(() => t.fail('a method that is not traffic'));
+  scanner.traffic = connection.traffic;
+  const more = encodeDeliveries([1, 1, 1], 0);
+  scanner.scan(more, more.length);
+  t.same(acksOf(connection), ['1', '2']);
+});
+
 t.test('acks that the socket has not taken yet are not overwritten', async (t) => {
   const connection = new RecordingConnection();
   new Consumer(connection, new ConsumeGoal(0), 1);
