@@ -11,6 +11,7 @@ function sample(rate: number, serverCpuNsPerMessage: number | null): RunSample {
     serverCpuNsPerMessage,
     result: {
       broker: 'b',
+      elapsedSeconds: 1,
       published: 1000,
       publishSeconds: 1,
       publishRate: rate,
@@ -19,11 +20,17 @@ function sample(rate: number, serverCpuNsPerMessage: number | null): RunSample {
       consumeRate: rate,
       confirmed: 0,
       nacked: 0,
+      committed: 0,
       confirmLatency: null,
+      commitLatency: null,
+      latency: null,
+      behindSchedule: 0,
+      verification: null,
       ready: 100,
       generatorCpuSeconds: 1,
       generatorCpuShare: 0.95,
       generatorCpuNsPerMessage: 44,
+      generatorPacingSeconds: 0,
     },
   };
 }
