@@ -10,7 +10,8 @@ export function describeMachine(): string[] {
   ];
 }
 
-function commitName(): string {
+/** The commit of the checkout that this runs in, `-dirty` where it was changed since. */
+export function commitName(): string {
   try {
     const command = ['describe', '--always', '--dirty'];
     return execFileSync('git', command, { encoding: 'utf8', stdio: 'pipe' }).trim();

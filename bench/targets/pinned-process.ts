@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { treeCpuSeconds, treePids } from './process-tree.ts';
+import { treeCpuSeconds, treeMemoryBytes, treeOpenFileCount, treePids } from './process-tree.ts';
 
 const TERMINATION_TIMEOUT_MS = 30_000;
 const LAST_WORDS_SIZE_MAX = 4096;
@@ -29,15 +29,18 @@ export function pinThisProcess(core: number): void {
 /** A running child. Its standard output can be read line by line. */
 export class PinnedProcess {
   readonly pid: number;
+  /** As it was started, with what keeps it to its core. */
+  readonly commandLine: string;
   private readonly child: ChildProcess;
   private readonly name: string;
   /** The last of what it wrote, for the error that says that it ended. */
   private lastWords: string;
 
-  private constructor(child: ChildProcess, pid: number, name: string) {
+  private constructor(child: ChildProcess, pid: number, name: string, commandLine: string) {
     this.child = child;
     this.pid = pid;
     this.name = name;
+    this.commandLine = commandLine;
     this.lastWords = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.lastWords = (this.lastWords + text).slice(-LAST_WORDS_SIZE_MAX);
@@ -69,7 +72,7 @@ export class PinnedProcess {
       throw new Error(reason, { cause: error });
     });
     if (child.pid === undefined) throw new Error('a process without an id');
-    return new PinnedProcess(child, child.pid, command.join(' '));
+    return new PinnedProcess(child, child.pid, command.join(' '), pinned.join(' '));
   }
 
   /** True until it has ended. */
@@ -123,6 +126,16 @@ export class PinnedProcess {
     return treeCpuSeconds(this.pid);
   }
 
+  /** Octets that are resident of it and its descendants. */
+  memoryBytes(): number {
+    return treeMemoryBytes(this.pid);
+  }
+
+  /** Files and sockets that it and its descendants have open. */
+  openFileCount(): number {
+    return treeOpenFileCount(this.pid);
+  }
+
   /** Asks it to end, and kills it with its descendants when it does not. */
   async terminate(): Promise<void> {
     if (!this.isRunning) return;
@@ -133,11 +146,11 @@ export class PinnedProcess {
     clearTimeout(timer);
   }
 
-  /** Ends it with SIGKILL; resolves when it is gone. */
+  /** Ends it with SIGKILL, and its descendants with it; resolves when it is gone. */
   async kill(): Promise<void> {
     if (!this.isRunning) return;
     const ended = once(this.child, 'exit');
-    this.child.kill('SIGKILL');
+    this.killTree();
     await ended;
   }
 

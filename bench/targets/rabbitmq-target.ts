@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { parseAmqpUri } from '../amqp/amqp-uri.ts';
+import { type AmqpUri, parseAmqpUri } from '../amqp/amqp-uri.ts';
 import { awaitBroker } from './await-broker.ts';
 import { PinnedProcess } from './pinned-process.ts';
 import type { RunningTarget, Target } from './target.ts';
@@ -22,12 +22,17 @@ export function isRabbitmqInstalled(): boolean {
   return existsSync(RABBITMQ_SERVER);
 }
 
-/** RabbitMQ kept to `core`, with all its processes; its Erlang starts one scheduler then. */
-export function createRabbitmqTarget(core: number): Target {
-  return { name: 'rabbitmq', start: () => startRabbitmq(core) };
+/** RabbitMQ kept to `core` (null: anywhere), with all its processes; on one its Erlang starts one scheduler. */
+export function createRabbitmqTarget(core: number | null): Target {
+  return {
+    name: 'rabbitmq',
+    isOurs: false,
+    canWriteConsumed: false,
+    start: () => startRabbitmq(core),
+  };
 }
 
-async function startRabbitmq(core: number): Promise<RunningTarget> {
+async function startRabbitmq(core: number | null): Promise<RunningTarget> {
   const home = await mkdtemp(join(tmpdir(), 'rabbitmq-bench-'));
   await writeFile(join(home, '.erlang.cookie'), 'firnmqbench', { mode: COOKIE_MODE });
   await writeFile(join(home, 'enabled_plugins'), '[].');
@@ -50,22 +55,50 @@ async function startRabbitmq(core: number): Promise<RunningTarget> {
   // The node would start a port mapper that outlives it.
   const portMapper = await PinnedProcess.spawn(core, ['epmd'], env);
   portMapper.ignoreOutput();
-  const startedMs = performance.now();
-  const broker = await PinnedProcess.spawn(core, [RABBITMQ_SERVER], env);
-  broker.ignoreOutput();
-  const stop = async (): Promise<void> => {
-    await broker.terminate();
+  const removeAll = async (): Promise<void> => {
     await portMapper.terminate();
     await rm(home, { recursive: true, force: true });
   };
   try {
-    await awaitBroker(uri, broker);
-    const startupMs = performance.now() - startedMs;
-    return { uri, startupMs, cpuSeconds: () => broker.cpuSeconds(), stop };
+    return await startNode(core, uri, env, removeAll);
   } catch (error) {
-    await stop();
+    await removeAll();
     throw error;
   }
+}
+
+/** Starts the node; `removeAll` is called when it has been stopped. */
+async function startNode(
+  core: number | null,
+  uri: AmqpUri,
+  env: Readonly<Record<string, string>>,
+  removeAll: () => Promise<void>,
+): Promise<RunningTarget> {
+  const startedMs = performance.now();
+  const broker = await PinnedProcess.spawn(core, [RABBITMQ_SERVER], env);
+  broker.ignoreOutput();
+  try {
+    await awaitBroker(uri, broker);
+  } catch (error) {
+    await broker.terminate();
+    throw error;
+  }
+  return {
+    uri,
+    startupMs: performance.now() - startedMs,
+    command: broker.commandLine,
+    cpuSeconds: () => broker.cpuSeconds(),
+    memoryBytes: () => broker.memoryBytes(),
+    openFileCount: () => broker.openFileCount(),
+    killAndRestart: async () => {
+      await broker.kill();
+      return startNode(core, uri, env, removeAll);
+    },
+    stop: async () => {
+      await broker.terminate();
+      await removeAll();
+    },
+  };
 }
 
 /** Ports of loopback that were free a moment ago. */

@@ -1,0 +1,229 @@
+/**
+ * One row on one broker: the broker, the generators that load it, the figures that come of it, and everything that is
+ * open, which is closed with it however it ends.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { AmqpUri } from '../amqp/amqp-uri.ts';
+import { BenchConnection } from '../amqp/bench-connection.ts';
+import type { Goal, Unit } from '../storage/figure.ts';
+import { PinnedProcess } from '../targets/pinned-process.ts';
+import type { RunningTarget, StartOptions, Target } from '../targets/target.ts';
+import { formatUri, plainCommandLine } from './command-lines.ts';
+import { RowSkipped } from './row.ts';
+import { type Cost, RowFigure } from './row-figure.ts';
+
+const GENERATOR_MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+const CHECK_INTERVAL_MS = 50;
+
+/** How long, how often, how large. */
+export interface RunSettings {
+  readonly repeats: number;
+  /** Length of an ordinary run. */
+  readonly seconds: number;
+  /** Messages to wait, queues and connections are multiplied by it; 1: as the goals say. */
+  readonly scale: number;
+  /** null: anywhere. */
+  readonly serverCore: number | null;
+  readonly generatorCore: number | null;
+  /** Ends the measurement after what is under way. */
+  readonly signal: AbortSignal;
+  /** Told what is going on. */
+  readonly onStep: (text: string) => void;
+}
+
+/** What a generator printed, and what it cost both sides. */
+export interface Generated {
+  /** Its JSON. */
+  readonly result: unknown;
+  /** CPU time of the broker meanwhile, all its processes; null where unknown. */
+  readonly serverCpuSeconds: number | null;
+  /** Octets that the broker occupied at its end; null where unknown. */
+  readonly serverMemoryBytes: number | null;
+}
+
+/** What a row measures with. */
+export class RowRun {
+  readonly settings: RunSettings;
+  /** How the broker was started. */
+  readonly startOptions: StartOptions;
+  readonly figures: RowFigure[];
+  /** Every command line that ran, once. */
+  readonly commands: string[];
+  /** The broker. Another object after a restart. */
+  broker: RunningTarget;
+  private readonly target: Target;
+  private readonly medianElsewhere: (rowId: string) => number | null;
+  private readonly connections: BenchConnection[];
+
+  private constructor(
+    settings: RunSettings,
+    target: Target,
+    startOptions: StartOptions,
+    broker: RunningTarget,
+    medianElsewhere: (rowId: string) => number | null,
+  ) {
+    this.settings = settings;
+    this.target = target;
+    this.startOptions = startOptions;
+    this.broker = broker;
+    this.medianElsewhere = medianElsewhere;
+    this.figures = [];
+    this.commands = [];
+    this.connections = [];
+    if (broker.command !== '') this.tellCommand(broker.command);
+  }
+
+  /**
+   * Starts the broker.
+   *
+   * @param medianElsewhere the first figure of a row measured before, on the same broker; null: it was not
+   */
+  static async begin(
+    settings: RunSettings,
+    target: Target,
+    startOptions: StartOptions,
+    medianElsewhere: (rowId: string) => number | null,
+  ): Promise<RowRun> {
+    const broker = await target.start(startOptions);
+    return new RowRun(settings, target, startOptions, broker, medianElsewhere);
+  }
+
+  get uri(): AmqpUri {
+    return this.broker.uri;
+  }
+
+  /** A figure that the report shows. */
+  figure(what: string, unit: Unit, goal: Goal): RowFigure {
+    const figure = new RowFigure(what, unit, goal);
+    this.figures.push(figure);
+    return figure;
+  }
+
+  /** The median of another row's first figure on this broker; null where that was not measured before. */
+  medianOf(rowId: string): number | null {
+    return this.medianElsewhere(rowId);
+  }
+
+  /** A number of messages, queues or connections in this run's size. */
+  scaled(fullSize: number): number {
+    return Math.max(1, Math.round(fullSize * this.settings.scale));
+  }
+
+  /** Runs `measure` as often as the settings say, one after the other. */
+  async repeat(measure: () => Promise<void>): Promise<void> {
+    for (let i = 1; i <= this.settings.repeats; i++) {
+      this.settings.signal.throwIfAborted();
+      await measure();
+    }
+  }
+
+  /** Runs `firnmqperf COMMAND -j --uri URI FLAGS...` on the generator's core, to its end. */
+  async generate(
+    command: string,
+    flags: readonly string[],
+    uri: AmqpUri = this.uri,
+  ): Promise<Generated> {
+    this.settings.signal.throwIfAborted();
+    const args = [command, '-j', '--uri', formatUri(uri), ...flags];
+    this.tellCommand(`firnmqperf ${args.join(' ')}`);
+    const cpuBefore = this.broker.cpuSeconds();
+    const generator = await PinnedProcess.spawn(this.settings.generatorCore, [
+      process.execPath,
+      GENERATOR_MAIN,
+      ...args,
+    ]);
+    const output = await generator.readOutput();
+    const cpuAfter = this.broker.cpuSeconds();
+    return {
+      result: JSON.parse(output),
+      serverCpuSeconds: cpuBefore === null || cpuAfter === null ? null : cpuAfter - cpuBefore,
+      serverMemoryBytes: this.broker.memoryBytes(),
+    };
+  }
+
+  /** Notes a command line for the report. */
+  tellCommand(line: string): void {
+    const plain = plainCommandLine(line);
+    if (!this.commands.includes(plain)) this.commands.push(plain);
+  }
+
+  /** What `work` costs, done by this process. */
+  async costOf(operations: number, work: () => Promise<void>): Promise<Cost> {
+    const serverBefore = this.broker.cpuSeconds();
+    const generatorBefore = process.cpuUsage();
+    const startedMs = performance.now();
+    await work();
+    const seconds = (performance.now() - startedMs) / 1000;
+    const { user, system } = process.cpuUsage(generatorBefore);
+    const serverAfter = this.broker.cpuSeconds();
+    const perOperation = (cpuSeconds: number): number => (cpuSeconds * 1e9) / operations;
+    return {
+      serverNsPerMessage:
+        serverBefore === null || serverAfter === null
+          ? null
+          : perOperation(serverAfter - serverBefore),
+      generatorNsPerMessage: perOperation((user + system) / 1e6),
+      generatorShare: (user + system) / 1e6 / seconds,
+      serverMemoryBytes: this.broker.memoryBytes(),
+    };
+  }
+
+  /** Opens a connection that ends with the row at the latest. */
+  async connect(): Promise<BenchConnection> {
+    const connection = await BenchConnection.open(this.uri, 'firnmqperf numbers');
+    this.connections.push(connection);
+    return connection;
+  }
+
+  /** Opens a connection for one use. */
+  async withConnection<Result>(
+    use: (connection: BenchConnection) => Promise<Result>,
+  ): Promise<Result> {
+    const connection = await this.connect();
+    try {
+      return await use(connection);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  /** Kills the broker and starts it again; resolves when it has answered connection.open. */
+  async restart(): Promise<void> {
+    const { killAndRestart } = this.broker;
+    if (killAndRestart === null) throw new RowSkipped('somebody else started this broker');
+    this.broker = await killAndRestart();
+  }
+
+  /** Ends the broker and starts another on an empty directory. */
+  async renew(): Promise<void> {
+    await this.broker.stop();
+    this.broker = await this.target.start(this.startOptions);
+  }
+
+  /** Octets that the broker occupies once that has not become less for a second. */
+  async restingMemoryBytes(): Promise<number> {
+    let least = Number.POSITIVE_INFINITY;
+    let sinceMs = performance.now();
+    const restMs = Math.min(1000, this.settings.seconds * 1000);
+    while (performance.now() - sinceMs < restMs) {
+      const bytes = this.broker.memoryBytes();
+      if (bytes === null) throw new RowSkipped('the memory of this broker cannot be seen');
+      if (bytes < least) sinceMs = performance.now();
+      least = Math.min(least, bytes);
+      await this.pause(CHECK_INTERVAL_MS);
+    }
+    return least;
+  }
+
+  /** Waits, unless the measurement is ended. */
+  async pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.settings.signal });
+  }
+
+  /** Closes what is open and ends the broker. */
+  async dispose(): Promise<void> {
+    await Promise.all(this.connections.map((connection) => connection.close()));
+    await this.broker.stop();
+  }
+}
