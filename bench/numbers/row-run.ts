@@ -54,7 +54,7 @@ export class RowRun {
   broker: RunningTarget;
   private readonly target: Target;
   private readonly medianElsewhere: (rowId: string) => number | null;
-  private readonly connections: BenchConnection[];
+  private readonly connections: Set<BenchConnection>;
 
   private constructor(
     settings: RunSettings,
@@ -70,7 +70,7 @@ export class RowRun {
     this.medianElsewhere = medianElsewhere;
     this.figures = [];
     this.commands = [];
-    this.connections = [];
+    this.connections = new Set();
     if (broker.command !== '') this.tellCommand(broker.command);
   }
 
@@ -148,32 +148,47 @@ export class RowRun {
     if (!this.commands.includes(plain)) this.commands.push(plain);
   }
 
-  /** What `work` costs, done by this process. */
-  async costOf(operations: number, work: () => Promise<void>): Promise<Cost> {
+  /**
+   * Does `work` in this process.
+   *
+   * @param operationsOf how many messages or operations it was, of which each has its part of the cost
+   */
+  async withCost<Result>(
+    work: () => Promise<Result>,
+    operationsOf: (result: Result) => number,
+  ): Promise<{ readonly result: Result; readonly cost: Cost }> {
     const serverBefore = this.broker.cpuSeconds();
     const generatorBefore = process.cpuUsage();
     const startedMs = performance.now();
-    await work();
+    const result = await work();
     const seconds = (performance.now() - startedMs) / 1000;
     const { user, system } = process.cpuUsage(generatorBefore);
     const serverAfter = this.broker.cpuSeconds();
+    const operations = Math.max(1, operationsOf(result));
     const perOperation = (cpuSeconds: number): number => (cpuSeconds * 1e9) / operations;
-    return {
-      serverNsPerMessage:
-        serverBefore === null || serverAfter === null
-          ? null
-          : perOperation(serverAfter - serverBefore),
-      generatorNsPerMessage: perOperation((user + system) / 1e6),
-      generatorShare: (user + system) / 1e6 / seconds,
+    const serverSeconds =
+      serverBefore === null || serverAfter === null ? null : serverAfter - serverBefore;
+    const generatorSeconds = (user + system) / 1e6;
+    const cost = {
+      serverNsPerMessage: serverSeconds === null ? null : perOperation(serverSeconds),
+      generatorNsPerMessage: perOperation(generatorSeconds),
+      generatorShare: generatorSeconds / seconds,
       serverMemoryBytes: this.broker.memoryBytes(),
     };
+    return { result, cost };
   }
 
   /** Opens a connection that ends with the row at the latest. */
   async connect(): Promise<BenchConnection> {
     const connection = await BenchConnection.open(this.uri, 'firnmqperf numbers');
-    this.connections.push(connection);
+    this.connections.add(connection);
     return connection;
+  }
+
+  /** Closes connections that {@link connect} has opened. */
+  async close(...connections: readonly BenchConnection[]): Promise<void> {
+    await Promise.all(connections.map((connection) => connection.close()));
+    for (const connection of connections) this.connections.delete(connection);
   }
 
   /** Opens a connection for one use. */
@@ -184,7 +199,7 @@ export class RowRun {
     try {
       return await use(connection);
     } finally {
-      await connection.close();
+      await this.close(connection);
     }
   }
 
@@ -201,19 +216,24 @@ export class RowRun {
     this.broker = await this.target.start(this.startOptions);
   }
 
-  /** Octets that the broker occupies once that has not become less for a second. */
+  /** Octets that the broker occupies when it has come to rest, as far as the time of two runs lets it. */
   async restingMemoryBytes(): Promise<number> {
     let least = Number.POSITIVE_INFINITY;
-    let sinceMs = performance.now();
-    const restMs = Math.min(1000, this.settings.seconds * 1000);
-    while (performance.now() - sinceMs < restMs) {
+    const endMs = performance.now() + 2 * this.settings.seconds * 1000;
+    while (performance.now() < endMs) {
       const bytes = this.broker.memoryBytes();
       if (bytes === null) throw new RowSkipped('the memory of this broker cannot be seen');
-      if (bytes < least) sinceMs = performance.now();
       least = Math.min(least, bytes);
       await this.pause(CHECK_INTERVAL_MS);
     }
     return least;
+  }
+
+  /** Files and sockets that the broker has open. */
+  openFileCount(): number {
+    const count = this.broker.openFileCount();
+    if (count === null) throw new RowSkipped('the files of this broker cannot be seen');
+    return count;
   }
 
   /** Waits, unless the measurement is ended. */
@@ -223,7 +243,7 @@ export class RowRun {
 
   /** Closes what is open and ends the broker. */
   async dispose(): Promise<void> {
-    await Promise.all(this.connections.map((connection) => connection.close()));
+    await this.close(...this.connections);
     await this.broker.stop();
   }
 }

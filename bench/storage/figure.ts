@@ -3,7 +3,7 @@ import { spreadOf } from '../numbers/samples.ts';
 import type { CpuShares } from './timed.ts';
 
 /** Samples are kept in the unit that is shown; MB and GB are 10^6 and 10^9 octets, `/s` are operations. */
-export type Unit = 'MB' | 'ms' | 'us' | 's' | 'msg/s' | '/s' | 'GB/s' | 'times';
+export type Unit = 'MB' | 'files' | 'ms' | 'us' | 's' | 'msg/s' | '/s' | 'GB/s' | 'times';
 
 /** A bound for the median of the samples, or for every one of them; null: shown, not judged. */
 export type Goal = {
@@ -101,6 +101,8 @@ export function formatValue(value: number, unit: Unit): string {
   switch (unit) {
     case 'MB':
       return `${value.toFixed(1)} MB`;
+    case 'files':
+      return `${Math.round(value)} files`;
     case 'ms':
       return `${value.toFixed(value < 10 ? 2 : 0)} ms`;
     case 'us':
