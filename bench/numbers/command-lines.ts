@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { AmqpUri } from '../amqp/amqp-uri.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const BELOW_TEMPORARY = new RegExp(`${tmpdir().replaceAll(/[^\w/-]/g, '\\$&')}/\\S+`, 'g');
 
 /** A broker's address with its login, percent-encoded, as generators take it. */
 export function formatUri({ host, port, username, password, vhost }: AmqpUri): string {
@@ -19,7 +20,5 @@ export function plainCommandLine(line: string): string {
     .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT')
     .replaceAll(process.execPath, 'node')
     .replaceAll(ROOT, '')
-    .split(' ')
-    .map((word) => (word.startsWith(tmpdir()) ? 'DIRECTORY' : word))
-    .join(' ');
+    .replaceAll(BELOW_TEMPORARY, 'DIRECTORY');
 }

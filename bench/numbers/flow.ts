@@ -29,7 +29,7 @@ export interface FlowOptions {
 /** What came of it. */
 export interface FlowResult {
   readonly published: number;
-  /** Until the broker had handled the last of them. */
+  /** Until the broker had handled the last of them; where somebody consumes, until the end of the time. */
   readonly publishSeconds: number;
   /** While it was published. */
   readonly consumed: number;
@@ -64,7 +64,8 @@ export async function runFlow({
   const { consumed } = goal;
   const consumeSeconds = (performance.now() - startedMs) / 1000;
   if (failure !== null) throw failure;
-  await Promise.all(running.map((producer) => producer.finish()));
+  if (consumers.length > 0) for (const producer of running) producer.stop();
+  else await Promise.all(running.map((producer) => producer.finish()));
   return {
     published: running.reduce((sum, producer) => sum + producer.published, 0),
     publishSeconds: (performance.now() - startedMs) / 1000,

@@ -33,6 +33,7 @@ import {
 } from '../../generated/index.ts';
 import type { AmqpUri } from '../amqp/amqp-uri.ts';
 import { BENCH_CHANNEL } from '../amqp/traffic-scanner.ts';
+import type { TlsListener } from '../targets/target.ts';
 
 const PAYLOAD_MAX = 131_072;
 /** That many are on their way at a time, so that no listener's backlog overflows. */
@@ -42,7 +43,7 @@ const OPENINGS_AT_ONCE = 64;
 export interface IdleClientsOptions {
   readonly uri: AmqpUri;
   /** Over TLS, on this port; null: in the clear, on that of the URI. */
-  readonly tls: { readonly port: number; readonly ca: string } | null;
+  readonly tls: TlsListener | null;
   readonly queue: string;
   readonly count: number;
 }

@@ -3,6 +3,9 @@ import type { Verdict } from '../storage/figure.ts';
 import type { RowOutcome } from './measure-rows.ts';
 import type { RowFigure } from './row-figure.ts';
 
+/** Our event loop must not be later than this to 99 % of what is due, in any row. */
+export const LOOP_DELAY_P99_MS_MAX = 20;
+
 /** A figure beside what it is compared with. */
 export interface Judged {
   /** The goal in words; empty where there is none, or the broker is not ours. */
@@ -26,7 +29,9 @@ export function judge(
       ? null
       : figure.median / other.median;
   if (!contestant.target.isOurs) return { mustReach: '', verdict: '', timesTheLast: times };
-  const { mustReach, verdict } = figure.figure;
+  const { mustReach } = figure.figure;
+  const loopDelayMs = figure.medianCost('loopDelayP99Ms') ?? 0;
+  const verdict = loopDelayMs > LOOP_DELAY_P99_MS_MAX ? 'FAIL' : figure.figure.verdict;
   const timesMin = outcome.figures[0] === figure ? row.timesTheLast : undefined;
   if (other === null || times === null || timesMin === undefined) {
     return { mustReach, verdict: verdict === 'not judged' ? '' : verdict, timesTheLast: times };

@@ -1,6 +1,7 @@
 /** Measures every row on every broker: a row on all brokers in turn before the next, so that they meet the same machine. */
 import { BenchConnection } from '../amqp/bench-connection.ts';
 import type { StartOptions, Target } from '../targets/target.ts';
+import { plainCommandLine } from './command-lines.ts';
 import { type Row, RowSkipped } from './row.ts';
 import type { RowFigure } from './row-figure.ts';
 import { RowRun, type RunSettings } from './row-run.ts';
@@ -26,18 +27,27 @@ export interface RowOutcome {
   readonly skipped: string | null;
 }
 
+/** Who watches. */
+export interface MeasureObserver {
+  readonly onRow: (row: Row, contestant: Contestant) => void;
+  readonly onOutcome: (outcome: RowOutcome) => void;
+}
+
 /** Measures; never rejects for what a row does. The last target is the one that others are compared with. */
 export async function measureRows(
   rows: readonly Row[],
   targets: readonly Target[],
   settings: RunSettings,
+  observer: MeasureObserver | null = null,
 ): Promise<RowOutcome[]> {
   const outcomes: RowOutcome[] = [];
   for (const row of rows) {
     for (const contestant of targets.flatMap((target) => contestantsOf(row, target))) {
       if (settings.signal.aborted) return outcomes;
-      settings.onStep(`${row.id}: ${contestant.name}`);
-      outcomes.push(await measureRow(row, contestant, settings, outcomes));
+      observer?.onRow(row, contestant);
+      const outcome = await measureRow(row, contestant, settings, outcomes);
+      observer?.onOutcome(outcome);
+      outcomes.push(outcome);
     }
   }
   return outcomes;
@@ -45,10 +55,11 @@ export async function measureRows(
 
 /** The ways in which a broker is measured in a row. */
 function contestantsOf(row: Row, target: Target): Contestant[] {
-  const asItIs = { target, startOptions: { writesConsumed: false }, name: target.name };
+  const withTls = row.needsTls === true;
+  const asItIs = { target, startOptions: { writesConsumed: false, withTls }, name: target.name };
   if (!row.consumesAtOnce || !target.canWriteConsumed) return [asItIs];
   const name = `${target.name}, all written`;
-  return [asItIs, { target, startOptions: { writesConsumed: true }, name }];
+  return [asItIs, { target, startOptions: { writesConsumed: true, withTls }, name }];
 }
 
 async function measureRow(
@@ -79,7 +90,7 @@ async function measureRow(
     await row.measure(run);
     return end(null, null);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = plainCommandLine(error instanceof Error ? error.message : String(error));
     return error instanceof RowSkipped ? end(null, message) : end(message, null);
   } finally {
     await run?.dispose();

@@ -10,7 +10,7 @@ import type { Target } from '../targets/target.ts';
 import { commitName, describeMachine } from './describe-machine.ts';
 import { isAllReached } from './judge.ts';
 import { measureRows, type RowOutcome } from './measure-rows.ts';
-import { formatReport } from './report.ts';
+import { formatOutcome, formatReport } from './report.ts';
 import type { Row } from './row.ts';
 import { ROWS } from './rows.ts';
 import { writeResults } from './write-results.ts';
@@ -62,15 +62,16 @@ async function runCommand(flags: NumbersFlags): Promise<void> {
   // What this process does itself, a few rows, is the generator's part.
   pinThisProcess(flags.generatorCore);
   const startedAt = new Date();
-  const outcomes = await measureRows(flags.rows, targets, {
-    repeats: flags.repeats,
-    seconds: flags.seconds,
-    scale: flags.scale,
-    serverCore: flags.serverCore,
-    generatorCore: flags.generatorCore,
-    signal: interrupt.signal,
-    onStep: (text) => console.error(text),
-  });
+  const { repeats, seconds, scale, serverCore, generatorCore } = flags;
+  const outcomes = await measureRows(
+    flags.rows,
+    targets,
+    { repeats, seconds, scale, serverCore, generatorCore, signal: interrupt.signal },
+    {
+      onRow: ({ id }, { name }) => console.error(`${id}: ${name}`),
+      onOutcome: (outcome) => console.error(formatOutcome(outcome, [outcome]).join('\n')),
+    },
+  );
   const context = describeRun(flags, outcomes);
   console.log(formatReport(context, outcomes));
   const name = `${startedAt.toISOString().slice(0, 16).replaceAll(':', '')}-${commitName()}`;

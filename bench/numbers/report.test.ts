@@ -23,6 +23,7 @@ interface OutcomeOptions {
   readonly goal?: Goal;
   readonly row?: Row;
   readonly generatorShare?: number;
+  readonly loopDelayMs?: number;
   readonly failure?: string;
   readonly writesConsumed?: boolean;
 }
@@ -35,9 +36,10 @@ function outcome(of: Target, options: OutcomeOptions): RowOutcome {
       generatorNsPerMessage: 44,
       generatorShare: options.generatorShare ?? 0.5,
       serverMemoryBytes: of.isOurs ? 70e6 : null,
+      loopDelayP99Ms: of.isOurs ? (options.loopDelayMs ?? 3) : null,
     });
   }
-  const startOptions = { writesConsumed: options.writesConsumed === true };
+  const startOptions = { writesConsumed: options.writesConsumed === true, withTls: false };
   return {
     row: options.row ?? ROW,
     contestant: { target: of, startOptions, name: of.name },
@@ -65,8 +67,8 @@ t.test(
       outcome(OTHER, { rates: [50_000], goal }),
     ];
     t.same(tableOf(outcomes), [
-      '| a row | fast | out | 5.00 M/s | 4.00 M/s to 8.00 M/s | at least 4.00 M/s | pass | 100.0 | 200 | 44 | 70 MB | the generator was the limit |',
-      '| a row | slow | out | 50.0 k/s | 50.0 k/s to 50.0 k/s |  |  |  |  | 44 |  |  |',
+      '| a row | fast | out | 5.00 M/s | 4.00 M/s to 8.00 M/s | at least 4.00 M/s | pass | 100.0 | 200 | 44 | 70 MB | 3.0 ms | the generator was the limit |',
+      '| a row | slow | out | 50.0 k/s | 50.0 k/s to 50.0 k/s |  |  |  |  | 44 |  |  |  |',
     ]);
     t.ok(isAllReached(outcomes));
   },
@@ -83,6 +85,13 @@ t.test('a goal may also be a multiple of what the last broker reaches', async (t
   t.notOk(isAllReached(tooLittle));
   const alone = [outcome(OURS, { rates: [9e6], goal, row })];
   t.match(tableOf(alone)[0], '| at least 1.00 M/s | pass |  |');
+});
+
+t.test('an event loop that comes late fails a figure that reaches its goal', async (t) => {
+  const goal: Goal = { kind: 'at least', bound: 1e6, of: 'median' };
+  const late = [outcome(OURS, { rates: [2e6], goal, loopDelayMs: 21 })];
+  t.match(tableOf(late)[0], '| FAIL |');
+  t.notOk(isAllReached(late));
 });
 
 t.test('a row that fails says why, after what was measured before', async (t) => {

@@ -17,6 +17,7 @@ const COLUMNS = [
   'server CPU ns/msg',
   'generator CPU ns/msg',
   'server memory',
+  'loop delay p99',
   'remarks',
 ];
 
@@ -46,7 +47,7 @@ export function formatOutcome(outcome: RowOutcome, outcomes: readonly RowOutcome
   const missing = skipped ?? failure;
   if (missing !== null) {
     const verdict = failure !== null && contestant.target.isOurs ? 'FAIL' : '';
-    const cells = [row.title, contestant.name, '', '', '', '', verdict, '', '', '', ''];
+    const cells = [row.title, contestant.name, '', '', '', '', verdict, '', '', '', '', ''];
     lines.push(tableLine([...cells, `not measured: ${missing}`]));
   }
   return lines;
@@ -60,6 +61,7 @@ function figureCells(
   const { what, unit, values } = figure.figure;
   const { median, min, max } = spreadOf(values);
   const { mustReach, verdict, timesTheLast } = judge(figure, outcome, outcomes);
+  const loopDelayMs = figure.medianCost('loopDelayP99Ms');
   const memoryBytes = figure.medianCost('serverMemoryBytes');
   return [
     outcome.row.title,
@@ -73,6 +75,7 @@ function figureCells(
     wholeNumber(figure.medianCost('serverNsPerMessage')),
     wholeNumber(figure.medianCost('generatorNsPerMessage')),
     memoryBytes === null ? '' : `${(memoryBytes / 1e6).toFixed(0)} MB`,
+    loopDelayMs === null ? '' : `${loopDelayMs.toFixed(1)} ms`,
     remarks(figure),
   ];
 }

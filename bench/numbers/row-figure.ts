@@ -11,6 +11,8 @@ export interface Cost {
   readonly generatorShare: number | null;
   /** What the broker occupied at the end. */
   readonly serverMemoryBytes: number | null;
+  /** 99 % of what was due in the broker's event loop came no later. */
+  readonly loopDelayP99Ms: number | null;
 }
 
 /** Samples with their costs. */

@@ -8,7 +8,7 @@ import type { AmqpUri } from '../amqp/amqp-uri.ts';
 import { BenchConnection } from '../amqp/bench-connection.ts';
 import type { Goal, Unit } from '../storage/figure.ts';
 import { PinnedProcess } from '../targets/pinned-process.ts';
-import type { RunningTarget, StartOptions, Target } from '../targets/target.ts';
+import type { RunningTarget, StartOptions, Target, TlsListener } from '../targets/target.ts';
 import { formatUri, plainCommandLine } from './command-lines.ts';
 import { RowSkipped } from './row.ts';
 import { type Cost, RowFigure } from './row-figure.ts';
@@ -28,8 +28,6 @@ export interface RunSettings {
   readonly generatorCore: number | null;
   /** Ends the measurement after what is under way. */
   readonly signal: AbortSignal;
-  /** Told what is going on. */
-  readonly onStep: (text: string) => void;
 }
 
 /** What a generator printed, and what it cost both sides. */
@@ -40,6 +38,8 @@ export interface Generated {
   readonly serverCpuSeconds: number | null;
   /** Octets that the broker occupied at its end; null where unknown. */
   readonly serverMemoryBytes: number | null;
+  /** How late its event loop came meanwhile; null where it has none. */
+  readonly loopDelayP99Ms: number | null;
 }
 
 /** What a row measures with. */
@@ -93,6 +93,12 @@ export class RowRun {
     return this.broker.uri;
   }
 
+  /** Where the broker speaks TLS. */
+  get tlsListener(): TlsListener {
+    if (this.broker.tls === null) throw new RowSkipped('it is not set up for TLS');
+    return this.broker.tls;
+  }
+
   /** A figure that the report shows. */
   figure(what: string, unit: Unit, goal: Goal): RowFigure {
     const figure = new RowFigure(what, unit, goal);
@@ -118,15 +124,16 @@ export class RowRun {
     }
   }
 
-  /** Runs `firnmqperf COMMAND -j --uri URI FLAGS...` on the generator's core, to its end. */
+  /** Runs `firnmqperf COMMAND -j --uri URI FLAGS...` on the generator's core, to its end. @throws Error when it fails */
   async generate(
     command: string,
     flags: readonly string[],
-    uri: AmqpUri = this.uri,
+    uri: string = formatUri(this.uri),
   ): Promise<Generated> {
     this.settings.signal.throwIfAborted();
-    const args = [command, '-j', '--uri', formatUri(uri), ...flags];
+    const args = [command, '-j', '--uri', uri, ...flags];
     this.tellCommand(`firnmqperf ${args.join(' ')}`);
+    await this.broker.loopDelay();
     const cpuBefore = this.broker.cpuSeconds();
     const generator = await PinnedProcess.spawn(this.settings.generatorCore, [
       process.execPath,
@@ -139,6 +146,7 @@ export class RowRun {
       result: JSON.parse(output),
       serverCpuSeconds: cpuBefore === null || cpuAfter === null ? null : cpuAfter - cpuBefore,
       serverMemoryBytes: this.broker.memoryBytes(),
+      loopDelayP99Ms: await this.loopDelayP99Ms(),
     };
   }
 
@@ -157,6 +165,7 @@ export class RowRun {
     work: () => Promise<Result>,
     operationsOf: (result: Result) => number,
   ): Promise<{ readonly result: Result; readonly cost: Cost }> {
+    await this.broker.loopDelay();
     const serverBefore = this.broker.cpuSeconds();
     const generatorBefore = process.cpuUsage();
     const startedMs = performance.now();
@@ -174,6 +183,7 @@ export class RowRun {
       generatorNsPerMessage: perOperation(generatorSeconds),
       generatorShare: generatorSeconds / seconds,
       serverMemoryBytes: this.broker.memoryBytes(),
+      loopDelayP99Ms: await this.loopDelayP99Ms(),
     };
     return { result, cost };
   }
@@ -208,6 +218,25 @@ export class RowRun {
     const { killAndRestart } = this.broker;
     if (killAndRestart === null) throw new RowSkipped('somebody else started this broker');
     this.broker = await killAndRestart();
+  }
+
+  /**
+   * Makes the broker as empty as it was: ours by `cleanUp`, so that it stays warm; another that can be started again
+   * by that, since it may still be busy for minutes with what it has taken.
+   *
+   * @param connections that the measurement has opened; they are closed
+   */
+  async clear(
+    connections: readonly BenchConnection[],
+    cleanUp: (control: BenchConnection) => Promise<void>,
+  ): Promise<void> {
+    if (!this.target.isOurs && this.broker.killAndRestart !== null) {
+      await this.renew();
+      await this.close(...connections);
+    } else {
+      await this.close(...connections);
+      await this.withConnection(cleanUp);
+    }
   }
 
   /** Ends the broker and starts another on an empty directory. */
@@ -245,5 +274,9 @@ export class RowRun {
   async dispose(): Promise<void> {
     await this.close(...this.connections);
     await this.broker.stop();
+  }
+
+  private async loopDelayP99Ms(): Promise<number | null> {
+    return (await this.broker.loopDelay())?.p99Ms ?? null;
   }
 }

@@ -11,6 +11,8 @@ export interface Row {
    * with that and without.
    */
   readonly consumesAtOnce: boolean;
+  /** Whether the broker is to speak TLS. */
+  readonly needsTls?: true;
   /** How many times as much as the broker that ours is compared with its first figure must reach. */
   readonly timesTheLast?: number;
   /**

@@ -1,6 +1,7 @@
 /** All rows, in the order in which they run: those that others are compared with come first. */
 import type { Row } from './row.ts';
 import { BACKLOG_ROWS } from './rows/backlog-rows.ts';
+import { BIND_ROWS } from './rows/bind-rows.ts';
 import { DELETE_ROW } from './rows/delete-row.ts';
 import { FLOW_ROWS } from './rows/flow-rows.ts';
 import { LATENCY_ROW } from './rows/latency-row.ts';
@@ -15,6 +16,7 @@ export const ROWS: readonly Row[] = [
   ...ROUTED_ROWS,
   MANY_QUEUES_ROW,
   LATENCY_ROW,
+  ...BIND_ROWS,
   DELETE_ROW,
   ...SIZE_ROWS,
 ];

@@ -7,12 +7,15 @@ import {
   encodeExchangeDelete,
   encodeQueueBind,
   encodeQueueDeclare,
+  encodeQueueUnbind,
   type FieldTable,
   QUEUE_BIND_OK_ID,
+  QUEUE_UNBIND_OK_ID,
   sizeOfExchangeDeclare,
   sizeOfExchangeDelete,
   sizeOfQueueBind,
   sizeOfQueueDeclare,
+  sizeOfQueueUnbind,
 } from '../../generated/index.ts';
 import { type BenchConnection, ignoreReply } from '../amqp/bench-connection.ts';
 import { declareQueue } from '../amqp/control.ts';
@@ -70,6 +73,18 @@ export async function bindAll(
     return frame;
   });
   await connection.call(Buffer.concat(frames), QUEUE_BIND_OK_ID, ignoreReply);
+}
+
+/** Unbinds, and waits for the answer. */
+export async function unbindQueue(
+  connection: BenchConnection,
+  exchange: string,
+  { queue, routingKey }: Binding,
+): Promise<void> {
+  const unbind = { queue, exchange, routingKey, arguments: EMPTY_TABLE };
+  const frame = Buffer.allocUnsafe(sizeOfQueueUnbind(unbind));
+  encodeQueueUnbind(frame, 0, BENCH_CHANNEL, unbind);
+  await connection.call(frame, QUEUE_UNBIND_OK_ID, ignoreReply);
 }
 
 /**

@@ -26,6 +26,14 @@ export function pinThisProcess(core: number): void {
   if (status !== 0) throw new Error(`taskset cannot keep the generator to core ${core}: ${stderr}`);
 }
 
+/** What a child gets beside its command. */
+export interface SpawnOptions {
+  /** In addition to this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A channel for messages, as {@link PinnedProcess.ask} needs it. */
+  readonly withChannel?: boolean;
+}
+
 /** A running child. Its standard output can be read line by line. */
 export class PinnedProcess {
   readonly pid: number;
@@ -51,18 +59,17 @@ export class PinnedProcess {
    * Starts a command on a core.
    *
    * @param core null: on any
-   * @param env in addition to this process's environment
    * @throws Error when taskset, or without a core the command, cannot be run.
    */
   static async spawn(
     core: number | null,
     command: readonly string[],
-    env: Readonly<Record<string, string>> = {},
+    { env = {}, withChannel = false }: SpawnOptions = {},
   ): Promise<PinnedProcess> {
     const pinned = core === null ? command : ['taskset', '-c', String(core), ...command];
     const child = spawn(pinned[0] ?? '', pinned.slice(1), {
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: withChannel ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
     });
     await once(child, 'spawn').catch((error: unknown) => {
       const reason =
@@ -114,6 +121,20 @@ export class PinnedProcess {
     }
     if (this.isRunning) await once(this.child, 'exit');
     throw this.endedError();
+  }
+
+  /** Sends a message over its channel, where it listens to one; its next message. */
+  async ask(): Promise<unknown> {
+    const { child } = this;
+    return new Promise<unknown>((resolve, reject) => {
+      const onExit = (): void => reject(this.endedError());
+      child.once('exit', onExit);
+      child.once('message', (answer) => {
+        child.off('exit', onExit);
+        resolve(answer);
+      });
+      child.send('ask');
+    });
   }
 
   /** Reads standard output and forgets it. */

@@ -11,11 +11,13 @@ export function createRunningTarget(uri: string): Target {
     canWriteConsumed: false,
     start: async () => ({
       uri: parsed,
+      tls: null,
       startupMs: null,
       command: '',
       cpuSeconds: () => null,
       memoryBytes: () => null,
       openFileCount: () => null,
+      loopDelay: async () => null,
       killAndRestart: null,
       stop: async () => {},
     }),

@@ -23,11 +23,13 @@ async function startStandIn(core: number | null): Promise<RunningTarget> {
   const uri = await broker.findLine((line) => parseAmqpUri(line));
   return {
     uri,
+    tls: null,
     startupMs: performance.now() - startedMs,
     command: broker.commandLine,
     cpuSeconds: () => broker.cpuSeconds(),
     memoryBytes: () => broker.memoryBytes(),
     openFileCount: () => broker.openFileCount(),
+    loopDelay: async () => null,
     killAndRestart: null,
     stop: () => broker.terminate(),
   };

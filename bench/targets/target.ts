@@ -5,6 +5,22 @@ import type { AmqpUri } from '../amqp/amqp-uri.ts';
 export interface StartOptions {
   /** Messages that are consumed at once are written to its files too. */
   readonly writesConsumed: boolean;
+  /** It listens for AMQP over TLS as well, with a certificate of its own for localhost. */
+  readonly withTls: boolean;
+}
+
+/** Where a broker speaks TLS. */
+export interface TlsListener {
+  readonly port: number;
+  /** Who signed its certificate, PEM, and where that is kept. */
+  readonly ca: string;
+  readonly caPath: string;
+}
+
+/** How late a broker's event loop came to what was due. */
+export interface LoopDelay {
+  readonly p99Ms: number;
+  readonly maxMs: number;
 }
 
 /** A broker that can be measured. */
@@ -21,6 +37,8 @@ export interface Target {
 /** A broker that runs. */
 export interface RunningTarget {
   readonly uri: AmqpUri;
+  /** null: it was not asked for, or cannot be had. */
+  readonly tls: TlsListener | null;
   /** From the start of its process to connection.open-ok; null where it ran already. */
   readonly startupMs: number | null;
   /** How it was started; empty where it ran already. */
@@ -31,6 +49,8 @@ export interface RunningTarget {
   memoryBytes(): number | null;
   /** How many files and sockets its processes have open; null where that cannot be known. */
   openFileCount(): number | null;
+  /** Since it was last asked, or since the start; null where there is no event loop to ask. */
+  loopDelay(): Promise<LoopDelay | null>;
   /**
    * Ends its processes with SIGKILL and starts it again on the same directory, under the same options; this object
    * is of no use any more. null: it was started by somebody else.

@@ -26,7 +26,6 @@ export async function expectNumbersRow(
       serverCore: null,
       generatorCore: null,
       signal: new AbortController().signal,
-      onStep: () => {},
     },
   );
   t.equal(outcomes.length, isWrittenBothWays ? 2 : 1);

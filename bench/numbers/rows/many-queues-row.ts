@@ -29,9 +29,10 @@ export const MANY_QUEUES_ROW: Row = {
         ({ consumed }) => consumed,
       );
       figure.add(result.consumed / result.consumeSeconds, cost);
-      const connections = [...flows.producers, ...flows.consumers];
-      await run.close(...connections.map(({ connection }) => connection));
-      await run.withConnection(async (control) => {
+      const connections = [...flows.producers, ...flows.consumers].map(
+        ({ connection }) => connection,
+      );
+      await run.clear(connections, async (control) => {
         for (const { queues } of flows.consumers) await deleteQueue(control, queues[0] ?? '');
       });
     });

@@ -71,8 +71,8 @@ function routedRow(options: RoutedRowOptions): Row {
           ({ published, consumed }) => (options.isConsumed ? consumed : published),
         );
         figure.add(spec.value(result), cost);
-        await run.close(producer, ...consumers.map(({ connection }) => connection));
-        await run.withConnection(async (control) => {
+        const connections = [producer, ...consumers.map(({ connection }) => connection)];
+        await run.clear(connections, async (control) => {
           for (const queue of queues) await deleteQueue(control, queue);
           await deleteExchange(control, EXCHANGE);
         });

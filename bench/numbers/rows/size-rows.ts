@@ -1,6 +1,7 @@
 /** Rows about what a broker occupies: at rest, with many connections, with many queues. */
 import { performance } from 'node:perf_hooks';
 import { declareQueue } from '../../amqp/control.ts';
+import type { Goal } from '../../storage/figure.ts';
 import { openIdleClients } from '../idle-clients.ts';
 import { type Row, RowSkipped } from '../row.ts';
 import type { RowRun } from '../row-run.ts';
@@ -33,30 +34,31 @@ const startRow: Row = {
   },
 };
 
-const connectionsRow: Row = {
-  id: 'connections',
-  title: '8,000 connections with a channel and a consumer each',
-  consumesAtOnce: false,
-  measure: async (run) => {
-    const memory = run.figure('memory in all', 'MB', { kind: 'at most', bound: 200, of: 'median' });
-    run.tellCommand(`in this process: ${run.scaled(CONNECTIONS)} clients, one socket each`);
-    await run.repeat(async () => {
-      await run.withConnection((connection) => declareQueue(connection, QUEUE, false));
-      const close = await openIdleClients({
-        uri: run.uri,
-        tls: null,
-        queue: QUEUE,
-        count: run.scaled(CONNECTIONS),
+/** The row over TLS has no goal. */
+function connectionsRow(id: string, title: string, goal: Goal, withTls: boolean): Row {
+  return {
+    id,
+    title,
+    consumesAtOnce: false,
+    ...(withTls ? { needsTls: true } : {}),
+    measure: async (run) => {
+      const memory = run.figure('memory in all', 'MB', goal);
+      const count = run.scaled(CONNECTIONS);
+      run.tellCommand(`in this process: ${count} clients, one socket each`);
+      await run.repeat(async () => {
+        await run.withConnection((connection) => declareQueue(connection, QUEUE, false));
+        const tls = withTls ? run.tlsListener : null;
+        const close = await openIdleClients({ uri: run.uri, tls, queue: QUEUE, count });
+        try {
+          memory.add((await run.restingMemoryBytes()) / 1e6);
+        } finally {
+          close();
+        }
+        await run.renew();
       });
-      try {
-        memory.add((await run.restingMemoryBytes()) / 1e6);
-      } finally {
-        close();
-      }
-      await run.renew();
-    });
-  },
-};
+    },
+  };
+}
 
 interface QueuesRowOptions {
   readonly id: string;
@@ -122,7 +124,18 @@ function queueNames(run: RowRun): string[] {
 /** In the order in which they run. */
 export const SIZE_ROWS: readonly Row[] = [
   startRow,
-  connectionsRow,
+  connectionsRow(
+    'connections',
+    '8,000 connections with a channel and a consumer each',
+    { kind: 'at most', bound: 200, of: 'median' },
+    false,
+  ),
+  connectionsRow(
+    'connections-tls',
+    '8,000 connections with a channel and a consumer each, TLS',
+    null,
+    true,
+  ),
   queuesRow({ id: 'queues', title: '100,000 queues, not durable', durable: false, memoryMb: 100 }),
   queuesRow({
     id: 'durable-queues',

@@ -2,6 +2,7 @@
 import { declareQueue, deleteQueue } from '../../amqp/control.ts';
 import type { Goal, Unit } from '../../storage/figure.ts';
 import type { ThroughputResult } from '../../throughput/throughput.ts';
+import { formatUri } from '../command-lines.ts';
 import type { Row } from '../row.ts';
 import type { Cost, RowFigure } from '../row-figure.ts';
 import type { Generated, RowRun } from '../row-run.ts';
@@ -29,6 +30,8 @@ export interface ThroughputRowOptions {
   readonly flags: readonly string[];
   readonly consumesAtOnce: boolean;
   readonly timesTheLast?: number;
+  /** Everything over TLS. */
+  readonly needsTls?: true;
   /** How many times as long as an ordinary run it is. */
   readonly lengthFactor?: number;
   readonly figures: readonly ThroughputFigure[];
@@ -40,12 +43,13 @@ export interface ThroughputRowOptions {
 
 /** A row that runs for a time, as often as the settings say, each time on an empty queue. */
 export function throughputRow(options: ThroughputRowOptions): Row {
-  const { id, title, consumesAtOnce, timesTheLast, lengthFactor = 1 } = options;
+  const { id, title, consumesAtOnce, timesTheLast, needsTls, lengthFactor = 1 } = options;
   return {
     id,
     title,
     consumesAtOnce,
     ...(timesTheLast === undefined ? {} : { timesTheLast }),
+    ...(needsTls === undefined ? {} : { needsTls }),
     measure: async (run) => {
       const figures = options.figures.map((spec) => ({
         spec,
@@ -54,11 +58,12 @@ export function throughputRow(options: ThroughputRowOptions): Row {
       const time = ['-z', String(run.settings.seconds * lengthFactor)];
       await run.repeat(async () => {
         await options.prepare?.(run);
-        const generated = await run.generate('throughput', [
-          ...['-u', QUEUE],
-          ...options.flags,
-          ...time,
-        ]);
+        const flags = ['-u', QUEUE, ...options.flags, ...time];
+        const generated = await run.generate(
+          'throughput',
+          flags,
+          addressOf(run, needsTls === true),
+        );
         const result = parseThroughput(generated);
         for (const { spec, figure } of figures) {
           const value = spec.value(result);
@@ -96,13 +101,14 @@ export function parseThroughput({ result }: Generated): ThroughputResult {
 
 /** What a run cost for each of its messages, one that was published and consumed counting once. */
 export function costOf(generated: Generated, result: ThroughputResult): Cost {
-  const { serverCpuSeconds, serverMemoryBytes } = generated;
+  const { serverCpuSeconds, serverMemoryBytes, loopDelayP99Ms } = generated;
   const messages = Math.max(1, result.published, result.consumed);
   return {
     serverNsPerMessage: serverCpuSeconds === null ? null : (serverCpuSeconds * 1e9) / messages,
     generatorNsPerMessage: result.generatorCpuNsPerMessage,
     generatorShare: result.generatorCpuShare,
     serverMemoryBytes,
+    loopDelayP99Ms,
   };
 }
 
@@ -121,6 +127,13 @@ export async function awaitReady(run: RowRun, count: number): Promise<void> {
 
 const SETTLE_INTERVAL_MS = 100;
 const SETTLE_ATTEMPTS_MAX = 300;
+
+function addressOf(run: RowRun, withTls: boolean): string {
+  if (!withTls) return formatUri(run.uri);
+  const { port, caPath } = run.tlsListener;
+  const plain = formatUri({ ...run.uri, port });
+  return `${plain.replace('amqp:', 'amqps:')}?cacertfile=${encodeURI(caPath)}`;
+}
 
 function remarkOn(figure: RowFigure, result: ThroughputResult): void {
   const { published, consumed, ready, nacked } = result;
