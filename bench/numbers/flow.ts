@@ -52,8 +52,7 @@ export async function runFlow({
   const connections = [...producers, ...consumers].map(({ connection }) => connection);
   const failed = Promise.race(connections.map((connection) => connection.whenFailed));
   const running = producers.map(
-    ({ connection, message }) =>
-      new Producer(connection, repeatMessage(message), new Quota(0), 0, null),
+    ({ connection, message }) => new Producer(connection, repeatMessage(message), new Quota(0)),
   );
   const startedMs = performance.now();
   for (const producer of running) producer.start();

@@ -6,8 +6,7 @@
  * millisecond late. So it takes a core of its own. Messages come back in the order in which they left.
  */
 import { performance } from 'node:perf_hooks';
-import type { Histogram } from 'hdr-histogram-js';
-import { createLatencyHistogram } from '../throughput/latency-histogram.ts';
+import { LatencyHistogram } from '../throughput/latency-histogram.ts';
 
 /** The first part of a run, whose latencies do not count: code is compiled, buffers grow. */
 const WARM_UP_SHARE = 0.1;
@@ -15,7 +14,7 @@ const WARM_UP_SHARE = 0.1;
 /** Sends when it is time, and is told what has come back. */
 export class PacedLoad {
   /** Microseconds, of all that came back after the warm-up. */
-  readonly latencyUs: Histogram;
+  readonly latencyUs: LatencyHistogram;
   private readonly ratePerMs: number;
   private readonly send: (count: number) => void;
   private readonly burstMax: number;
@@ -34,7 +33,7 @@ export class PacedLoad {
     burstMax: number,
     send: (count: number) => void,
   ) {
-    this.latencyUs = createLatencyHistogram();
+    this.latencyUs = new LatencyHistogram();
     this.ratePerMs = ratePerSecond / 1000;
     this.send = send;
     this.burstMax = burstMax;
@@ -69,7 +68,7 @@ export class PacedLoad {
       const number = this.received++;
       if (number < this.warmUpCount) continue;
       const latencyUs = (sinceStartMs - number / this.ratePerMs) * 1000;
-      this.latencyUs.recordValue(Math.max(1, Math.round(latencyUs)));
+      this.latencyUs.record(latencyUs, 1);
     }
     if (this.received >= this.count) this.resolve();
   }

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { AmqpUri } from '../amqp/amqp-uri.ts';
-import { BenchConnection } from '../amqp/bench-connection.ts';
+import { BenchConnection, createReadBuffer } from '../amqp/bench-connection.ts';
 import type { Goal, Unit } from '../storage/figure.ts';
 import { PinnedProcess } from '../targets/pinned-process.ts';
 import type { RunningTarget, StartOptions, Target, TlsListener } from '../targets/target.ts';
@@ -54,6 +54,8 @@ export class RowRun {
   broker: RunningTarget;
   private readonly target: Target;
   private readonly medianElsewhere: (rowId: string) => number | null;
+  /** Of all connections: none of them pauses. */
+  private readonly readBuffer: Buffer;
   private readonly connections: Set<BenchConnection>;
 
   private constructor(
@@ -70,6 +72,7 @@ export class RowRun {
     this.medianElsewhere = medianElsewhere;
     this.figures = [];
     this.commands = [];
+    this.readBuffer = createReadBuffer();
     this.connections = new Set();
     if (broker.command !== '') this.tellCommand(broker.command);
   }
@@ -190,7 +193,9 @@ export class RowRun {
 
   /** Opens a connection that ends with the row at the latest. */
   async connect(): Promise<BenchConnection> {
-    const connection = await BenchConnection.open(this.uri, 'firnmqperf numbers');
+    const connection = await BenchConnection.open(this.uri, 'firnmqperf numbers', {
+      readBuffer: this.readBuffer,
+    });
     this.connections.add(connection);
     return connection;
   }

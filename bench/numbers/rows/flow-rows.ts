@@ -103,6 +103,14 @@ export const FLOW_ROWS: readonly Row[] = [
     ],
   }),
   throughputRow({
+    id: 'tls-1k',
+    title: '1 to 1, auto-ack, 1 KiB, TLS both ways',
+    flags: ['-x', '1', '-y', '1', '-s', String(KIB)],
+    consumesAtOnce: true,
+    needsTls: true,
+    figures: [{ ...bytesOut(KIB), goal: atLeast(0.4) }],
+  }),
+  throughputRow({
     id: 'four-to-four',
     title: '4 producers and 4 consumers on one queue, auto-ack',
     flags: ['-x', '4', '-y', '4', '-s', '16'],

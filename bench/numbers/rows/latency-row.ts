@@ -7,6 +7,7 @@ import { BENCH_CHANNEL } from '../../amqp/traffic-scanner.ts';
 import { PinnedProcess } from '../../targets/pinned-process.ts';
 import { ConsumeGoal } from '../../throughput/consume-goal.ts';
 import { Consumer } from '../../throughput/consumer.ts';
+import type { LatencySummary } from '../../throughput/latency-histogram.ts';
 import { encodePublish } from '../../throughput/publish-block.ts';
 import { PacedLoad } from '../paced-load.ts';
 import type { Row } from '../row.ts';
@@ -35,13 +36,14 @@ export const LATENCY_ROW: Row = {
       });
       const { result, cost } = await run.withCost(
         () => measureBroker(run, message),
-        ({ latencyUs }) => latencyUs.totalCount,
+        ({ latencyUs }) => latencyUs.count,
       );
-      p99.add(percentileMs(result, 99), cost);
-      p999.add(percentileMs(result, 99.9), cost);
-      const echo = await measureEcho(run, message);
-      echoP99.add(percentileMs(echo, 99));
-      echoP999.add(percentileMs(echo, 99.9));
+      const summary = summaryOf(result);
+      p99.add(summary.p99Ms, cost);
+      p999.add(summary.p999Ms, cost);
+      const echo = summaryOf(await measureEcho(run, message));
+      echoP99.add(echo.p99Ms);
+      echoP999.add(echo.p999Ms);
     });
   },
 };
@@ -111,6 +113,8 @@ async function measureEcho(run: RowRun, message: Buffer): Promise<PacedLoad> {
   }
 }
 
-function percentileMs({ latencyUs }: PacedLoad, percentile: number): number {
-  return latencyUs.getValueAtPercentile(percentile) / 1000;
+function summaryOf({ latencyUs }: PacedLoad): LatencySummary {
+  const summary = latencyUs.summary();
+  if (summary === null) throw new Error('nothing came back after the warm-up');
+  return summary;
 }

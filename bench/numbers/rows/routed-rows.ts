@@ -1,8 +1,8 @@
 /** Rows in which the exchange has the work: many queues, many bindings. The generator is this process. */
-import { encodeBasicPublish, sizeOfBasicPublish, toFieldTable } from '../../../generated/index.ts';
-import { encodeContent, sizeOfContent } from '../../amqp/content.ts';
+import { type BasicProperties, toFieldTable } from '../../../generated/index.ts';
 import { declareQueue, deleteQueue } from '../../amqp/control.ts';
 import { BENCH_CHANNEL } from '../../amqp/traffic-scanner.ts';
+import { encodePublish } from '../../throughput/publish-block.ts';
 import { type FlowResult, runFlow } from '../flow.ts';
 import type { Row } from '../row.ts';
 import type { RowRun } from '../row-run.ts';
@@ -29,7 +29,7 @@ interface RoutedRowOptions {
   readonly queueCount: number;
   readonly bindings: (run: RowRun, queues: readonly string[]) => readonly Binding[];
   readonly routingKey: string;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly properties: BasicProperties;
   readonly isConsumed: boolean;
   readonly figure: {
     readonly what: string;
@@ -60,7 +60,11 @@ function routedRow(options: RoutedRowOptions): Row {
         });
         const producer = await run.connect();
         const consumers = options.isConsumed ? [{ connection: await run.connect(), queues }] : [];
-        const message = encodeMessage(options.routingKey, options.headers);
+        const message = encodePublish({
+          ...{ channel: BENCH_CHANNEL, exchange: EXCHANGE, routingKey: options.routingKey },
+          ...{ properties: options.properties, bodySizeBytes: BODY_BYTES },
+          ...{ persistent: false, frameMax: producer.frameMax },
+        });
         const { result, cost } = await run.withCost(
           () =>
             runFlow({
@@ -79,16 +83,6 @@ function routedRow(options: RoutedRowOptions): Row {
       });
     },
   };
-}
-
-function encodeMessage(routingKey: string, headers: Readonly<Record<string, string>>): Buffer {
-  const publish = { exchange: EXCHANGE, routingKey, mandatory: false, immediate: false };
-  const properties = Object.keys(headers).length === 0 ? {} : { headers: toFieldTable(headers) };
-  const size = sizeOfBasicPublish(publish) + sizeOfContent(properties, BODY_BYTES, 0);
-  const message = Buffer.allocUnsafe(size);
-  const at = encodeBasicPublish(message, 0, BENCH_CHANNEL, publish);
-  encodeContent(message, at, BENCH_CHANNEL, properties, Buffer.alloc(BODY_BYTES), 0);
-  return message;
 }
 
 /** A binding for each of a thousand devices, to the queues in turn. */
@@ -115,7 +109,7 @@ export const ROUTED_ROWS: readonly Row[] = [
     queueCount: 10,
     bindings: toEach,
     routingKey: 'firnmq-bench',
-    headers: {},
+    properties: {},
     isConsumed: false,
     figure: {
       what: 'published',
@@ -130,7 +124,7 @@ export const ROUTED_ROWS: readonly Row[] = [
     queueCount: 100,
     bindings: toEach,
     routingKey: 'firnmq-bench',
-    headers: {},
+    properties: {},
     isConsumed: true,
     figure: { what: 'copies out', bound: 3e6, value: copiesOut },
   }),
@@ -142,7 +136,7 @@ export const ROUTED_ROWS: readonly Row[] = [
     bindings: (_run, queues) =>
       selectiveBindings(queues, (device) => ({ routingKey: `sensor.*.${device}.#` })),
     routingKey: `sensor.north.device-${MATCHING}.temperature`,
-    headers: {},
+    properties: {},
     isConsumed: true,
     figure: { what: 'copies out', bound: 1e6, value: copiesOut },
   }),
@@ -157,7 +151,9 @@ export const ROUTED_ROWS: readonly Row[] = [
         arguments: toFieldTable({ 'x-match': 'all', device, kind: 'temperature' }),
       })),
     routingKey: '',
-    headers: { device: `device-${MATCHING}`, kind: 'temperature' },
+    properties: {
+      headers: toFieldTable({ device: `device-${MATCHING}`, kind: 'temperature' }),
+    },
     isConsumed: true,
     figure: { what: 'copies out', bound: 0.3e6, value: copiesOut },
   }),
