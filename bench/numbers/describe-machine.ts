@@ -6,7 +6,7 @@ import { cpus, release } from 'node:os';
 export function describeMachine(): string[] {
   return [
     `${new Date().toISOString().slice(0, 10)}, commit ${commitName()}`,
-    `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Linux ${release()}, Node ${process.version}`,
+    `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Linux ${release().split('-')[0]}, Node ${process.version}`,
   ];
 }
 

@@ -1,6 +1,6 @@
 /** The comparison as a Markdown page: a table with a line for each figure, and the command lines behind it. */
 import { formatValue } from '../storage/figure.ts';
-import { judge } from './judge.ts';
+import { judge, LOOP_DELAY_P99_MS_MAX } from './judge.ts';
 import type { RowOutcome } from './measure-rows.ts';
 import type { RowFigure } from './row-figure.ts';
 import { spreadOf } from './samples.ts';
@@ -76,14 +76,17 @@ function figureCells(
     wholeNumber(figure.medianCost('generatorNsPerMessage')),
     memoryBytes === null ? '' : `${(memoryBytes / 1e6).toFixed(0)} MB`,
     loopDelayMs === null ? '' : `${loopDelayMs.toFixed(1)} ms`,
-    remarks(figure),
+    remarks(figure, outcome),
   ];
 }
 
-function remarks(figure: RowFigure): string {
+function remarks(figure: RowFigure, { contestant }: RowOutcome): string {
   const share = figure.medianCost('generatorShare') ?? 0;
   const limit = share > GENERATOR_SHARE_MAX ? ['the generator was the limit'] : [];
-  return [...figure.remarks, ...limit].join(', ');
+  const loopDelayMs = figure.medianCost('loopDelayP99Ms') ?? 0;
+  const isLate = contestant.target.isOurs && loopDelayMs > LOOP_DELAY_P99_MS_MAX;
+  const late = isLate ? [`its event loop was late by more than ${LOOP_DELAY_P99_MS_MAX} ms`] : [];
+  return [...figure.remarks, ...limit, ...late].join(', ');
 }
 
 function wholeNumber(value: number | null): string {

@@ -15,6 +15,9 @@ export interface Cost {
   readonly loopDelayP99Ms: number | null;
 }
 
+/** More messages than this left in the queues at the end, and they were not short. */
+const SHORT_QUEUE_MESSAGES_MAX = 250_000;
+
 /** Samples with their costs. */
 export class RowFigure {
   readonly figure: Figure;
@@ -35,6 +38,12 @@ export class RowFigure {
 
   remark(text: string): void {
     if (!this.remarks.includes(text)) this.remarks.push(text);
+  }
+
+  /** Tells when of `count` messages that were published too many are `left`: the rate was not sustained then. */
+  remarkOnLeft(left: number, count: number): void {
+    if (left <= SHORT_QUEUE_MESSAGES_MAX) return;
+    this.remark(`not sustained: ${((100 * left) / count).toFixed(0)} % left in the queue`);
   }
 
   /** The median of the samples; null without any. */

@@ -29,6 +29,7 @@ export const MANY_QUEUES_ROW: Row = {
         ({ consumed }) => consumed,
       );
       figure.add(result.consumed / result.consumeSeconds, cost);
+      figure.remarkOnLeft(result.published - result.consumed, result.published);
       const connections = [...flows.producers, ...flows.consumers].map(
         ({ connection }) => connection,
       );

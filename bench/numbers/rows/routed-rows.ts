@@ -28,6 +28,8 @@ interface RoutedRowOptions {
   readonly exchangeType: ExchangeType;
   readonly queueCount: number;
   readonly bindings: (run: RowRun, queues: readonly string[]) => readonly Binding[];
+  /** Queues that a message goes to. */
+  readonly copiesOfEach: number;
   readonly routingKey: string;
   readonly properties: BasicProperties;
   readonly isConsumed: boolean;
@@ -75,6 +77,10 @@ function routedRow(options: RoutedRowOptions): Row {
           ({ published, consumed }) => (options.isConsumed ? consumed : published),
         );
         figure.add(spec.value(result), cost);
+        if (options.isConsumed) {
+          const copies = result.published * options.copiesOfEach;
+          figure.remarkOnLeft(copies - result.consumed, copies);
+        }
         const connections = [producer, ...consumers.map(({ connection }) => connection)];
         await run.clear(connections, async (control) => {
           for (const queue of queues) await deleteQueue(control, queue);
@@ -107,6 +113,7 @@ export const ROUTED_ROWS: readonly Row[] = [
     title: 'fanout to 10 queues, no consumer',
     exchangeType: 'fanout',
     queueCount: 10,
+    copiesOfEach: 10,
     bindings: toEach,
     routingKey: 'firnmq-bench',
     properties: {},
@@ -122,6 +129,7 @@ export const ROUTED_ROWS: readonly Row[] = [
     title: 'fanout to 100 queues, all consumed by one connection',
     exchangeType: 'fanout',
     queueCount: 100,
+    copiesOfEach: 100,
     bindings: toEach,
     routingKey: 'firnmq-bench',
     properties: {},
@@ -133,6 +141,7 @@ export const ROUTED_ROWS: readonly Row[] = [
     title: 'topic, 1,000 bindings of which one matches, consumed by one connection',
     exchangeType: 'topic',
     queueCount: SELECTIVE_QUEUES,
+    copiesOfEach: 1,
     bindings: (_run, queues) =>
       selectiveBindings(queues, (device) => ({ routingKey: `sensor.*.${device}.#` })),
     routingKey: `sensor.north.device-${MATCHING}.temperature`,
@@ -145,6 +154,7 @@ export const ROUTED_ROWS: readonly Row[] = [
     title: 'headers, 1,000 bindings of which one matches, consumed by one connection',
     exchangeType: 'headers',
     queueCount: SELECTIVE_QUEUES,
+    copiesOfEach: 1,
     bindings: (_run, queues) =>
       selectiveBindings(queues, (device) => ({
         routingKey: '',

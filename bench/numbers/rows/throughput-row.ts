@@ -10,9 +10,6 @@ import type { Generated, RowRun } from '../row-run.ts';
 /** The queue of every row that needs one. */
 export const QUEUE = 'firnmq-bench';
 
-/** More messages than this in the queue at the end, and it was not short. */
-const SHORT_QUEUE_MESSAGES_MAX = 250_000;
-
 /** What a row measures of a run. */
 export interface ThroughputFigure {
   readonly what: string;
@@ -137,9 +134,7 @@ function addressOf(run: RowRun, withTls: boolean): string {
 
 function remarkOn(figure: RowFigure, result: ThroughputResult): void {
   const { published, consumed, ready, nacked } = result;
-  if (published > 0 && consumed > 0 && ready > SHORT_QUEUE_MESSAGES_MAX) {
-    figure.remark(`not sustained: ${((100 * ready) / published).toFixed(0)} % left in the queue`);
-  }
+  if (published > 0 && consumed > 0) figure.remarkOnLeft(ready, published);
   if (nacked > 0) figure.remark(`${nacked} nacked`);
 }
 
