@@ -10,6 +10,9 @@ import type { Generated, RowRun } from '../row-run.ts';
 /** The queue of every row that needs one. */
 export const QUEUE = 'firnmq-bench';
 
+const SETTLE_INTERVAL_MS = 100;
+const SETTLE_ATTEMPTS_MAX = 300;
+
 /** What a row measures of a run. */
 export interface ThroughputFigure {
   readonly what: string;
@@ -121,9 +124,6 @@ export async function awaitReady(run: RowRun, count: number): Promise<void> {
     throw new Error(`${count} messages were published, but ${ready} are ready`);
   });
 }
-
-const SETTLE_INTERVAL_MS = 100;
-const SETTLE_ATTEMPTS_MAX = 300;
 
 function addressOf(run: RowRun, withTls: boolean): string {
   if (!withTls) return formatUri(run.uri);
