@@ -1,4 +1,5 @@
 /** `firnmqperf numbers`: this server beside others, each on one core, the generator on another. */
+import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseAmount, parseCount, parsePositiveCount } from '../parse-numbers.ts';
 import { createFirnmqTarget } from '../targets/firnmq-target.ts';
@@ -13,6 +14,7 @@ import { measureRows, type RowOutcome } from './measure-rows.ts';
 import { formatOutcome, formatReport } from './report.ts';
 import type { Row } from './row.ts';
 import { ROWS } from './rows.ts';
+import { formatSummary, parseSavedResults } from './summary.ts';
 import { writeResults } from './write-results.ts';
 
 const TARGET_NAMES = ['firnmq', 'stand-in', 'rabbitmq'] as const;
@@ -29,6 +31,7 @@ interface NumbersFlags {
   readonly generatorCore: number;
   readonly results: string;
   readonly list?: true;
+  readonly summary?: string;
 }
 
 /** Adds the command to `program`. */
@@ -40,6 +43,7 @@ export function addNumbersCommand(program: Command): void {
     .option('--against <uri...>', 'brokers that run already, measured before the last target', [])
     .option('--rows <patterns>', 'ids with * for anything, commas between', toRows, ROWS)
     .option('--list', 'name the rows and end')
+    .option('--summary <file>', 'sum up what was measured before, for a page, and end')
     .option('--repeats <count>', 'runs of every row', parsePositiveCount, 5)
     .option('--seconds <count>', 'length of an ordinary run', toSeconds, 5)
     .option('--scale <factor>', 'multiplies messages waiting, queues, connections', parseAmount, 1)
@@ -52,6 +56,10 @@ export function addNumbersCommand(program: Command): void {
 async function runCommand(flags: NumbersFlags): Promise<void> {
   if (flags.list === true) {
     for (const { id, title } of flags.rows) console.log(`${id.padEnd(24)}${title}`);
+    return;
+  }
+  if (flags.summary !== undefined) {
+    console.log(formatSummary(parseSavedResults(await readFile(flags.summary, 'utf8'))));
     return;
   }
   const known = flags.targets.map((name) => createTarget(name, flags.serverCore));
