@@ -206,10 +206,17 @@ export class BenchConnection implements TrafficConnection {
     await this.whileOpen(new Promise<void>((resolve) => this.onceWritable(resolve)));
   }
 
-  async closeChannel(): Promise<void> {
+  /** Opens a channel beside the one that is open already. */
+  async openChannel(channel: number): Promise<void> {
+    const frame = Buffer.allocUnsafe(sizeOfChannelOpen());
+    encodeChannelOpen(frame, 0, channel);
+    await this.call(frame, CHANNEL_OPEN_OK_ID, ignoreReply);
+  }
+
+  async closeChannel(channel: number = BENCH_CHANNEL): Promise<void> {
     const close = { replyCode: REPLY_SUCCESS, replyText: '', ...NO_METHOD };
     const frame = Buffer.allocUnsafe(sizeOfChannelClose(close));
-    encodeChannelClose(frame, 0, BENCH_CHANNEL, close);
+    encodeChannelClose(frame, 0, channel, close);
     await this.call(frame, CHANNEL_CLOSE_OK_ID, ignoreReply);
   }
 
@@ -284,9 +291,7 @@ export class BenchConnection implements TrafficConnection {
     const at = encodeConnectionTuneOk(tuneOkAndOpen, 0, 0, tuneOk);
     encodeConnectionOpen(tuneOkAndOpen, at, 0, open);
     await this.call(tuneOkAndOpen, CONNECTION_OPEN_OK_ID, ignoreReply);
-    const openChannel = Buffer.allocUnsafe(sizeOfChannelOpen());
-    encodeChannelOpen(openChannel, 0, BENCH_CHANNEL);
-    await this.call(openChannel, CHANNEL_OPEN_OK_ID, ignoreReply);
+    await this.openChannel(BENCH_CHANNEL);
   }
 }
 

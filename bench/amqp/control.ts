@@ -3,6 +3,7 @@ import {
   BASIC_CANCEL_OK_ID,
   BASIC_CONSUME_OK_ID,
   BASIC_QOS_OK_ID,
+  type BasicCancel,
   CONFIRM_SELECT_OK_ID,
   decodeQueueDeclareOk,
   decodeQueuePurgeOk,
@@ -160,6 +161,7 @@ export async function startConsumer(
   noAck: boolean,
   consumerTag = 'c',
   consumeArguments: FieldTable = EMPTY_TABLE,
+  channel: number = BENCH_CHANNEL,
 ): Promise<void> {
   const consume = {
     queue,
@@ -171,7 +173,7 @@ export async function startConsumer(
     arguments: consumeArguments,
   };
   const frame = Buffer.allocUnsafe(sizeOfBasicConsume(consume));
-  encodeBasicConsume(frame, 0, BENCH_CHANNEL, consume);
+  encodeBasicConsume(frame, 0, channel, consume);
   await connection.call(frame, BASIC_CONSUME_OK_ID, ignoreReply);
 }
 
@@ -180,8 +182,17 @@ export async function cancelConsumer(
   connection: BenchConnection,
   consumerTag = 'c',
 ): Promise<void> {
-  const cancel = { consumerTag, noWait: false };
+  const frame = encodeCancel({ consumerTag, noWait: false });
+  await connection.call(frame, BASIC_CANCEL_OK_ID, ignoreReply);
+}
+
+/** Ends a consumer that is to get no answer. */
+export function cancelConsumerWithoutWait(connection: BenchConnection, consumerTag: string): void {
+  connection.write(encodeCancel({ consumerTag, noWait: true }));
+}
+
+function encodeCancel(cancel: BasicCancel): Buffer {
   const frame = Buffer.allocUnsafe(sizeOfBasicCancel(cancel));
   encodeBasicCancel(frame, 0, BENCH_CHANNEL, cancel);
-  await connection.call(frame, BASIC_CANCEL_OK_ID, ignoreReply);
+  return frame;
 }

@@ -102,6 +102,13 @@ export class RowRun {
     return this.broker.tls;
   }
 
+  /** The same as an address for connections of this process. */
+  get tlsUri(): AmqpUri {
+    const { port, ca } = this.tlsListener;
+    const tls = { ca: Buffer.from(ca), certificate: null, key: null, verifiesPeer: true };
+    return { ...this.uri, port, tls };
+  }
+
   /** A figure that the report shows. */
   figure(what: string, unit: Unit, goal: Goal): RowFigure {
     const figure = new RowFigure(what, unit, goal);

@@ -1,4 +1,4 @@
-/** Exchanges and bindings for rows that route, and queues by the thousand. */
+/** Exchanges and bindings for rows that route. */
 import {
   EMPTY_TABLE,
   EXCHANGE_DECLARE_OK_ID,
@@ -6,23 +6,14 @@ import {
   encodeExchangeDeclare,
   encodeExchangeDelete,
   encodeQueueBind,
-  encodeQueueDeclare,
-  encodeQueueUnbind,
   type FieldTable,
   QUEUE_BIND_OK_ID,
-  QUEUE_UNBIND_OK_ID,
   sizeOfExchangeDeclare,
   sizeOfExchangeDelete,
   sizeOfQueueBind,
-  sizeOfQueueDeclare,
-  sizeOfQueueUnbind,
 } from '../../generated/index.ts';
 import { type BenchConnection, ignoreReply } from '../amqp/bench-connection.ts';
-import { declareQueue } from '../amqp/control.ts';
 import { BENCH_CHANNEL } from '../amqp/traffic-scanner.ts';
-
-/** Declares that are on their way before an answer is waited for. */
-const DECLARES_AT_ONCE = 1000;
 
 /** A kind of exchange that every broker has. */
 export type ExchangeType = 'fanout' | 'topic' | 'headers';
@@ -73,48 +64,4 @@ export async function bindAll(
     return frame;
   });
   await connection.call(Buffer.concat(frames), QUEUE_BIND_OK_ID, ignoreReply);
-}
-
-/** Unbinds, and waits for the answer. */
-export async function unbindQueue(
-  connection: BenchConnection,
-  exchange: string,
-  { queue, routingKey }: Binding,
-): Promise<void> {
-  const unbind = { queue, exchange, routingKey, arguments: EMPTY_TABLE };
-  const frame = Buffer.allocUnsafe(sizeOfQueueUnbind(unbind));
-  encodeQueueUnbind(frame, 0, BENCH_CHANNEL, unbind);
-  await connection.call(frame, QUEUE_UNBIND_OK_ID, ignoreReply);
-}
-
-/**
- * Declares queues, a thousand on their way at a time, until all are there or the time is over; how many are there.
- *
- * @param deadlineMs as performance.now() counts
- */
-export async function declareQueues(
-  connection: BenchConnection,
-  names: readonly string[],
-  durable: boolean,
-  deadlineMs: number,
-): Promise<number> {
-  let declared = 0;
-  while (declared < names.length && performance.now() < deadlineMs) {
-    const part = names.slice(declared, declared + DECLARES_AT_ONCE);
-    connection.write(Buffer.concat(part.map((queue) => encodeDeclare(queue, durable))));
-    // The answer comes behind everything before it.
-    await declareQueue(connection, part.at(-1) ?? '', true);
-    declared += part.length;
-  }
-  return declared;
-}
-
-function encodeDeclare(queue: string, durable: boolean): Buffer {
-  const declare = {
-    ...{ queue, durable, passive: false, exclusive: false, autoDelete: false },
-    ...{ noWait: true, arguments: EMPTY_TABLE },
-  };
-  const frame = Buffer.allocUnsafe(sizeOfQueueDeclare(declare));
-  encodeQueueDeclare(frame, 0, BENCH_CHANNEL, declare);
-  return frame;
 }

@@ -1,55 +1,69 @@
-/** Rows of binding and unbinding on one connection, each answer awaited. The generator is this process. */
-import { performance } from 'node:perf_hooks';
-import { deleteQueue } from '../../amqp/control.ts';
+/** Rows of binding and unbinding on one connection, each answer awaited: `firnmqperf bind-churn`. */
+import type { OperationFigure } from '../../operations/operation-meter.ts';
 import type { Row } from '../row.ts';
-import { bindAll, declareQueues, unbindQueue } from '../topology.ts';
-import { QUEUE } from './throughput-row.ts';
+import type { Cost } from '../row-figure.ts';
+import type { Generated } from '../row-run.ts';
 
-const EXCHANGE = 'amq.direct';
-/** Bindings that are there at a time. */
-const BINDINGS = 100;
-
-/** A bind and an unbind are an operation each. */
 function bindRow(id: string, durable: boolean, bound: number): Row {
-  const title = `bind and unbind one by one, ${durable ? 'durable' : 'non-durable'} queue`;
+  const kind = durable ? 'durable' : 'non-durable';
   return {
     id,
-    title,
+    title: `binding, then unbinding, one by one, ${kind} queue`,
     consumesAtOnce: false,
     measure: async (run) => {
-      const figure = run.figure('requests answered', '/s', {
-        kind: 'at least',
-        bound,
-        of: 'median',
-      });
-      run.tellCommand(`in this process: ${title}`);
+      const goal = { kind: 'at least', bound, of: 'median' } as const;
+      const figures = ['bound', 'unbound'].map((what) => run.figure(what, '/s', goal));
+      const flags = [durable ? '--durable' : '--transient', '-z', String(run.settings.seconds)];
       await run.repeat(async () => {
-        const connection = await run.connect();
-        await declareQueues(connection, [QUEUE], durable, Number.POSITIVE_INFINITY);
-        const bindings = Array.from({ length: BINDINGS }, (_, i) => ({
-          queue: QUEUE,
-          routingKey: `key-${i}`,
-        }));
-        const startedMs = performance.now();
-        const endMs = startedMs + run.settings.seconds * 1000;
-        const { result: requests, cost } = await run.withCost(
-          async () => {
-            let count = 0;
-            while (performance.now() < endMs) {
-              for (const binding of bindings) await bindAll(connection, EXCHANGE, [binding]);
-              for (const binding of bindings) await unbindQueue(connection, EXCHANGE, binding);
-              count += 2 * BINDINGS;
-            }
-            return count;
-          },
-          (count) => count,
-        );
-        figure.add((1000 * requests) / (performance.now() - startedMs), cost);
-        await deleteQueue(connection, QUEUE);
-        await run.close(connection);
+        const generated = await run.generate('bind-churn', flags);
+        const operations = operationsOf(generated);
+        const cost = costOf(generated, operations);
+        for (const [i, figure] of figures.entries()) figure.add(operations[i]?.rate ?? 0, cost);
       });
     },
   };
+}
+
+/** What a churn has printed. @throws Error when it is something else */
+function operationsOf({ result }: Generated): readonly OperationFigure[] {
+  if (typeof result !== 'object' || result === null || !('figures' in result)) {
+    throw new Error(`not a result of a churn: ${JSON.stringify(result)}`);
+  }
+  const { figures } = result;
+  if (!Array.isArray(figures) || !figures.every(isOperationFigure)) {
+    throw new Error(`not the figures of a churn: ${JSON.stringify(figures)}`);
+  }
+  return figures;
+}
+
+function isOperationFigure(value: unknown): value is OperationFigure {
+  return (
+    typeof value === 'object' && value !== null && 'rate' in value && 'generatorCpuSeconds' in value
+  );
+}
+
+/** Of both kinds together. */
+function costOf(generated: Generated, operations: readonly OperationFigure[]): Cost {
+  const count = Math.max(
+    1,
+    sum(operations, (figure) => figure.count),
+  );
+  const generatorSeconds = sum(operations, (figure) => figure.generatorCpuSeconds);
+  const { serverCpuSeconds, serverMemoryBytes, loopDelayP99Ms } = generated;
+  return {
+    serverNsPerMessage: serverCpuSeconds === null ? null : (serverCpuSeconds * 1e9) / count,
+    generatorNsPerMessage: (generatorSeconds * 1e9) / count,
+    generatorShare: generatorSeconds / sum(operations, (figure) => figure.seconds),
+    serverMemoryBytes,
+    loopDelayP99Ms,
+  };
+}
+
+function sum(
+  operations: readonly OperationFigure[],
+  value: (figure: OperationFigure) => number,
+): number {
+  return operations.reduce((total, figure) => total + value(figure), 0);
 }
 
 /** In the order in which they run. */

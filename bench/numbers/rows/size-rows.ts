@@ -1,17 +1,20 @@
 /** Rows about what a broker occupies: at rest, with many connections, with many queues. */
 import { performance } from 'node:perf_hooks';
+import { EMPTY_TABLE } from '../../../generated/index.ts';
 import { declareQueue } from '../../amqp/control.ts';
+import { ConnectionCount } from '../../counts/connection-count.ts';
+import { QueueCount } from '../../counts/queue-count.ts';
+import { OperationMeter } from '../../operations/operation-meter.ts';
 import type { Goal } from '../../storage/figure.ts';
-import { openIdleClients } from '../idle-clients.ts';
 import { type Row, RowSkipped } from '../row.ts';
 import type { RowRun } from '../row-run.ts';
-import { declareQueues } from '../topology.ts';
 import { QUEUE } from './throughput-row.ts';
 
 const CONNECTIONS = 8000;
 const QUEUES = 100_000;
 /** A slow broker is given so many times the length of a run to declare them. */
 const DECLARE_LENGTH_FACTOR = 6;
+const DECLARES_AT_ONCE = 1000;
 /** Beside the log, its checkpoints and the sockets. */
 const OPEN_FILES_MAX = 200;
 
@@ -44,15 +47,17 @@ function connectionsRow(id: string, title: string, goal: Goal, withTls: boolean)
     measure: async (run) => {
       const memory = run.figure('memory in all', 'MB', goal);
       const count = run.scaled(CONNECTIONS);
-      run.tellCommand(`in this process: ${count} clients, one socket each`);
+      run.tellCommand(`in this process: firnmqperf connection-count -x ${count} -C 1`);
       await run.repeat(async () => {
-        await run.withConnection((connection) => declareQueue(connection, QUEUE, false));
-        const tls = withTls ? run.tlsListener : null;
-        const close = await openIdleClients({ uri: run.uri, tls, queue: QUEUE, count });
+        const connections = new ConnectionCount({
+          ...{ uri: withTls ? run.tlsUri : run.uri, channels: 1, consumersPerChannel: 1 },
+          ...{ queue: QUEUE, spreadsOverLoopback: false },
+        });
         try {
+          await connections.open(count, new OperationMeter('open'), run.settings.signal);
           memory.add((await run.restingMemoryBytes()) / 1e6);
         } finally {
-          close();
+          await connections.close();
         }
         await run.renew();
       });
@@ -78,47 +83,44 @@ function queuesRow({ id, title, durable, memoryMb }: QueuesRowOptions): Row {
       const files = run.figure('more open files', 'files', atMost(OPEN_FILES_MAX));
       const rate = run.figure('declared', '/s', null);
       const ready = durable ? run.figure('ready again after a kill', 's', atMost(5)) : null;
-      const names = queueNames(run);
-      run.tellCommand(`in this process: ${names.length} queues declared, a thousand at a time`);
+      const count = run.scaled(QUEUES);
+      const kind = durable ? ' -D' : '';
+      run.tellCommand(`in this process: firnmqperf queue-count -q ${count} -n${kind}`);
       await run.repeat(async () => {
         const filesBefore = run.openFileCount();
-        const declared = await declare(run, names, durable);
-        rate.add(declared.rate);
+        const startedMs = performance.now();
+        const queues = await declareQueues(run, count, durable);
+        rate.add((1000 * queues.count) / (performance.now() - startedMs));
         memory.add((await run.restingMemoryBytes()) / 1e6);
         files.add(Math.max(0, run.openFileCount() - filesBefore));
-        if (declared.count < names.length) {
-          memory.remark(`${declared.count} queues: no more in ${DECLARE_LENGTH_FACTOR} runs' time`);
+        if (queues.count < count) {
+          memory.remark(`${queues.count} queues: no more in ${DECLARE_LENGTH_FACTOR} runs' time`);
         }
         if (ready !== null) {
           await run.restart();
           ready.add((run.broker.startupMs ?? Number.NaN) / 1000);
-          const last = names[declared.count - 1] ?? '';
+          const last = `${queues.prefix}-${queues.count - 1}`;
           await run.withConnection((connection) => declareQueue(connection, last, true));
         }
         await run.renew();
+        await queues.close();
       });
     },
   };
 }
 
-async function declare(
-  run: RowRun,
-  names: readonly string[],
-  durable: boolean,
-): Promise<{ readonly count: number; readonly rate: number }> {
-  return run.withConnection(async (connection) => {
-    const startedMs = performance.now();
-    const deadlineMs = startedMs + DECLARE_LENGTH_FACTOR * run.settings.seconds * 1000;
-    const count = await declareQueues(connection, names, durable, deadlineMs);
-    return { count, rate: (1000 * count) / (performance.now() - startedMs) };
+/** Declares as many as come in the time, a thousand on their way at once. */
+async function declareQueues(run: RowRun, count: number, durable: boolean): Promise<QueueCount> {
+  const queues = await QueueCount.connect({
+    ...{ uri: run.uri, durable, queueArguments: EMPTY_TABLE, noWait: true },
   });
-}
-
-function queueNames(run: RowRun): string[] {
-  return Array.from(
-    { length: run.scaled(QUEUES) },
-    (_, i) => `${QUEUE}-${String(i).padStart(6, '0')}`,
-  );
+  const endMs = performance.now() + DECLARE_LENGTH_FACTOR * run.settings.seconds * 1000;
+  const meter = new OperationMeter('declare');
+  while (queues.count < count && performance.now() < endMs) {
+    const some = Math.min(DECLARES_AT_ONCE, count - queues.count);
+    await queues.declare(some, meter, run.settings.signal);
+  }
+  return queues;
 }
 
 /** In the order in which they run. */
@@ -136,7 +138,7 @@ export const SIZE_ROWS: readonly Row[] = [
     null,
     true,
   ),
-  queuesRow({ id: 'queues', title: '100,000 queues, not durable', durable: false, memoryMb: 100 }),
+  queuesRow({ id: 'queues', title: '100,000 exclusive queues', durable: false, memoryMb: 100 }),
   queuesRow({
     id: 'durable-queues',
     title: '100,000 queues, durable',
