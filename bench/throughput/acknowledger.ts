@@ -63,11 +63,12 @@ export class Acknowledger {
     else this.slab = this.newSlab();
   }
 
-  /** Acks and commits the rest, up to `lastDeliveryTag`; nothing that still comes is acked, as the channel closes. */
+  /** Acks and commits the rest, up to `lastDeliveryTag`; what comes behind it is left to the broker. */
   finish(lastDeliveryTag: number): void {
     if (this.ackEvery > 1 && this.untilAck < this.ackEvery) this.ack(lastDeliveryTag);
     this.flush();
     if (this.hasUncommitted) this.commit();
+    // Deliveries still come until the broker has heard of the close, and to ack one then would be an error.
     this.untilAck = -1;
     this.untilCommit = -1;
   }

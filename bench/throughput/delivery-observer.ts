@@ -34,6 +34,9 @@ export class DeliveryObserver {
   private readonly offsetUs: number;
   /** When the read under way came, microseconds since 1970; -1: not asked yet. */
   private readAtUs: number;
+  /** Messages of the read that were due at the same time share an entry in the histogram; `runDueUs` -1: none yet. */
+  private runDueUs: number;
+  private runCount: number;
   private bodySizeBytes: number;
   /** Octets of the body seen so far. */
   private seen: number;
@@ -51,6 +54,8 @@ export class DeliveryObserver {
     this.runStartedUs = Math.floor(this.offsetUs + runStartedMs * 1000);
     this.stamp = Buffer.alloc(FULL_STAMP_BYTES);
     this.readAtUs = -1;
+    this.runDueUs = -1;
+    this.runCount = 0;
     this.bodySizeBytes = 0;
     this.seen = 0;
     this.isRedelivered = false;
@@ -90,16 +95,28 @@ export class DeliveryObserver {
     if (this.latencyUs !== null && this.bodySizeBytes >= TIME_STAMP_BYTES) {
       if (this.readAtUs < 0) this.readAtUs = this.offsetUs + performance.now() * 1000;
       const dueUs = readU64(this.stamp, 0);
-      if (dueUs >= this.runStartedUs && dueUs <= this.readAtUs + 1) {
-        this.latencyUs.record(this.readAtUs - dueUs, 1);
+      if (dueUs !== this.runDueUs) {
+        this.recordRun(this.latencyUs);
+        this.runDueUs = dueUs;
       }
+      this.runCount++;
     }
     this.verification?.end(this.bodySizeBytes, this.isRedelivered);
   }
 
   /** What one read brought has been shown; all of it counts as having come at its beginning. */
   readEnd(): void {
+    if (this.latencyUs !== null) this.recordRun(this.latencyUs);
     this.readAtUs = -1;
+    this.runDueUs = -1;
+  }
+
+  private recordRun(latencyUs: LatencyHistogram): void {
+    const { runDueUs, runCount, runStartedUs, readAtUs } = this;
+    this.runCount = 0;
+    // What is older is left over from another run; the time in a body that has none may be anything.
+    const isOfRun = runDueUs >= runStartedUs && runDueUs <= readAtUs + 1;
+    if (runCount > 0 && isOfRun) latencyUs.record(readAtUs - runDueUs, runCount);
   }
 
   private beginVerification(): void {

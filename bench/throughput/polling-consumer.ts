@@ -41,6 +41,8 @@ export class PollingConsumer implements TrafficSink {
   private isAsking: boolean;
   /** What that answer is, as far as it has come. */
   private answer: 'none' | 'empty' | 'message';
+  /** Messages that may be asked for at once; Infinity without a rate. */
+  private allowed: number;
   private isStopped: boolean;
   private lastDeliveryTag: number;
   private resolveIdle: () => void;
@@ -63,6 +65,7 @@ export class PollingConsumer implements TrafficSink {
     this.get = encodeGet(queue, ackEvery === 0);
     this.isAsking = false;
     this.answer = 'none';
+    this.allowed = pace === null ? Number.POSITIVE_INFINITY : 1;
     this.isStopped = false;
     this.lastDeliveryTag = 0;
     this.resolveIdle = () => {};
@@ -112,10 +115,13 @@ export class PollingConsumer implements TrafficSink {
     const hasMessage = this.answer === 'message';
     this.answer = 'none';
     this.isAsking = false;
-    if (hasMessage) this.goal.add(1);
+    if (hasMessage) {
+      this.goal.add(1);
+      this.allowed--;
+    }
     if (this.isStopped) this.resolveIdle();
-    else if (this.pace === null || !hasMessage) this.ask();
-    else this.pace.whenDue(() => this.ask(), performance.now() * 1000);
+    else if (this.allowed > 0 || this.pace === null) this.ask();
+    else this.pace.whenDue((count) => this.askFor(count), performance.now() * 1000);
   }
 
   private count(): void {
@@ -123,6 +129,11 @@ export class PollingConsumer implements TrafficSink {
     if (--acks.untilAck === 0) acks.ack(this.lastDeliveryTag);
     if (--acks.untilCommit === 0) acks.commit();
     this.answer = 'message';
+  }
+
+  private askFor(count: number): void {
+    this.allowed = count;
+    this.ask();
   }
 
   private ask(): void {

@@ -118,3 +118,24 @@ t.test('a producer commits after so many messages, and waits for the answer', as
   await producer.whenIdle;
   t.equal(transaction.committed, 3);
 });
+
+t.test(
+  'what a stalled broker holds up counts from when it was due, not from its write',
+  async (t) => {
+    const connection = new RecordingConnection();
+    const latencyUs = new LatencyHistogram();
+    const window = new ConfirmWindow(1, latencyUs);
+    const pace = { schedule: new Schedule(1000), pacer: new Pacer() };
+    const producer = new Producer(connection, block, new Quota(10), { window, pace });
+    const startedMs = performance.now();
+    producer.start();
+    // The first is not confirmed until all ten have been due for a while.
+    while (performance.now() < startedMs + 30) await new Promise(setImmediate);
+    t.equal(producer.published, 1);
+    for (let tag = 1; tag <= 10; tag++) confirm(connection, tag);
+    await producer.whenIdle;
+    const { count, minMs } = latencyUs.summary() ?? { count: 0, minMs: 0 };
+    t.equal(count, 10);
+    t.ok(minMs >= 19, 'the last was due after 10 ms and could not leave before 30 ms');
+  },
+);

@@ -107,19 +107,22 @@ t.test('at a rate latencies count from when messages are due', async (t) => {
   t.ok(result.publishSeconds >= 0.099, 'the last one is due after 0.1 s');
 });
 
-t.test('a consumer with a rate takes no more than is due', async (t) => {
-  const startedMs = performance.now();
-  const result = await run({
-    consumeRate: 1000,
-    publishCountMax: 150,
-    consumeCountMax: 100,
-    ackEvery: 1,
-    prefetchCount: 10,
+for (const poll of [false, true]) {
+  t.test(`a consumer with a rate takes no more than is due, polling: ${poll}`, async (t) => {
+    const startedMs = performance.now();
+    const result = await run({
+      poll,
+      consumeRate: 1000,
+      publishCountMax: 150,
+      consumeCountMax: 100,
+      ackEvery: 1,
+      prefetchCount: 10,
+    });
+    t.ok(performance.now() - startedMs >= 95);
+    t.ok(result.consumed < 150);
+    t.ok(result.verification !== null && isVerified(result.verification));
   });
-  t.ok(performance.now() - startedMs >= 95);
-  t.ok(result.consumed < 150);
-  t.ok(result.verification !== null && isVerified(result.verification));
-});
+}
 
 t.test('messages that somebody else takes are missing', async (t) => {
   const thief = await BenchConnection.open(server.uri, 'thief');
