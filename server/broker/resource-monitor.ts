@@ -66,8 +66,10 @@ export class ResourceMonitor {
   private checksUntilCollection: number;
   private turnsSinceCheck: number;
   private checksAtRest: number;
-  /** The heap's size after the last collection at rest, or when the server began. */
+  /** The heap's size after the last collection at rest; 0 before the first, so that the start's garbage goes as well. */
   private heapAtRest: number;
+  /** Let go of since then. */
+  private letGoBytes: number;
   private timer: NodeJS.Timeout | null;
 
   constructor(alarms: Alarms, gauges: ResourceGauges, marks: ResourceMarks) {
@@ -81,7 +83,8 @@ export class ResourceMonitor {
     this.checksUntilCollection = 0;
     this.turnsSinceCheck = 0;
     this.checksAtRest = 0;
-    this.heapAtRest = Number.POSITIVE_INFINITY;
+    this.heapAtRest = 0;
+    this.letGoBytes = 0;
     this.timer = null;
   }
 
@@ -129,7 +132,9 @@ export class ResourceMonitor {
     if (this.checksAtRest === 0 || this.checksAtRest % CHECKS_AT_REST > 0) return;
     const heap = this.gauges.heapBytes();
     this.heapAtRest = Math.min(this.heapAtRest, heap);
-    if (this.gauges.letGo() + heap - this.heapAtRest < GARBAGE_AT_REST) return;
+    this.letGoBytes += this.gauges.letGo();
+    if (this.letGoBytes + heap - this.heapAtRest < GARBAGE_AT_REST) return;
+    this.letGoBytes = 0;
     this.gauges.collectGarbage();
     this.heapAtRest = this.gauges.heapBytes();
   }
