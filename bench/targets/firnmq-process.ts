@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type AmqpUri, parseAmqpUri } from '../amqp/amqp-uri.ts';
 import { PinnedProcess } from './pinned-process.ts';
 
+const AMQPS_PORT_FLAG = '--amqps-port';
 const SERVER_MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url));
 
 /** The server's command line: its default configuration, on free ports of loopback. */
@@ -11,10 +12,17 @@ export function firnmqCommand(dataDir: string): string[] {
   return [process.execPath, SERVER_MAIN, ...args];
 }
 
+/** The same, with AMQPS beside it; `certificatePath` is a PEM file with certificate and key. */
+export function firnmqTlsCommand(dataDir: string, certificatePath: string): string[] {
+  return [...firnmqCommand(dataDir), '--cert', certificatePath, AMQPS_PORT_FLAG, '0'];
+}
+
 /** A server that listens. */
 export interface ListeningFirnmq {
   readonly process: PinnedProcess;
   readonly uri: AmqpUri;
+  /** Where it speaks TLS; null: it does not. */
+  readonly amqpsPort: number | null;
 }
 
 /**
@@ -34,18 +42,27 @@ export async function spawnFirnmq(
   signal?.addEventListener('abort', onAbort);
   if (signal?.aborted === true) onAbort();
   try {
-    return { process: server, uri: await server.findLine(findAmqpListener) };
+    const ports = new Map<string, number>();
+    const protocols = command.includes(AMQPS_PORT_FLAG) ? ['amqp', 'amqps'] : ['amqp'];
+    const port = await server.findLine((line) => {
+      noteListener(line, ports);
+      return protocols.every((each) => ports.has(each)) ? (ports.get('amqp') ?? null) : null;
+    });
+    return {
+      process: server,
+      uri: parseAmqpUri(`amqp://127.0.0.1:${port}`),
+      amqpsPort: ports.get('amqps') ?? null,
+    };
   } catch (error) {
     await server.terminate();
     throw error;
   }
 }
 
-/** The address in a log line with the event `listening` for AMQP; null for any other line. */
-function findAmqpListener(line: string): AmqpUri | null {
+/** Enters protocol and port of a log line with the event `listening`; others say nothing. */
+function noteListener(line: string, ports: Map<string, number>): void {
   const entry: unknown = JSON.parse(line);
-  if (typeof entry !== 'object' || entry === null) return null;
-  if (!('event' in entry && 'protocol' in entry && 'port' in entry)) return null;
-  if (entry.event !== 'listening' || entry.protocol !== 'amqp') return null;
-  return parseAmqpUri(`amqp://127.0.0.1:${Number(entry.port)}`);
+  if (typeof entry !== 'object' || entry === null) return;
+  if (!('event' in entry && 'protocol' in entry && 'port' in entry)) return;
+  if (entry.event === 'listening') ports.set(String(entry.protocol), Number(entry.port));
 }
