@@ -19,8 +19,9 @@ import type { Transport } from './transport.ts';
 
 /** How often heartbeats and deadlines are looked at. */
 const TICK_MS = 250;
-/** Garbage that a connection leaves, about, in bytes: its socket, a channel, a consumer. */
+/** Garbage that a connection leaves, about, in bytes: its socket, a channel, a consumer; and over TLS what OpenSSL has. */
 const CONNECTION_GARBAGE = 7000;
+const TLS_CONNECTION_GARBAGE = 35_000;
 /** How long clients may take to answer the close of a stopping server. */
 const STOP_TIMEOUT_MS = 5000;
 
@@ -37,8 +38,8 @@ interface Parts {
 /** What has closed, and who waits for the last connection to do so. */
 interface End {
   whenEmpty: (() => void) | null;
-  /** Since the last look. */
-  closedCount: number;
+  /** What those that closed since the last look have left, about, in bytes. */
+  garbageBytes: number;
 }
 
 /** The AMQP side of a server. */
@@ -88,16 +89,20 @@ export class AmqpListener {
     const shared: AmqpServices = { ...services, slabs, reader, openConnections, handshakes };
     const connections = new Set<Connection>();
     // Connections come and go from the first listening socket on, while the others are being opened.
-    const end: End = { whenEmpty: null, closedCount: 0 };
-    const events = {
+    const end: End = { whenEmpty: null, garbageBytes: 0 };
+    const eventsLeaving = (garbageBytes: number) => ({
       closed: (connection: Connection) => {
         connections.delete(connection);
-        end.closedCount++;
+        end.garbageBytes += garbageBytes;
         if (connections.size === 0) end.whenEmpty?.();
       },
-    };
+    });
+    const events = eventsLeaving(CONNECTION_GARBAGE);
+    const tlsEvents = eventsLeaving(TLS_CONNECTION_GARBAGE);
     const connect = (transport: Transport) => {
-      connections.add(new Connection(transport, shared, events, logger));
+      // Only over TLS there is something to know of a certificate.
+      const heard = transport.identity === null ? events : tlsEvents;
+      connections.add(new Connection(transport, shared, heard, logger));
     };
     const servesTls = config.tlsCertPath !== null && config.amqpsPort !== null;
     const tls = servesTls ? await TlsAcceptor.load(config, logger) : null;
@@ -130,9 +135,9 @@ export class AmqpListener {
 
   /** Lets go of output memory that nobody uses; returns how much, and what connections that closed have left, in bytes. */
   rest(): number {
-    const garbage = this.end.closedCount * CONNECTION_GARBAGE;
-    this.end.closedCount = 0;
-    return this.slabs.trim() + garbage;
+    const { garbageBytes } = this.end;
+    this.end.garbageBytes = 0;
+    return this.slabs.trim() + garbageBytes;
   }
 
   /** Memory that connections hold besides output, in bytes; asks every one. */

@@ -137,7 +137,11 @@ export class ResourceMonitor {
     this.letGoBytes += this.gauges.letGo();
     if (this.letGoBytes + heap - this.heapAtRest < GARBAGE_AT_REST) return;
     this.letGoBytes = 0;
-    this.gauges.collectGarbage(heap <= COMPACTED_HEAP_MAX);
+    const isSmall = heap <= COMPACTED_HEAP_MAX;
+    this.gauges.collectGarbage(isSmall);
+    this.heapAtRest = this.gauges.heapBytes();
+    if (isSmall || this.heapAtRest > COMPACTED_HEAP_MAX) return;
+    this.gauges.collectGarbage(true);
     this.heapAtRest = this.gauges.heapBytes();
   }
 
