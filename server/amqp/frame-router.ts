@@ -39,6 +39,7 @@ import {
   strayFrame,
   unexpectedFrame,
 } from './protocol-error.ts';
+import type { Settlements } from './settlements.ts';
 
 /** Largest frame payload before tune-ok: client properties and tokens must fit. */
 const HANDSHAKE_PAYLOAD_MAX = 128 * 1024;
@@ -84,6 +85,8 @@ export class FrameRouter implements FrameSink {
   private readonly reader: ByteReader;
   /** The chunk being scanned; publishes borrow from it. */
   private area: ByteArea;
+  /** Holds acks that wait to be carried out with those behind them; null: nobody does. */
+  private acking: Settlements | null;
 
   constructor(owner: FrameRouterOwner, alarms: Alarms, held: HeldInput, frameMax: number) {
     this.frameMax = frameMax;
@@ -96,6 +99,7 @@ export class FrameRouter implements FrameSink {
     this.scanner = new FrameScanner(this, HANDSHAKE_PAYLOAD_MAX);
     this.reader = new ByteReader();
     this.area = new ByteArea(Buffer.alloc(0));
+    this.acking = null;
   }
 
   /** Bytes held of a frame that has not come whole. */
@@ -117,7 +121,11 @@ export class FrameRouter implements FrameSink {
    */
   scan(area: ByteArea, size: number): number {
     this.area = area;
-    return this.scanner.scan(area.buf, 0, size);
+    try {
+      return this.scanner.scan(area.buf, 0, size);
+    } finally {
+      this.flushAcks();
+    }
   }
 
   /** HOT per frame, and per publish that lies whole in the chunk. */
@@ -143,15 +151,7 @@ export class FrameRouter implements FrameSink {
         }
       } else if (methodId === BASIC_ACK_ID && channel.isReadyForMethod && end - start === 13) {
         this.lastMethodId = methodId;
-        try {
-          channel.settlements.settle(
-            basicAckDeliveryTag(buf, start + 4),
-            basicAckMultiple(buf, start + 4),
-            true,
-          );
-        } catch (error) {
-          this.owner.fail(error, channel);
-        }
+        this.ack(channel, basicAckDeliveryTag(buf, start + 4), basicAckMultiple(buf, start + 4));
         return end + 1;
       }
     }
@@ -181,6 +181,27 @@ export class FrameRouter implements FrameSink {
     return channel;
   }
 
+  private ack(channel: Channel, tag: number, multiple: boolean): void {
+    const { settlements } = channel;
+    if (this.acking !== settlements) this.flushAcks();
+    try {
+      if (multiple) settlements.settle(tag, true, true);
+      else {
+        this.acking = settlements;
+        settlements.ack(tag);
+      }
+    } catch (error) {
+      this.owner.fail(error, channel);
+    }
+  }
+
+  private flushAcks(): void {
+    const { acking } = this;
+    if (acking === null) return;
+    this.acking = null;
+    acking.flush();
+  }
+
   private publish(channel: Channel): void {
     try {
       channel.publish();
@@ -207,6 +228,7 @@ export class FrameRouter implements FrameSink {
     end: number,
   ): void {
     const { owner } = this;
+    this.flushAcks();
     // Until a method is read, no method is to blame.
     if (type !== FRAME_HEADER && type !== FRAME_BODY) this.lastMethodId = 0;
     try {

@@ -66,6 +66,8 @@ export class Queue {
   block: MemoryBlock | null;
   /** The position that the last read of this queue was for; infinite before the first. */
   readFrom: number;
+  /** All consumers want acks, or none does. */
+  hasOneAckMode: boolean;
   /** Its consumers as they are asked. */
   private levels: readonly ConsumerLevel[];
 
@@ -99,6 +101,7 @@ export class Queue {
     this.isParked = false;
     this.block = null;
     this.readFrom = Number.POSITIVE_INFINITY;
+    this.hasOneAckMode = true;
     this.levels = NO_LEVELS;
     this.store = store;
     this.reactor = reactor;
@@ -161,6 +164,24 @@ export class Queue {
     this.settle(sequence, position, bodySize, SETTLE_REASONS.acked);
   }
 
+  /** How many of `max` deliveries from `sequence` on may go into one {@link acknowledgeRun}. */
+  settleSpan(sequence: number, max: number): number {
+    return this.isDeleted ? max : Math.min(max, this.index.rowSpan(sequence));
+  }
+
+  /** HOT per run. The same for several deliveries, as {@link MessageStore.settleRun} has them. */
+  acknowledgeRun(
+    sequence: number,
+    count: number,
+    positions: Float64Array,
+    from: number,
+    bodyBytes: number,
+  ): void {
+    if (this.isDeleted) return;
+    const { index, store } = this;
+    store.settleRun(index, sequence, count, positions, from, bodyBytes, SETTLE_REASONS.acked);
+  }
+
   /** Drops a delivered message. There is no dead-lettering yet: it is gone. */
   reject(sequence: number, position: number, bodySize: number): void {
     this.settle(sequence, position, bodySize, SETTLE_REASONS.dropped);
@@ -182,6 +203,7 @@ export class Queue {
   addConsumer(consumer: Consumer): void {
     this.consumers = [...this.consumers, consumer];
     this.levels = addToLevels(this.levels, consumer);
+    this.hasOneAckMode = haveOneAckMode(this.consumers);
     this.hadConsumer = true;
   }
 
@@ -194,6 +216,7 @@ export class Queue {
     consumer.active = false;
     this.consumers = this.consumers.filter((other) => other !== consumer);
     this.levels = removeFromLevels(this.levels, consumer);
+    this.hasOneAckMode = haveOneAckMode(this.consumers);
   }
 
   /** Something changed that may allow a delivery. */
@@ -238,4 +261,8 @@ export class Queue {
     if (this.isDeleted) return;
     this.store.settle(this.index, sequence, position, bodySize, reason);
   }
+}
+
+function haveOneAckMode(consumers: readonly Consumer[]): boolean {
+  return consumers.every(({ noAck }) => noAck === consumers[0]!.noAck);
 }

@@ -174,8 +174,9 @@ function settledIn(row: IndexRow): EncodedSettled {
   }
   const bytes = Buffer.allocUnsafe(2 * settledCount);
   let p = 0;
-  let entry = row.nextSettled(row.settledPrefix);
-  for (; entry < row.count; entry = row.nextSettled(entry + 1)) p = bytes.writeUInt16BE(entry, p);
+  let entry = row.nextSettled(row.settledPrefix, row.count);
+  for (; entry < row.count; entry = row.nextSettled(entry + 1, row.count))
+    p = bytes.writeUInt16BE(entry, p);
   return { kind: SETTLED_LIST, count: settledCount, bytes };
 }
 

@@ -94,18 +94,18 @@ export class IndexRow {
     return this.count;
   }
 
-  /** The first entry from `entry` on that is settled; `count` when there is none. */
-  nextSettled(entry: number): number {
+  /** The first entry from `entry` on and before `end` that is settled; `end` when there is none. */
+  nextSettled(entry: number, end: number): number {
     if (entry < this.settledPrefix) return entry;
     const bits = this.settledBits;
-    if (bits === null) return this.count;
+    if (bits === null) return end;
     let at = entry;
-    while (at < this.count) {
+    while (at < end) {
       if ((at & 7) === 0 && bits[at >> 3] === 0) at += 8;
       else if ((bits[at >> 3]! & (1 << (at & 7))) === 0) at++;
       else return at;
     }
-    return this.count;
+    return end;
   }
 
   /** HOT per ack out of order. Marks an entry; false: it was settled already. `entries`: of a full row. */

@@ -110,6 +110,46 @@ class Checked {
     }
   }
 
+  /** Takes what can be taken in runs, and the others one by one. */
+  async takeRuns(count: number): Promise<void> {
+    const { index } = this;
+    for (let left = Math.min(count, index.readyCount); left > 0; ) {
+      equal(index.peekSequence(), this.inState('ready')[0]!.sequence, 'next before a run');
+      if (index.peekPosition() === NOT_LOADED) await this.load();
+      const length = Math.min(left, index.runLength);
+      if (length === 0) {
+        await this.take(1);
+        left--;
+        continue;
+      }
+      const run = this.inState('ready').slice(0, length);
+      const positions = index.runPositions.slice(index.runFrom, index.runFrom + length);
+      equal(positions.join(), run.map(({ position }) => position).join(), 'positions of a run');
+      index.takeRun(length, bytesOf(run));
+      equal(index.takenSequence, run[length - 1]!.sequence, 'last of a run');
+      for (const message of run) message.state = 'unacked';
+      left -= length;
+    }
+  }
+
+  /** Settles what can be settled together from one of the unacked messages on. */
+  async settleRun(from: number): Promise<void> {
+    const unacked = this.inState('unacked');
+    const first = unacked[from % Math.max(1, unacked.length)];
+    if (first === undefined) return;
+    const span = this.index.rowSpan(first.sequence);
+    const run = unacked.filter(({ sequence, position }, i) => {
+      const distance = sequence - first.sequence;
+      const isNext = i === unacked.indexOf(first) + distance;
+      return isNext && distance < span && segmentOf(position) === segmentOf(first.position);
+    });
+    const end = run.findIndex(({ sequence }, i) => sequence !== first.sequence + i);
+    const whole = end < 0 ? run : run.slice(0, end);
+    this.index.settleRun(first.sequence, whole.length, first.position, bytesOf(whole));
+    for (const { position, size } of whole) this.counters.release(position, size);
+    this.messages = this.messages.filter((m) => !whole.includes(m));
+  }
+
   async settle(isChosen: (i: number) => boolean): Promise<void> {
     const gone = new Set(this.inState('unacked').filter((_m, i) => isChosen(i)));
     for (const { sequence, position, size } of gone) {
@@ -322,11 +362,27 @@ function verbs(countMax: number): fc.Arbitrary<Verb> {
       ),
     },
     {
+      weight: 2,
+      arbitrary: count.map(
+        (n): Verb =>
+          (c) =>
+            c.takeRuns(n),
+      ),
+    },
+    {
       weight: 3,
       arbitrary: choice.map(
         (f): Verb =>
           (c) =>
             c.settle(f),
+      ),
+    },
+    {
+      weight: 2,
+      arbitrary: count.map(
+        (n): Verb =>
+          (c) =>
+            c.settleRun(n),
       ),
     },
     {
