@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type AmqpUri, parseAmqpUri } from '../amqp/amqp-uri.ts';
 import { PinnedProcess } from './pinned-process.ts';
 
+const AMQPS_PORT_FLAG = '--amqps-port';
 const SERVER_MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url));
 
 /**
@@ -15,12 +16,15 @@ export function firnmqCommand(dataDir: string, nodeFlags: readonly string[] = []
   return [process.execPath, ...nodeFlags, SERVER_MAIN, ...args];
 }
 
-/** What the command line of a server asks for. */
+/** What a server is asked for beside its command line. */
 export interface SpawnFirnmqOptions {
-  /** It has a certificate. */
-  readonly withTls?: boolean;
   /** It loads what answers questions. */
   readonly withChannel?: boolean;
+}
+
+/** The same, with AMQPS beside it; `certificatePath` is a PEM file with certificate and key. */
+export function firnmqTlsCommand(dataDir: string, certificatePath: string): string[] {
+  return [...firnmqCommand(dataDir), '--cert', certificatePath, AMQPS_PORT_FLAG, '0'];
 }
 
 /** A server that listens. */
@@ -42,7 +46,7 @@ export async function spawnFirnmq(
   core: number | null,
   command: readonly string[],
   signal?: AbortSignal,
-  { withTls = false, withChannel = false }: SpawnFirnmqOptions = {},
+  { withChannel = false }: SpawnFirnmqOptions = {},
 ): Promise<ListeningFirnmq> {
   const server = await PinnedProcess.spawn(core, command, { withChannel });
   const onAbort = (): void => void server.kill();
@@ -50,9 +54,10 @@ export async function spawnFirnmq(
   if (signal?.aborted === true) onAbort();
   try {
     const ports = new Map<string, number>();
+    const protocols = command.includes(AMQPS_PORT_FLAG) ? ['amqp', 'amqps'] : ['amqp'];
     const port = await server.findLine((line) => {
       noteListener(line, ports);
-      return withTls && !ports.has('amqps') ? null : (ports.get('amqp') ?? null);
+      return protocols.every((each) => ports.has(each)) ? (ports.get('amqp') ?? null) : null;
     });
     return {
       process: server,

@@ -48,7 +48,6 @@ async function startIn(
     uri,
     tlsPort,
   } = await spawnFirnmq(core, command, undefined, {
-    withTls: certificate !== null,
     withChannel: true,
   });
   try {
