@@ -92,6 +92,11 @@ export class RowRun {
     return new RowRun(settings, target, startOptions, broker, medianElsewhere);
   }
 
+  /** Whether the goals are for this broker. */
+  get isOurs(): boolean {
+    return this.target.isOurs;
+  }
+
   get uri(): AmqpUri {
     return this.broker.uri;
   }
