@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { addChurnCommands } from './churn/churn-commands.ts';
 import { addConnectionsCommand } from './connections/connections-command.ts';
 import { addCountCommands } from './counts/count-commands.ts';
+import { addMemoryCommand } from './memory/memory-command.ts';
 import { addMicroCommand } from './micro/micro-command.ts';
 import { addNumbersCommand } from './numbers/numbers-command.ts';
 import { addStorageCommand } from './storage/storage-command.ts';
@@ -15,6 +16,7 @@ addChurnCommands(program);
 addConnectionsCommand(program);
 addCountCommands(program);
 addNumbersCommand(program);
+addMemoryCommand(program);
 addStorageCommand(program);
 addMicroCommand(program);
 
