@@ -2,7 +2,7 @@
  * @hot Acks every so many deliveries of one channel, all of them with one ack, and where asked commits the acks every
  * so many deliveries.
  *
- * The two countdowns are decremented by the consumer, per message, so that it calls only when something is due.
+ * The two countdowns are kept by the consumer, per message, so that it calls only when something is due.
  * Commits are not waited for: the channel answers them in their order, the last before its close is.
  */
 import { AckSlab } from '../amqp/ack-slab.ts';
@@ -38,20 +38,26 @@ export class Acknowledger {
     this.slab = this.newSlab();
   }
 
-  /** The ack that is due: of `deliveryTag` and, when it is for several, all before it. */
-  ack(deliveryTag: number): void {
-    this.untilAck = this.ackEvery;
+  /** The ack that is due: of `deliveryTag` and, when it is for several, all before it. Returns the next `untilAck`. */
+  ack(deliveryTag: number): number {
     this.hasUncommitted = this.commitEvery > 0;
     this.slab.append(deliveryTag);
     if (this.slab.isFull) this.flush();
+    return this.ackEvery;
   }
 
-  /** The commit that is due. */
-  commit(): void {
-    this.untilCommit = this.commitEvery;
+  /** The commit that is due. Returns the next `untilCommit`. */
+  commit(): number {
     this.hasUncommitted = false;
     this.flush();
     this.connection.write(COMMIT);
+    return this.commitEvery;
+  }
+
+  /** Counts one delivery. */
+  count(deliveryTag: number): void {
+    if (--this.untilAck === 0) this.untilAck = this.ack(deliveryTag);
+    if (--this.untilCommit === 0) this.untilCommit = this.commit();
   }
 
   /** Hands the acks so far to the socket, in one write. */

@@ -105,13 +105,14 @@ export class Consumer implements TrafficSink {
     let next = contentEnd(buf, end + 1, limit);
     let behind = end + 1;
     let count = 0;
+    let { untilAck, untilCommit } = acks;
     while (next >= 0) {
       lastAt = methodAt;
       behind = next;
       count++;
       if (observer !== null) observeWhole(observer, buf, methodAt, next);
-      if (--acks.untilAck === 0) acks.ack(deliveryTagAt(buf, lastAt));
-      if (--acks.untilCommit === 0) acks.commit();
+      if (--untilAck === 0) untilAck = acks.ack(deliveryTagAt(buf, lastAt));
+      if (--untilCommit === 0) untilCommit = acks.commit();
       methodAt = next;
       next =
         count < allowed && isDeliver(buf, methodAt, limit)
@@ -123,6 +124,8 @@ export class Consumer implements TrafficSink {
       this.split.begin(basicDeliverRedelivered(buf, start + METHOD_ID_BYTES));
     } else {
       this.lastDeliveryTag = deliveryTagAt(buf, lastAt);
+      acks.untilAck = untilAck;
+      acks.untilCommit = untilCommit;
       this.taken(count);
     }
     return behind;
@@ -145,9 +148,7 @@ export class Consumer implements TrafficSink {
   }
 
   private countSplitDelivery(): void {
-    const { acks } = this;
-    if (--acks.untilAck === 0) acks.ack(this.lastDeliveryTag);
-    if (--acks.untilCommit === 0) acks.commit();
+    this.acks.count(this.lastDeliveryTag);
     this.taken(1);
   }
 

@@ -125,9 +125,7 @@ export class PollingConsumer implements TrafficSink {
   }
 
   private count(): void {
-    const { acks } = this;
-    if (--acks.untilAck === 0) acks.ack(this.lastDeliveryTag);
-    if (--acks.untilCommit === 0) acks.commit();
+    this.acks.count(this.lastDeliveryTag);
     this.answer = 'message';
   }
 

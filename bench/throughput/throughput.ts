@@ -8,7 +8,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Load } from './load.ts';
-import { countReady, declareQueues } from './load-queues.ts';
+import { countReady, declareQueues, hasOwnQueues } from './load-queues.ts';
 import type { ThroughputOptions } from './throughput-options.ts';
 import type { ThroughputResult } from './throughput-result.ts';
 import { isVerified, type VerificationResult } from './verification.ts';
@@ -74,9 +74,8 @@ async function measure(
     Promise.race([promise, failed, watch.whenStalled]);
   try {
     const [publishSeconds, { consumed, consumeSeconds }] = await unlessItFails(work);
-    const isWholeAsked = options.publishCountMax > 0 && options.consumeCountMax === 0;
     const isEnded = observer?.signal.aborted === true;
-    if (isWholeAsked && !isEnded) await unlessItFails(awaitLastMessages(load));
+    if (seesLastMessages(options, isEnded)) await unlessItFails(awaitLastMessages(load));
     await unlessItFails(load.finishConsumers());
     const cpu = process.cpuUsage(cpuBefore);
     const pacingSeconds = load.pacingIdleMs / 1000;
@@ -108,7 +107,16 @@ async function measure(
   }
 }
 
-/** With `-V` and a number of messages to publish all of them are to be seen, also those still on their way. */
+/**
+ * Whether what is on its way when publishing ends is to be seen as well: all of a number of messages, and what lies in
+ * queues that are gone with their consumers, so that nobody can count it afterwards.
+ */
+function seesLastMessages(options: ThroughputOptions, isInterrupted: boolean): boolean {
+  if (options.consumeCountMax > 0) return false;
+  return hasOwnQueues(options) || (options.publishCountMax > 0 && !isInterrupted);
+}
+
+/** Waits for the last messages of a run that is verified. */
 async function awaitLastMessages(load: Load): Promise<void> {
   const { verification } = load;
   if (verification === null) return;

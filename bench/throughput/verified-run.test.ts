@@ -93,6 +93,15 @@ t.test('every consumer has a queue of its own at a fanout exchange', async (t) =
   expectAll(t, result, 1500);
 });
 
+t.test('what lies in queues of their own when a run ends is not taken for lost', async (t) => {
+  const own = { consumers: 2, queues: [''], exchange: 'amq.fanout' };
+  const slow = { ackEvery: 1, prefetchCount: 10, consumeRate: 1000 };
+  const timed = await run({ ...own, ...slow, publishRate: 2000, durationMs: 100 });
+  expectAll(t, timed, 2 * timed.published);
+  const counted = await run({ ...own, publishCountMax: 5000, consumeCountMax: 10 });
+  t.equal(counted.verification?.missing, 0);
+});
+
 t.test('at a rate latencies count from when messages are due', async (t) => {
   const result = await run({
     producers: 2,
