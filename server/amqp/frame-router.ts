@@ -43,6 +43,7 @@ import {
   strayFrame,
   unexpectedFrame,
 } from './protocol-error.ts';
+import type { Settlements } from './settlements.ts';
 
 /** Largest frame payload before tune-ok: client properties and tokens must fit. */
 const HANDSHAKE_PAYLOAD_MAX = 128 * 1024;
@@ -88,6 +89,8 @@ export class FrameRouter implements FrameSink {
   private readonly reader: ByteReader;
   /** The chunk being scanned; publishes borrow from it. */
   private area: ByteArea;
+  /** Holds acks that wait to be carried out with those behind them; null: nobody does. */
+  private acking: Settlements | null;
 
   constructor(owner: FrameRouterOwner, alarms: Alarms, held: HeldInput, frameMax: number) {
     this.frameMax = frameMax;
@@ -100,6 +103,7 @@ export class FrameRouter implements FrameSink {
     this.scanner = new FrameScanner(this, HANDSHAKE_PAYLOAD_MAX);
     this.reader = new ByteReader();
     this.area = new ByteArea(Buffer.alloc(0));
+    this.acking = null;
   }
 
   /** Bytes held of a frame that has not come whole. */
@@ -121,7 +125,11 @@ export class FrameRouter implements FrameSink {
    */
   scan(area: ByteArea, size: number): number {
     this.area = area;
-    return this.scanner.scan(area.buf, 0, size);
+    try {
+      return this.scanner.scan(area.buf, 0, size);
+    } finally {
+      this.flushAcks();
+    }
   }
 
   /** HOT per frame, and per publish that lies whole in the chunk. */
@@ -150,8 +158,7 @@ export class FrameRouter implements FrameSink {
         if (tag <= Number.MAX_SAFE_INTEGER) {
           this.lastMethodId = methodId;
           try {
-            channel.requireGiven(tag);
-            channel.settlements.settle(tag, basicAckMultiple(buf, start + 4), true);
+            this.ack(channel, tag, basicAckMultiple(buf, start + 4));
           } catch (error) {
             this.failed(error, channel, buf, start, end);
           }
@@ -183,6 +190,24 @@ export class FrameRouter implements FrameSink {
     const channel = this.channels.get(number) ?? null;
     if (channel !== null) this.lastChannel = channel;
     return channel;
+  }
+
+  private ack(channel: Channel, tag: number, multiple: boolean): void {
+    const { settlements } = channel;
+    channel.requireGiven(tag);
+    if (this.acking !== settlements) this.flushAcks();
+    if (multiple) settlements.settle(tag, true, true);
+    else {
+      this.acking = settlements;
+      settlements.ack(tag);
+    }
+  }
+
+  private flushAcks(): void {
+    const { acking } = this;
+    if (acking === null) return;
+    this.acking = null;
+    acking.flush();
   }
 
   private publish(channel: Channel): void {
@@ -218,6 +243,7 @@ export class FrameRouter implements FrameSink {
     end: number,
   ): void {
     const { owner } = this;
+    this.flushAcks();
     // Until a method is read, no method is to blame.
     if (type !== FRAME_HEADER && type !== FRAME_BODY) this.lastMethodId = 0;
     try {
