@@ -21,6 +21,7 @@ import {
   METHODS,
   PROTOCOL_HEADER,
 } from '../../generated/index.ts';
+import type { Judge } from './foreign-answers.ts';
 
 const PAYLOAD_MAX = 131_072;
 /** What may end a channel. 506: the disk refuses a large body. */
@@ -51,7 +52,7 @@ export type Ending =
   | 'header';
 
 /** One connection's answers. */
-export class Answers implements FrameSink {
+export class Answers implements FrameSink, Judge {
   readonly complaints: string[] = [];
   /** Names that the server gave to queues, or confirmed. */
   readonly declaredQueues: string[] = [];
@@ -62,6 +63,10 @@ export class Answers implements FrameSink {
   private readonly scanner = new FrameScanner(this, PAYLOAD_MAX);
   private readonly channels: Map<number, ChannelState> = new Map();
   private isFirst = true;
+
+  get outcome(): string {
+    return this.ending === 'close' ? `close ${this.reason.slice(0, 3)}` : this.ending;
+  }
 
   /** Takes bytes as they come. */
   receive(chunk: Buffer): void {

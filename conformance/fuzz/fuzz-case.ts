@@ -1,14 +1,31 @@
-/** One session of a fuzz run: what a client sends, in which pieces, and how it leaves. */
+/** One session of a fuzz run: by which door it comes, what it sends in which pieces, and how it leaves. */
+
+/** Where a session knocks, and what speaks there. */
+export type Door =
+  /** AMQP, over plain TCP. */
+  | 'amqp'
+  /** The same from an address that is trusted as a proxy: a PROXY header may come first. */
+  | 'amqp-proxied'
+  /** AMQP inside of a TLS session that is in order. */
+  | 'tls'
+  /** The port for AMQPS, with bytes that are sent as they are. */
+  | 'amqps'
+  /** The same from a proxy. */
+  | 'amqps-proxied'
+  | 'http';
 
 /** How the client leaves once everything is sent. */
 export type Leaving =
-  /** It closes the connection as the protocol says, and waits for the answer. */
+  /** It closes the connection of AMQP as the protocol says, and waits for the answer. */
   | 'close'
-  /** It resets the socket. */
+  /** It ends its side of the socket. */
+  | 'end'
+  /** It drops the socket: with a reset where there is no TLS. */
   | 'reset';
 
 /** A session. */
 export interface FuzzCase {
+  readonly door: Door;
   /** Everything that is sent, frame by frame as far as it consists of frames. */
   readonly frames: readonly Buffer[];
   /** Sizes of the pieces in which it is written, again and again from the first; empty: all at once. */
@@ -17,20 +34,23 @@ export interface FuzzCase {
 }
 
 /** A session as it is kept in a file. */
-export interface StoredCase {
+export interface StoredCase extends Omit<FuzzCase, 'frames'> {
   readonly title: string;
   /** Hexadecimal. */
   readonly frames: readonly string[];
-  readonly pieceSizes: readonly number[];
-  readonly leaving: Leaving;
 }
 
-export function storeCase(title: string, { frames, pieceSizes, leaving }: FuzzCase): StoredCase {
-  return { title, frames: frames.map((frame) => frame.toString('hex')), pieceSizes, leaving };
+export function storeCase(title: string, played: FuzzCase): StoredCase {
+  return { title, ...played, frames: played.frames.map((frame) => frame.toString('hex')) };
 }
 
-export function restoreCase({ frames, pieceSizes, leaving }: StoredCase): FuzzCase {
-  return { frames: frames.map((frame) => Buffer.from(frame, 'hex')), pieceSizes, leaving };
+export function restoreCase({ door, frames, pieceSizes, leaving }: StoredCase): FuzzCase {
+  return {
+    door,
+    frames: frames.map((frame) => Buffer.from(frame, 'hex')),
+    pieceSizes,
+    leaving,
+  };
 }
 
 /** The pieces in which a session's bytes are written; many tiny ones become few, so that a session ends. */

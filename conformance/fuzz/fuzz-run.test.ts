@@ -11,7 +11,8 @@ t.test(
       limitMs: 20_000,
       batchesMax: 2,
     });
-    t.same(complaints, []);
+    const told = complaints.map(({ text, cause }) => `${text} (${cause?.seed}:${cause?.index})`);
+    t.same(told, []);
     t.ok(sessions >= 250, `${sessions} sessions`);
     t.ok(canaryBeats > 0);
     for (const ending of ['close-ok', 'close 501', 'close 504']) t.ok(endings.has(ending), ending);

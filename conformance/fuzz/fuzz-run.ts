@@ -4,18 +4,22 @@
  * After every batch the server must hold no connection more than before, and what sessions left behind is deleted.
  * What a run plays follows from its seed alone; in which order the server reads it, does not.
  */
+import { get } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect } from 'amqplib';
 import fc, { type Arbitrary } from 'fast-check';
-import { type Address, addressOf } from '../support/address.ts';
 import { eventually, within } from '../support/deadline.ts';
 import { LocalServer } from '../support/local-server.ts';
 import { Canary } from './canary.ts';
+import { DOOR_SETTINGS, type DoorPorts, doorPortsOf, openDoor } from './doors.ts';
 import type { FuzzCase } from './fuzz-case.ts';
+import { httpCases } from './http-cases.ts';
 import { mutatedCases } from './mutated-cases.ts';
 import { playCase } from './play-case.ts';
 import { openSockets, residentBytes } from './process-usage.ts';
+import { proxyCases } from './proxy-cases.ts';
 import { EXCHANGE_NAMES, QUEUE_NAMES, structuredCases } from './structured-cases.ts';
+import { tlsCases } from './tls-cases.ts';
 
 const BATCH_SIZE = 250;
 /** Sessions at a time. */
@@ -62,15 +66,35 @@ export interface FuzzReport {
   readonly residentBytes: number;
 }
 
-/** All kinds of sessions, in turn. */
+/** All kinds of sessions, by all doors. */
 export function fuzzCases(): Arbitrary<FuzzCase> {
-  return fc.oneof(structuredCases, structuredCases, mutatedCases());
+  const mutated = mutatedCases();
+  const overTls = fc
+    .oneof(structuredCases, mutated)
+    .map((played): FuzzCase => ({ ...played, door: 'tls' }));
+  return fc.oneof(
+    { weight: 8, arbitrary: structuredCases },
+    { weight: 4, arbitrary: mutated },
+    { weight: 1, arbitrary: overTls },
+    { weight: 2, arbitrary: proxyCases() },
+    { weight: 1, arbitrary: tlsCases() },
+    { weight: 1, arbitrary: httpCases() },
+  );
+}
+
+/** A server with all doors that sessions knock at. */
+function startServer(run: FuzzRun): Promise<LocalServer> {
+  return LocalServer.start({
+    tls: true,
+    variables: DOOR_SETTINGS,
+    onLogLine: (line) => run.logged(line),
+  });
 }
 
 /** @throws Error when the server does not start, or has ended by itself */
 export async function runFuzz(plan: FuzzPlan): Promise<FuzzReport> {
   const run = new FuzzRun();
-  const server = await LocalServer.start({ onLogLine: (line) => run.logged(line) });
+  const server = await startServer(run);
   try {
     await run.play(server, plan);
   } finally {
@@ -90,6 +114,7 @@ class FuzzRun {
 
   async play(server: LocalServer, plan: FuzzPlan): Promise<void> {
     const { url, pid } = server;
+    const ports = doorPortsOf(server);
     const deadline = performance.now() + plan.limitMs;
     const cases = fuzzCases();
     const canary = await Canary.start(url);
@@ -103,6 +128,7 @@ class FuzzRun {
     const socketsAtRest = openSockets(pid);
     await this.playBatch(
       url,
+      ports,
       plan.found.map((played, index) => ({ seed: -1, index, played })),
     );
     let warmBytes = 0;
@@ -111,8 +137,10 @@ class FuzzRun {
       const sample = fc.sample(cases, { seed, numRuns: BATCH_SIZE });
       await this.playBatch(
         url,
+        ports,
         sample.map((played, index) => ({ seed, index, played })),
       );
+      await this.checkDoors(ports);
       await this.checkSockets(pid, socketsAtRest);
       this.resident = residentBytes(pid);
       if (batch === WARM_UP_BATCHES) warmBytes = this.resident;
@@ -154,13 +182,16 @@ class FuzzRun {
     };
   }
 
-  private async playBatch(url: string, cases: readonly NumberedCase[]): Promise<void> {
-    const address = addressOf(url);
+  private async playBatch(
+    url: string,
+    ports: DoorPorts,
+    cases: readonly NumberedCase[],
+  ): Promise<void> {
     const left = [...cases];
     const queues = new Set(QUEUE_NAMES);
     const lane = async (): Promise<void> => {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
-        for (const queue of await this.playOne(next, address)) queues.add(queue);
+        for (const queue of await this.playOne(next, ports)) queues.add(queue);
       }
     };
     await Promise.all(Array.from({ length: LANES }, lane));
@@ -169,18 +200,29 @@ class FuzzRun {
   }
 
   /** Plays a session when nothing else goes on, and waits for what the server has to say of it. */
-  async playAlone(played: FuzzCase, address: Address): Promise<void> {
-    await this.playOne({ seed: -1, index: 0, played }, address);
+  async playAlone(played: FuzzCase, ports: DoorPorts): Promise<void> {
+    await this.playOne({ seed: -1, index: 0, played }, ports);
   }
 
-  private async playOne(cause: NumberedCase, address: Address): Promise<readonly string[]> {
-    const { complaints, ending, queues } = await playCase(cause.played, address, (port) =>
+  private async playOne(cause: NumberedCase, ports: DoorPorts): Promise<readonly string[]> {
+    const { complaints, ending, queues } = await playCase(cause.played, ports, (port) =>
       this.byPort.set(port, cause),
     );
     this.sessions++;
     this.endings.set(ending, 1 + (this.endings.get(ending) ?? 0));
     for (const text of complaints) this.complaints.push({ text, cause });
     return queues;
+  }
+
+  /** Those of which the canaries see nothing let a well-behaved client in as before. */
+  private async checkDoors(ports: DoorPorts): Promise<void> {
+    try {
+      (await openDoor('tls', ports)).destroy();
+      const status = await within(statusOf(ports.http, '/healthz'), 'answer of /healthz');
+      if (status !== 200) this.complain(`/healthz answers ${status}`);
+    } catch (error) {
+      this.complain(`a door stays shut: ${String(error)}`);
+    }
   }
 
   private async checkSockets(pid: number, atRest: number): Promise<void> {
@@ -197,6 +239,16 @@ class FuzzRun {
   private complain(text: string): void {
     this.complaints.push({ text, cause: null });
   }
+}
+
+/** The status of the answer to a GET, on a connection of its own. */
+function statusOf(port: number, path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, path, agent: false }, (response) => {
+      response.resume();
+      response.once('end', () => resolve(response.statusCode ?? 0));
+    }).once('error', reject);
+  });
 }
 
 /** Deletes what sessions have declared. */
@@ -219,12 +271,13 @@ export async function shrinkCase({
   index,
 }: Pick<NumberedCase, 'seed' | 'index'>): Promise<FuzzCase | null> {
   const run = new FuzzRun();
-  const server = await LocalServer.start({ onLogLine: (line) => run.logged(line) });
+  const server = await startServer(run);
   try {
+    const ports = doorPortsOf(server);
     const { counterexample } = await fc.check(
       fc.asyncProperty(fuzzCases(), async (played) => {
         const before = run.report().complaints.length;
-        await run.playAlone(played, addressOf(server.url));
+        await run.playAlone(played, ports);
         return run.report().complaints.length === before;
       }),
       { seed, path: `${index}`, numRuns: 1, interruptAfterTimeLimit: 60_000 },

@@ -162,6 +162,6 @@ export function mutatedCases(): Arbitrary<FuzzCase> {
       for (const change of changes) {
         if (frames.length > 0) frames = change(frames, withOwnName(sessions[other]!, number));
       }
-      return { frames, ...how };
+      return { door: 'amqp', frames, ...how };
     });
 }

@@ -407,6 +407,15 @@ export const manners: Arbitrary<Pick<FuzzCase, 'pieceSizes' | 'leaving'>> = fc.r
   ),
 });
 
+/** The same for what never becomes a session of AMQP, or perhaps does not. */
+export const departures: Arbitrary<Pick<FuzzCase, 'pieceSizes' | 'leaving'>> = fc.record({
+  pieceSizes,
+  leaving: fc.oneof(
+    { weight: 6, arbitrary: fc.constant('end' as const) },
+    { weight: 1, arbitrary: fc.constant('reset' as const) },
+  ),
+});
+
 /** Sessions made from the metadata. */
 export const structuredCases: Arbitrary<FuzzCase> = fc
   .tuple(
@@ -417,4 +426,4 @@ export const structuredCases: Arbitrary<FuzzCase> = fc
     ),
     manners,
   )
-  .map(([prologue, frames, how]) => ({ frames: [...prologue, ...frames], ...how }));
+  .map(([prologue, frames, how]) => ({ door: 'amqp', frames: [...prologue, ...frames], ...how }));

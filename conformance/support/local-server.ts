@@ -28,6 +28,8 @@ export interface LocalServerOptions {
   readonly args?: readonly string[];
   /** It serves AMQPS as well. */
   readonly tls?: boolean;
+  /** Added to its environment. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Told every line that the server prints. */
   readonly onLogLine?: (line: string) => void;
 }
@@ -37,6 +39,15 @@ type Protocol = 'amqp' | 'amqps' | 'http';
 /** The port of each protocol on 127.0.0.1. */
 type Ports = ReadonlyMap<Protocol, number>;
 
+/** What every start of a server has in common. */
+interface Launch {
+  readonly dataDirectory: string;
+  readonly args: readonly string[];
+  readonly protocols: readonly Protocol[];
+  readonly variables: Readonly<Record<string, string>>;
+  readonly onLogLine: (line: string) => void;
+}
+
 /** One server over all its starts. */
 export class LocalServer {
   readonly dataDirectory: string;
@@ -44,25 +55,16 @@ export class LocalServer {
   private ports: Ports;
   private readonly abandon: () => void;
 
-  private readonly args: readonly string[];
-  private readonly protocols: readonly Protocol[];
-  private readonly onLogLine: (line: string) => void;
+  private readonly launch: Launch;
 
-  private constructor(
-    dataDirectory: string,
-    args: readonly string[],
-    tls: boolean,
-    onLogLine: (line: string) => void,
-  ) {
-    this.dataDirectory = dataDirectory;
-    this.args = tls ? [...args, ...TLS_ARGUMENTS] : args;
-    this.protocols = tls ? ['amqp', 'amqps', 'http'] : ['amqp', 'http'];
-    this.onLogLine = onLogLine;
-    this.process = this.spawn();
+  private constructor(launch: Launch) {
+    this.dataDirectory = launch.dataDirectory;
+    this.launch = launch;
+    this.process = new ServerProcess(launch);
     this.ports = new Map();
     this.abandon = () => {
       this.process.kill();
-      rmSync(dataDirectory, { recursive: true, force: true });
+      rmSync(launch.dataDirectory, { recursive: true, force: true });
     };
     // Also when the run is given up half-way.
     process.once('exit', this.abandon);
@@ -74,11 +76,18 @@ export class LocalServer {
     prepare,
     args = [],
     tls = false,
+    variables = {},
     onLogLine = () => undefined,
   }: LocalServerOptions = {}): Promise<LocalServer> {
     const dataDirectory = mkdtempSync(join(parent, 'firnmq-local-'));
     prepare?.(dataDirectory);
-    const server = new LocalServer(dataDirectory, args, tls, onLogLine);
+    const server = new LocalServer({
+      dataDirectory,
+      args: tls ? [...args, ...TLS_ARGUMENTS] : args,
+      protocols: tls ? ['amqp', 'amqps', 'http'] : ['amqp', 'http'],
+      variables,
+      onLogLine,
+    });
     try {
       server.ports = await server.process.listening();
     } catch (error) {
@@ -111,7 +120,7 @@ export class LocalServer {
   /** Ends the process with a signal and starts another one on the same directory. */
   async restart(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     await this.process.end(signal);
-    this.process = this.spawn();
+    this.process = new ServerProcess(this.launch);
     this.ports = await this.process.listening();
   }
 
@@ -128,10 +137,6 @@ export class LocalServer {
     }
   }
 
-  private spawn(): ServerProcess {
-    return new ServerProcess(this.dataDirectory, this.args, this.protocols, this.onLogLine);
-  }
-
   private forget(): void {
     process.off('exit', this.abandon);
     this.abandon();
@@ -144,14 +149,12 @@ class ServerProcess {
   private readonly ended: Promise<void>;
   private readonly ports: Promise<Ports>;
 
-  constructor(
-    dataDirectory: string,
-    more: readonly string[],
-    protocols: readonly Protocol[],
-    onLogLine: (line: string) => void,
-  ) {
-    const args = [SERVER_MAIN, '-D', dataDirectory, '-p', '0', '--http-port', '0', ...more];
-    this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor({ dataDirectory, args, protocols, variables, onLogLine }: Launch) {
+    this.child = spawn(
+      process.execPath,
+      [SERVER_MAIN, '-D', dataDirectory, '-p', '0', '--http-port', '0', ...args],
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...variables } },
+    );
     this.log = [];
     this.ended = new Promise((resolve) => {
       this.child.once('exit', () => resolve());

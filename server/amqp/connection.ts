@@ -55,6 +55,12 @@ const PENDING_OUTPUT_MAX = 4 * 1024 * 1024;
 const OWED_REPLIES_MAX = 10_000;
 /** How long a refused login waits before its socket is closed without a word. */
 const SILENT_CLOSE_MS = 3000;
+/**
+ * How long a peer that has ended its side may take what it was still to be sent. Node ends the socket behind that; a
+ * peer that is gone never takes it, and TLS does not always tell: a reset behind the peer's last word goes unnoticed
+ * where a write is under way.
+ */
+const END_TIMEOUT_MS = 3000;
 /** How long the peer may take to answer connection.close. */
 const CLOSE_TIMEOUT_MS = 30_000;
 /** How long a peer that broke the framing may take. */
@@ -144,6 +150,7 @@ export class Connection
     socket.on('error', (err) => {
       this.logger.debug({ event: 'connection.error', err }, 'the socket fails');
     });
+    socket.on('end', () => this.liveness.expectAtLatestBy(performance.now() + END_TIMEOUT_MS));
     socket.on('close', () => this.socketClosed());
     if (early !== null) this.received(new ByteArea(early), early.length);
   }
@@ -494,7 +501,7 @@ export class Connection
         this.logger.warn({ event: 'heartbeat.miss' }, 'the client missed its heartbeats');
         break;
       case 'deadline-passed':
-        if (this.phase !== 'closing') {
+        if (this.phase === 'header' || this.phase === 'handshake') {
           this.logger.warn({ event: 'handshake.timeout' }, 'the client took too long to open');
         }
     }

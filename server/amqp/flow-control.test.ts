@@ -227,6 +227,26 @@ t.test(
   },
 );
 
+t.test('a client that ends its side is dropped with what it does not take', async (t) => {
+  const amqp = await openMemoryAmqp(t);
+  const { client, connection, of } = await amqp.connect();
+  client.send(channelOpen(1), queueDeclare(1, { queue: 'q', exclusive: true }));
+  await amqp.until(() => of('queue.declare-ok').length > 0);
+  client.socket.stick();
+  client.send(channelFlow(1));
+  await amqp.turns(2);
+  client.socket.finish();
+  await amqp.turns(2);
+  const endedMs = performance.now();
+  connection.tick(endedMs + 2000);
+  await amqp.turns(2);
+  t.notOk(client.isClosed, 'it has some time to take that');
+  connection.tick(endedMs + 3000);
+  await amqp.turns(2);
+  t.ok(client.isClosed);
+  t.notOk(amqp.vhost.queues.has('q'));
+});
+
 t.test('a client that is silent before it opens is dropped', async (t) => {
   const server = await startAmqp(t, { config: { handshakeTimeoutMs: 1 } });
   const silent = await RawClient.connect(t, server.port);

@@ -38,6 +38,11 @@ export class Liveness {
     this.deadlineMs = deadlineMs;
   }
 
+  /** What is awaited must have come by then at the latest; heartbeats no longer count. */
+  expectAtLatestBy(deadlineMs: number): void {
+    this.expectBy(Math.min(this.deadlineMs, deadlineMs));
+  }
+
   /** The answer to a close is awaited for so long, and no longer than a heartbeat interval. */
   expectCloseWithin(nowMs: number, timeoutMs: number): void {
     const limit = this.heartbeatMs > 0 ? Math.min(this.heartbeatMs, timeoutMs) : timeoutMs;

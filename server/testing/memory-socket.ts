@@ -23,7 +23,7 @@ export class MemorySocket extends Duplex {
   private held: (() => void) | null;
 
   constructor(peer: MemoryPeer) {
-    super();
+    super({ allowHalfOpen: false });
     this.peer = peer;
     this.isStuck = false;
     this.held = null;
@@ -52,6 +52,11 @@ export class MemorySocket extends Duplex {
   /** Whether the server has taken all that was sent, and takes more. */
   get isRead(): boolean {
     return this.readableLength === 0 && !this.isPaused();
+  }
+
+  /** The client ends its side. */
+  finish(): void {
+    this.push(null);
   }
 
   /** The client stops reading. */

@@ -20,6 +20,7 @@ import type {
   SubscriptionNames,
 } from './interop-client.ts';
 import { runSession } from './session.ts';
+import { subscription } from './subscription.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 const PERSISTENT = 2;
@@ -195,20 +196,13 @@ async function subscribe(
     logger: null,
     onconnect: () => connected.put(true),
   });
-  await connected.take();
   const source = await session.queue(queue, { durable: true });
   await source.bind(await session.topicExchange(exchange, { durable: true }), key);
   await source.subscribe((message) => arrived.put(message.bodyString() ?? ''));
-  return {
-    next: () => arrived.take(),
-    restored: async () => {
-      await connected.take();
-    },
-    close: async () => {
-      await source.delete();
-      await session.stop();
-    },
-  };
+  return subscription(arrived, connected, async () => {
+    await source.delete();
+    await session.stop();
+  });
 }
 
 await runSession(CloudamqpClient.connect, process.argv.slice(2), subscribe);

@@ -14,6 +14,7 @@ import type {
   SubscriptionNames,
 } from './interop-client.ts';
 import { runSession } from './session.ts';
+import { subscription } from './subscription.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 class RabbitmqClient implements InteropClient {
@@ -222,17 +223,10 @@ async function subscribe(
   );
   consumer.on('error', () => undefined);
   consumer.on('ready', () => ready.put(true));
-  await ready.take();
-  return {
-    next: () => arrived.take(),
-    restored: async () => {
-      await ready.take();
-    },
-    close: async () => {
-      await consumer.close();
-      await connection.close();
-    },
-  };
+  return subscription(arrived, ready, async () => {
+    await consumer.close();
+    await connection.close();
+  });
 }
 
 await runSession(RabbitmqClient.connect, process.argv.slice(2), subscribe);
