@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { addRowsCommand } from '../storage/storage-command.ts';
 import type { StorageRow } from '../storage/storage-row.ts';
+import { churnRow } from './rows/churn.ts';
 import { connectionsRow, tlsConnectionsRow } from './rows/connections.ts';
 import { idleRow } from './rows/idle.ts';
 import { durableQueuesRow, queuesRow } from './rows/queues.ts';
@@ -13,6 +14,7 @@ export const MEMORY_ROWS: readonly StorageRow[] = [
   tlsConnectionsRow,
   queuesRow,
   durableQueuesRow,
+  churnRow,
 ];
 
 /** Adds the command to `program`. */
