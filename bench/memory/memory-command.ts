@@ -5,6 +5,7 @@ import type { StorageRow } from '../storage/storage-row.ts';
 import { churnRow } from './rows/churn.ts';
 import { connectionsRow, tlsConnectionsRow } from './rows/connections.ts';
 import { idleRow } from './rows/idle.ts';
+import { overloadRow } from './rows/overload.ts';
 import { durableQueuesRow, queuesRow } from './rows/queues.ts';
 
 /** In the order in which they run. */
@@ -15,6 +16,7 @@ export const MEMORY_ROWS: readonly StorageRow[] = [
   queuesRow,
   durableQueuesRow,
   churnRow,
+  overloadRow,
 ];
 
 /** Adds the command to `program`. */
