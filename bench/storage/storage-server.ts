@@ -18,13 +18,13 @@ export class StorageServer {
   /** From the start of its process to connection.open-ok. */
   readonly startupMs: number;
   /** Where it speaks TLS; null: it does not. */
-  readonly amqpsPort: number | null;
+  readonly tlsPort: number | null;
   private readonly process: PinnedProcess;
 
-  private constructor({ process, uri, amqpsPort }: ListeningFirnmq, startupMs: number) {
+  private constructor({ process, uri, tlsPort }: ListeningFirnmq, startupMs: number) {
     this.process = process;
     this.uri = uri;
-    this.amqpsPort = amqpsPort;
+    this.tlsPort = tlsPort;
     this.startupMs = startupMs;
   }
 

@@ -6,10 +6,20 @@ import { PinnedProcess } from './pinned-process.ts';
 const AMQPS_PORT_FLAG = '--amqps-port';
 const SERVER_MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url));
 
-/** The server's command line: its default configuration, on free ports of loopback. */
-export function firnmqCommand(dataDir: string): string[] {
+/**
+ * The server's command line: its default configuration, on free ports of loopback.
+ *
+ * @param nodeFlags what Node.js is told
+ */
+export function firnmqCommand(dataDir: string, nodeFlags: readonly string[] = []): string[] {
   const args = ['-D', dataDir, '-b', '127.0.0.1', '-p', '0', '--http-port', '0'];
-  return [process.execPath, SERVER_MAIN, ...args];
+  return [process.execPath, ...nodeFlags, SERVER_MAIN, ...args];
+}
+
+/** What a server is asked for beside its command line. */
+export interface SpawnFirnmqOptions {
+  /** It loads what answers questions. */
+  readonly withChannel?: boolean;
 }
 
 /** The same, with AMQPS beside it; `certificatePath` is a PEM file with certificate and key. */
@@ -21,12 +31,12 @@ export function firnmqTlsCommand(dataDir: string, certificatePath: string): stri
 export interface ListeningFirnmq {
   readonly process: PinnedProcess;
   readonly uri: AmqpUri;
-  /** Where it speaks TLS; null: it does not. */
-  readonly amqpsPort: number | null;
+  /** null: it has no certificate. */
+  readonly tlsPort: number | null;
 }
 
 /**
- * Starts a server and waits for the line in which it says where it listens.
+ * Starts a server and waits for the lines in which it says where it listens.
  *
  * @param core where it is kept; null: anywhere
  * @param signal kills it, whatever it is doing
@@ -36,8 +46,9 @@ export async function spawnFirnmq(
   core: number | null,
   command: readonly string[],
   signal?: AbortSignal,
+  { withChannel = false }: SpawnFirnmqOptions = {},
 ): Promise<ListeningFirnmq> {
-  const server = await PinnedProcess.spawn(core, command);
+  const server = await PinnedProcess.spawn(core, command, { withChannel });
   const onAbort = (): void => void server.kill();
   signal?.addEventListener('abort', onAbort);
   if (signal?.aborted === true) onAbort();
@@ -51,7 +62,7 @@ export async function spawnFirnmq(
     return {
       process: server,
       uri: parseAmqpUri(`amqp://127.0.0.1:${port}`),
-      amqpsPort: ports.get('amqps') ?? null,
+      tlsPort: ports.get('amqps') ?? null,
     };
   } catch (error) {
     await server.terminate();
@@ -59,7 +70,7 @@ export async function spawnFirnmq(
   }
 }
 
-/** Enters protocol and port of a log line with the event `listening`; others say nothing. */
+/** Takes protocol and port from a log line with the event `listening`; nothing from any other line. */
 function noteListener(line: string, ports: Map<string, number>): void {
   const entry: unknown = JSON.parse(line);
   if (typeof entry !== 'object' || entry === null) return;

@@ -264,7 +264,7 @@ export class ChunkFile {
   /** The file is of an earlier run: slots that the checkpoint read does not name may be named by another one. */
   private find(size: number): void {
     this.next = Math.max(0, Math.ceil((size - CHUNK_HEADER_SIZE) / this.slotBytes));
-    const known = new Set(this.freed.map(({ slot }) => slot));
+    const known = new Set([...this.freed.map(({ slot }) => slot), ...this.reusable]);
     for (const { slot } of this.index.rows.views()) if (slot >= 0) known.add(slot);
     for (const slot of known) this.next = Math.max(this.next, slot + 1);
     for (let slot = 0; slot < this.next; slot++) {

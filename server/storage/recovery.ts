@@ -433,6 +433,7 @@ class Recovery implements RecordVisitor {
   /** Marks what may have been delivered, fills the live counters, and drops what lies in no segment. */
   private finishQueues(segments: readonly Segment[]): void {
     const byNumber = new Map(segments.map((segment) => [segment.number, segment]));
+    this.segments.judgeUnread(this.wantedSegments());
     for (const index of this.queues.values()) {
       this.discardLost(index, byNumber);
       for (const lost of this.unfound.filter((message) => message.index === index)) {
@@ -453,6 +454,19 @@ class Recovery implements RecordVisitor {
       finishReplay(index, Math.max(0, this.bytes.get(index.number) ?? 0));
     }
     for (const segment of segments) segment.fullLive = segment.live;
+  }
+
+  /** The numbers of the segments in which messages lie. */
+  private wantedSegments(): Set<number> {
+    const wanted = new Set<number>();
+    for (const index of this.queues.values()) {
+      for (const { segments: triplets } of index.rows.views()) {
+        for (let at = 0; at < triplets.length; at += TRIPLET) {
+          if (triplets[at + 1]! > 0) wanted.add(triplets[at]!);
+        }
+      }
+    }
+    return wanted;
   }
 
   /** Takes out the messages that lie in no segment. */

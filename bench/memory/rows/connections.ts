@@ -57,7 +57,7 @@ async function measure(run: RowRun, title: string, goal: Goal, isTls: boolean): 
   );
   const empty = await freshMemory(run, server);
   const count = run.scaled(CONNECTIONS);
-  const uri = isTls ? { ...server.uri, port: server.amqpsPort ?? 0 } : server.uri;
+  const uri = isTls ? { ...server.uri, port: server.tlsPort ?? 0 } : server.uri;
   const opened: (() => Promise<void>)[] = [];
   try {
     for (let done = 0; done < count; done += GROUP) {
