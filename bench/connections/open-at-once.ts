@@ -40,15 +40,16 @@ export interface OpenAtOnceOptions {
   readonly limitMs: number;
   /** Speaks TLS, with a server that may show any certificate. */
   readonly isTls?: boolean;
-  /** What each sends when it is open: it is served when the last of it is answered. */
+  /** What each sends when it is open: it is served when that is answered. */
   readonly afterOpen?: AfterOpen;
 }
 
 /** Requests behind connection.open. */
 export interface AfterOpen {
   readonly frames: Buffer;
-  /** Class and method of the answer to the last one. */
+  /** Class and method of the answers that are waited for, and how many come. */
   readonly answerId: number;
+  readonly answerCount: number;
 }
 
 /** What came of it. */
@@ -142,6 +143,7 @@ class Opening implements FrameSink {
   private readonly settle: (failure: string | null) => void;
   private readonly reader = new ByteReader();
   private isSettled = false;
+  private answersLeft: number;
 
   constructor(
     { host, port }: AmqpUri,
@@ -150,6 +152,7 @@ class Opening implements FrameSink {
     settle: (failure: string | null) => void,
   ) {
     this.client = client;
+    this.answersLeft = client.afterOpen?.answerCount ?? 0;
     this.settle = settle;
     const source = Math.floor(index / CONNECTIONS_PER_SOURCE);
     const isLoopback = host.startsWith('127.');
@@ -203,7 +206,7 @@ class Opening implements FrameSink {
     const id = reader.u32();
     const { afterOpen } = this.client;
     if (id === afterOpen?.answerId) {
-      this.end(null);
+      if (--this.answersLeft === 0) this.end(null);
       return;
     }
     switch (id) {

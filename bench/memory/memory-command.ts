@@ -2,8 +2,10 @@
 import type { Command } from 'commander';
 import { addRowsCommand } from '../storage/storage-command.ts';
 import type { StorageRow } from '../storage/storage-row.ts';
+import { churnRow } from './rows/churn.ts';
 import { connectionsRow, tlsConnectionsRow } from './rows/connections.ts';
 import { idleRow } from './rows/idle.ts';
+import { overloadRow } from './rows/overload.ts';
 import { durableQueuesRow, queuesRow } from './rows/queues.ts';
 
 /** In the order in which they run. */
@@ -13,6 +15,8 @@ export const MEMORY_ROWS: readonly StorageRow[] = [
   tlsConnectionsRow,
   queuesRow,
   durableQueuesRow,
+  churnRow,
+  overloadRow,
 ];
 
 /** Adds the command to `program`. */

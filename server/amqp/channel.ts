@@ -195,6 +195,11 @@ export class Channel
     );
   }
 
+  /** Lets go of memory that it does not need at rest; returns how much, in bytes. */
+  rest(): number {
+    return this.settlements.rest();
+  }
+
   /** Whether it publishes to a queue that falls behind though its consumers are willing. */
   get publishesAhead(): boolean {
     return this.publisher.isAhead;

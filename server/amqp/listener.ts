@@ -133,11 +133,15 @@ export class AmqpListener {
     return this.slabs.usedBytes;
   }
 
-  /** Lets go of output memory that nobody uses; returns how much, and what connections that closed have left, in bytes. */
+  /**
+   * Lets go of memory that nobody needs at rest; returns how much, and what connections that closed have left, in bytes.
+   * Free with the next collection.
+   */
   rest(): number {
-    const { garbageBytes } = this.end;
+    let bytes = this.slabs.trim() + this.end.garbageBytes;
     this.end.garbageBytes = 0;
-    return this.slabs.trim() + garbageBytes;
+    for (const connection of this.connections) bytes += connection.rest();
+    return bytes;
   }
 
   /** Memory that connections hold besides output, in bytes; asks every one. */

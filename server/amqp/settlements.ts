@@ -92,6 +92,12 @@ export class Settlements {
     this.ackedCount = 1;
   }
 
+  /** Lets go of memory that a channel at rest does not need; returns how much, in bytes. */
+  rest(): number {
+    this.flush();
+    return this.unacked.shrink();
+  }
+
   /** Carries out the acks that wait. */
   flush(): void {
     const { unacked, ackedFrom, ackedCount } = this;

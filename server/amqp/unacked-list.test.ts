@@ -139,3 +139,22 @@ t.test('a list that was long and is empty gives its memory back', async (t) => {
   list.push(100_001, CONSUMERS[0]!, 7, 8, 9);
   t.same(entriesOf(list), [[100_001, CONSUMERS[0], 7, 8, 9]]);
 });
+
+t.test('a list that was long once gives its memory back at rest, and keeps what is left', (t) => {
+  const list = new UnackedList();
+  for (let tag = 1; tag <= 100_000; tag++) list.push(tag, CONSUMERS[tag % 3]!, tag, 2 * tag, 3);
+  t.equal(list.shrink(), 0, 'not while it is full');
+  for (let tag = 2; tag <= 99_999; tag++) list.remove(list.find(tag));
+  const { memoryBytes } = list;
+  t.equal(list.shrink(), memoryBytes - list.memoryBytes);
+  t.ok(list.memoryBytes < 1000, `${list.memoryBytes} bytes are kept`);
+  t.same(entriesOf(list), [
+    [1, CONSUMERS[1], 1, 2, 3],
+    [100_000, CONSUMERS[1], 100_000, 200_000, 3],
+  ]);
+  t.equal(list.shrink(), 0);
+  for (let tag = 100_001; tag <= 100_100; tag++) list.push(tag, CONSUMERS[0]!, tag, tag, 1);
+  t.equal(list.count, 102);
+  t.equal(list.tagAt(list.find(100_050)), 100_050);
+  t.end();
+});

@@ -14,7 +14,7 @@ import { segmentEnd } from '../storage/position.ts';
 const CAPACITY_FIRST = 16;
 /** Four doubles and a reference. */
 const ENTRY_BYTES = 40;
-/** An empty list larger than this gives its memory back. */
+/** An empty list larger than this gives its memory back, and at rest one that is mostly empty. */
 const CAPACITY_KEPT = 4096;
 
 /** Deliveries that wait for their ack. */
@@ -213,6 +213,16 @@ export class UnackedList {
     this.resize(CAPACITY_FIRST);
   }
 
+  /** Gives back what few entries do not need; returns how many bytes. Entries move. */
+  shrink(): number {
+    const { memoryBytes } = this;
+    if (this.tags.length <= CAPACITY_KEPT || this.count > this.tags.length / 4) return 0;
+    this.squeeze();
+    this.consumers = this.consumers.slice(0, this.tail);
+    this.resize(Math.max(CAPACITY_FIRST, 2 * this.count));
+    return memoryBytes - this.memoryBytes;
+  }
+
   private skipHoles(from: number): number {
     let at = from;
     while (at < this.tail && this.consumers[at] === null) at++;
@@ -226,6 +236,11 @@ export class UnackedList {
       this.resize(CAPACITY_FIRST);
       return;
     }
+    this.squeeze();
+    if (this.tail > capacity / 2) this.resize(2 * capacity);
+  }
+
+  private squeeze(): void {
     let to = 0;
     for (let from = this.head; from < this.tail; from++) {
       if (this.consumers[from] === null) continue;
@@ -238,7 +253,6 @@ export class UnackedList {
     }
     this.head = 0;
     this.tail = to;
-    if (to > capacity / 2) this.resize(2 * capacity);
   }
 
   private resize(capacity: number): void {

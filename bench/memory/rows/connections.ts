@@ -66,7 +66,7 @@ async function measure(run: RowRun, title: string, goal: Goal, isTls: boolean): 
         isTls,
         count: Math.min(GROUP, count - done),
         limitMs: GROUP_LIMIT_MS,
-        afterOpen: { frames: consumeFrames(), answerId: BASIC_CONSUME_OK_ID },
+        afterOpen: { frames: consumeFrames(), answerId: BASIC_CONSUME_OK_ID, answerCount: 1 },
       });
       opened.push(group.close);
       const [failure] = group.failures;

@@ -7,13 +7,15 @@ import type { RowRun } from '../row-run.ts';
 import type { StorageRow } from '../storage-row.ts';
 
 const ROUNDS = 10;
+/** Until then the C library's heap grows by some 10 MB: it keeps what the lists of deliveries under way have needed. */
+const WARM_UP_ROUNDS = 3;
 const MESSAGES_PER_ROUND = 1e6;
 const QUEUE = 'held';
 
 /** See {@link StorageRow}. */
 export const oneUnackedRow: StorageRow = {
   id: 'one-unacked',
-  title: 'all but one of 10 M deliveries acked on a channel: growth of memory from 1 M on',
+  title: 'all but one of 10 M deliveries acked on a channel: growth of memory from 3 M on',
   diskBytes: 3e9,
   deadlineMs: 120_000,
   measure,
@@ -42,9 +44,9 @@ async function measure(run: RowRun): Promise<void> {
     // Answered behind the last ack.
     await declareQueue(connection, QUEUE, true);
   };
-  await round(1);
+  for (let number = 1; number <= WARM_UP_ROUNDS; number++) await round(number);
   const before = await restingMemory(run, server);
-  for (let number = 2; number <= ROUNDS; number++) await round(number);
+  for (let number = WARM_UP_ROUNDS + 1; number <= ROUNDS; number++) await round(number);
   const after = await restingMemory(run, server);
   growth.add(growthMb(before.rssBytes, after.rssBytes));
   await connection.closeChannel();
