@@ -130,7 +130,7 @@ module.exports = {
     wall(
       'product-dependencies',
       'What ships imports no package that is only there for development.',
-      { path: '^(server|generated|codegen/runtime)/', pathNot: TEST },
+      { path: '^(server|generated|codegen/runtime|bench)/', pathNot: TEST },
       { dependencyTypes: ['npm-dev'] },
     ),
     wall('resolvable', 'Every import leads somewhere.', {}, { couldNotResolve: true }),

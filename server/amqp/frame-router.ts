@@ -3,7 +3,8 @@
  * other method to its handler, channel 0 to the connection.
  *
  * - A publish that lies whole in a chunk goes to its channel without a frame object.
- * - While an alarm lasts the scan stops before the next publish (held-input.ts): that waits in its chunk, unread.
+ * - While an alarm lasts the scan stops before the next publish (held-input.ts): that waits in its chunk, unread. So
+ *   does an ack of what a get has not brought yet.
  * - What crosses a close that the server has sent is dropped, but for the answer and a close of the peer's own.
  */
 import {
@@ -24,6 +25,7 @@ import {
   FRAME_METHOD,
   FrameScanner,
   type FrameSink,
+  IntegerTooLarge,
   METHODS,
 } from '../../generated/index.ts';
 import { ByteArea } from '../base/byte-area.ts';
@@ -31,11 +33,13 @@ import { type Alarms, HeldByAlarm } from '../broker/alarms.ts';
 import type { Channel } from './channel.ts';
 import { locatePublish } from './content-assembly.ts';
 import { channelMethods } from './handlers/table.ts';
+import { HeldByGets } from './held-by-gets.ts';
 import type { HeldInput, HeldMethod } from './held-input.ts';
 import {
   channelError,
   commandInvalid,
   ProtocolError,
+  preconditionFailed,
   strayFrame,
   unexpectedFrame,
 } from './protocol-error.ts';
@@ -150,9 +154,16 @@ export class FrameRouter implements FrameSink {
           return next;
         }
       } else if (methodId === BASIC_ACK_ID && channel.isReadyForMethod && end - start === 13) {
-        this.lastMethodId = methodId;
-        this.ack(channel, basicAckDeliveryTag(buf, start + 4), basicAckMultiple(buf, start + 4));
-        return end + 1;
+        const tag = basicAckDeliveryTag(buf, start + 4);
+        if (tag <= Number.MAX_SAFE_INTEGER) {
+          this.lastMethodId = methodId;
+          try {
+            this.ack(channel, tag, basicAckMultiple(buf, start + 4));
+          } catch (error) {
+            this.failed(error, channel, buf, start, end);
+          }
+          return this.held.isActive ? start - FRAME_HEADER_SIZE : end + 1;
+        }
       }
     }
     this.handleFrame(type, number, channel, buf, start, end);
@@ -183,15 +194,12 @@ export class FrameRouter implements FrameSink {
 
   private ack(channel: Channel, tag: number, multiple: boolean): void {
     const { settlements } = channel;
+    channel.requireGiven(tag);
     if (this.acking !== settlements) this.flushAcks();
-    try {
-      if (multiple) settlements.settle(tag, true, true);
-      else {
-        this.acking = settlements;
-        settlements.ack(tag);
-      }
-    } catch (error) {
-      this.owner.fail(error, channel);
+    if (multiple) settlements.settle(tag, true, true);
+    else {
+      this.acking = settlements;
+      settlements.ack(tag);
     }
   }
 
@@ -211,10 +219,17 @@ export class FrameRouter implements FrameSink {
   }
 
   /** Stops the scan before the method frame at `buf[start..end)`; the offset at which it stops. */
-  private stopBefore(method: HeldMethod, buf: Buffer, start: number, end: number): number {
+  private stopBefore(
+    method: HeldMethod,
+    buf: Buffer,
+    start: number,
+    end: number,
+    channel: Channel | null = null,
+  ): number {
     const at = start - FRAME_HEADER_SIZE;
     // A frame that came in pieces lies in the scanner's own memory, and the rest of the chunk behind it.
-    this.held.begin(method, buf === this.area.buf ? null : Buffer.from(buf.subarray(at, end + 1)));
+    const frame = buf === this.area.buf ? null : Buffer.from(buf.subarray(at, end + 1));
+    this.held.begin(method, frame, channel);
     this.scanner.stopRequested = true;
     return at;
   }
@@ -243,9 +258,21 @@ export class FrameRouter implements FrameSink {
       else if (channel.isClosing) this.whileChannelCloses(channel, type, buf, start, end);
       else this.onChannel(channel, type, buf, start, end);
     } catch (error) {
-      if (error instanceof HeldByAlarm) this.stopBefore('definition', buf, start, end);
-      else owner.fail(error, channel);
+      this.failed(error, channel, buf, start, end);
     }
+  }
+
+  /** A frame could not be carried out: perhaps only not yet. */
+  private failed(
+    error: unknown,
+    channel: Channel | null,
+    buf: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    if (error instanceof HeldByAlarm) this.stopBefore('definition', buf, start, end);
+    else if (error instanceof HeldByGets) this.stopBefore('settlement', buf, start, end, channel);
+    else this.owner.fail(error instanceof IntegerTooLarge ? unknownTag(error) : error, channel);
   }
 
   private readMethodId(buf: Buffer, start: number, end: number): number {
@@ -342,6 +369,11 @@ function finishContent(channel: Channel): void {
 function checkHeartbeat(number: number, buf: Buffer, start: number, end: number): void {
   if (number !== 0) throw strayFrame('heartbeat frame on a channel other than 0');
   if (end > start) throw unknownFrame(FRAME_HEARTBEAT, buf, start, end);
+}
+
+/** The one 64-bit argument of a method that a client sends is a delivery tag; ours never become so large. */
+function unknownTag({ value }: IntegerTooLarge): ProtocolError {
+  return preconditionFailed(`unknown delivery tag ${value}`);
 }
 
 /** One that only a server sends, or that nobody knows. */

@@ -175,7 +175,7 @@ export class Broker {
         event: 'vhost.open',
         clean: recovered.clean,
         queues: vhost.queues.size,
-        messages: [...vhost.queues.values()].reduce((sum, q) => sum + q.index.readyCount, 0),
+        messages: [...vhost.queues.values()].reduce((sum, q) => sum + q.readyCount, 0),
         elapsedMs: Math.round(performance.now() - startedAt),
       },
       'vhost is open',

@@ -75,10 +75,9 @@ export class Exchange {
   alternate: string | null;
   /** Bindings that begin here, by key. */
   readonly outgoing: Map<string, Binding>;
-  /** Bindings that lead here, by key. */
-  readonly bindings: Map<string, Binding>;
   /** Log position of its definition; -1: it does not survive a restart, or always existed. */
   definedAt: number;
+  private readonly incoming: Map<string, Binding>;
 
   constructor(declaration: ExchangeDeclaration, type: ExchangeType) {
     this.name = declaration.name;
@@ -92,8 +91,21 @@ export class Exchange {
     this.index = type.createIndex();
     this.alternate = alternateOf(declaration.args);
     this.outgoing = new Map();
-    this.bindings = new Map();
+    this.incoming = new Map();
     this.definedAt = -1;
+  }
+
+  /** Bindings that lead here, by key. */
+  get bindings(): ReadonlyMap<string, Binding> {
+    return this.incoming;
+  }
+
+  addBinding(binding: Binding): void {
+    this.incoming.set(binding.key, binding);
+  }
+
+  removeBinding(binding: Binding): void {
+    this.incoming.delete(binding.key);
   }
 
   /** As permissions name it. */

@@ -2,6 +2,9 @@
  * @hot A queue: its index of messages, its consumers, and the verbs that move messages between ready, unacked
  * and gone.
  *
+ * A queue that never had a message, nor a route that leads to it, costs a few hundred bytes: index and table of bindings
+ * are made when they are needed first.
+ *
  * State plus verbs; what a queue may be declared with and who may use it is vhost.ts, how deliveries
  * happen is deliver.ts. After a delete its consumers' unacked deliveries stay valid on their channels:
  * an ack then does nothing, and a requeue drops them.
@@ -9,7 +12,7 @@
 import type { FieldTable } from '../../generated/index.ts';
 import type { MemoryBlock } from '../storage/memory-block.ts';
 import type { MessageStore } from '../storage/message-store.ts';
-import type { QueueIndex } from '../storage/queue-index.ts';
+import { QueueIndex } from '../storage/queue-index.ts';
 import { SETTLE_REASONS } from '../storage/record-format.ts';
 import type { Binding } from './binding.ts';
 import type { Consumer } from './consumer.ts';
@@ -23,6 +26,8 @@ import type { QueueOwner } from './ports.ts';
 import type { Reactor } from './reactor.ts';
 
 const NO_LEVELS: readonly ConsumerLevel[] = [];
+const NO_CONSUMERS: readonly Consumer[] = [];
+const NO_BINDINGS: ReadonlyMap<string, Binding> = new Map();
 
 /** How a queue was declared. */
 export interface QueueDeclaration {
@@ -43,11 +48,10 @@ export class Queue {
   readonly args: FieldTable;
   /** The connection it belongs to, or null when it is open to all. */
   readonly owner: QueueOwner | null;
-  readonly index: QueueIndex;
+  /** Its number in the log, never used for another queue; 0: the log hears nothing of it. */
+  readonly number: number;
   /** Log position of its definition; it exists for good once that is durable. -1: transient. */
   definedAt: number;
-  /** Bindings that lead here, by key. */
-  readonly bindings: Map<string, Binding>;
   consumers: readonly Consumer[];
   isDeleted: boolean;
 
@@ -70,11 +74,16 @@ export class Queue {
   private readonly store: MessageStore;
   private readonly reactor: Reactor;
   private hadConsumer: boolean;
+  /** Null until it is needed. */
+  private made: QueueIndex | null;
+  /** Bindings that lead here, by key; null: none ever did. */
+  private incoming: Map<string, Binding> | null;
 
   constructor(
     store: MessageStore,
     reactor: Reactor,
-    index: QueueIndex,
+    number: number,
+    recovered: QueueIndex | null,
     declaration: QueueDeclaration,
     owner: QueueOwner | null,
   ) {
@@ -83,10 +92,9 @@ export class Queue {
     this.autoDelete = declaration.autoDelete;
     this.args = declaration.args;
     this.owner = owner;
-    this.index = index;
+    this.number = number;
     this.definedAt = -1;
-    this.bindings = new Map();
-    this.consumers = [];
+    this.consumers = NO_CONSUMERS;
     this.isDeleted = false;
     this.isMarked = false;
     this.isBehind = false;
@@ -98,6 +106,42 @@ export class Queue {
     this.store = store;
     this.reactor = reactor;
     this.hadConsumer = false;
+    this.made = recovered;
+    this.incoming = null;
+  }
+
+  /** Its messages by sequence number. */
+  get index(): QueueIndex {
+    return this.made ?? this.makeIndex();
+  }
+
+  /** The same where there is one yet. */
+  get madeIndex(): QueueIndex | null {
+    return this.made;
+  }
+
+  /** Messages that wait for a consumer. */
+  get readyCount(): number {
+    return this.made === null ? 0 : this.made.readyCount;
+  }
+
+  /** Whether the log hears of what happens here: the queue survives a restart. */
+  get isLogged(): boolean {
+    return this.number > 0;
+  }
+
+  /** Bindings that lead here, by key. */
+  get bindings(): ReadonlyMap<string, Binding> {
+    return this.incoming ?? NO_BINDINGS;
+  }
+
+  addBinding(binding: Binding): void {
+    this.incoming ??= new Map();
+    this.incoming.set(binding.key, binding);
+  }
+
+  removeBinding(binding: Binding): void {
+    this.incoming?.delete(binding.key);
   }
 
   get messageStore(): MessageStore {
@@ -152,7 +196,7 @@ export class Queue {
 
   /** Drops all ready messages; returns their number. */
   purge(): number {
-    return this.store.purge(this.index);
+    return this.made === null ? 0 : this.store.purge(this.made);
   }
 
   /** The consumer has its place; deliveries begin with {@link startConsumer}. */
@@ -177,7 +221,7 @@ export class Queue {
 
   /** Something changed that may allow a delivery. */
   wake(): void {
-    if (this.index.readyCount > 0 && this.consumers.length > 0) this.reactor.markQueue(this);
+    if (this.readyCount > 0 && this.consumers.length > 0) this.reactor.markQueue(this);
   }
 
   /** A message could not be read back. */
@@ -194,15 +238,23 @@ export class Queue {
   close(): void {
     this.isDeleted = true;
     const consumers = this.consumers;
-    this.consumers = [];
+    this.consumers = NO_CONSUMERS;
     this.levels = NO_LEVELS;
     for (const consumer of consumers) {
       consumer.active = false;
       consumer.sink.consumerCancelled(consumer);
     }
     this.owner?.queueClosed(this);
-    this.store.dropIndex(this.index);
+    if (this.made !== null) this.store.dropIndex(this.made);
     this.block = null;
+  }
+
+  private makeIndex(): QueueIndex {
+    const index = new QueueIndex(this.number, this.isLogged);
+    index.dropped = this.isDeleted;
+    this.store.adopt(index);
+    this.made = index;
+    return index;
   }
 
   private settle(sequence: number, position: number, bodySize: number, reason: number): void {

@@ -44,14 +44,14 @@ export function link(vhost: Vhost, request: BindingRequest): Binding {
   if (existing !== undefined) return existing;
   const binding: Binding = { key, source, destination, bindingKey, args, definedAt: -1 };
   source.outgoing.set(key, binding);
-  destination.bindings.set(key, binding);
+  destination.addBinding(binding);
   source.index.add(bindingKey, args, destination);
   vhost.topologyChanged();
   return binding;
 }
 
 function isDurable(destination: Destination): boolean {
-  return destination.kind === 'queue' ? destination.index.durable : destination.durable;
+  return destination.kind === 'queue' ? destination.isLogged : destination.durable;
 }
 
 /** Removes a binding on a client's wish; the position to wait for. */
@@ -121,7 +121,7 @@ function unlinkAll(vhost: Vhost, bindings: Iterable<Binding>): ReadonlySet<Excha
 export function unlink(vhost: Vhost, binding: Binding): void {
   const { key, source, destination, bindingKey, args } = binding;
   source.outgoing.delete(key);
-  destination.bindings.delete(key);
+  destination.removeBinding(binding);
   source.index.remove(bindingKey, args, destination);
   vhost.topologyChanged();
 }

@@ -50,15 +50,18 @@ export class BatchWriter {
 
   private readonly sink: BatchSink;
   private readonly clock: Clock;
+  private readonly writesConsumed: boolean;
   private readonly batches: ClosedBatch[];
   private gapUpTo: number;
   private gapSegment: Segment | null;
   /** End of the last batch that really went to a file. */
   private writtenForReal: number;
 
-  constructor(sink: BatchSink, clock: Clock, position: number) {
+  /** @param writesConsumed leave nothing unwritten */
+  constructor(sink: BatchSink, clock: Clock, position: number, writesConsumed: boolean) {
     this.sink = sink;
     this.clock = clock;
+    this.writesConsumed = writesConsumed;
     this.writtenUpTo = position;
     this.bytes = 0;
     this.sinceMs = 0;
@@ -166,7 +169,9 @@ export class BatchWriter {
     let fileEnd = this.writtenForReal;
     for (let i = 0; i < batches.length; i++) {
       const batch = batches[i]!;
-      if (batch.live > 0 || batch.operationsFrom < fileEnd) batch.isNeeded = true;
+      if (this.writesConsumed || batch.live > 0 || batch.operationsFrom < fileEnd) {
+        batch.isNeeded = true;
+      }
       if (!batch.isNeeded) continue;
       fileEnd = batch.end;
       let from = batch.operationsFrom;

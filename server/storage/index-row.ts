@@ -51,6 +51,8 @@ export class IndexRow {
   isGone: boolean;
   /** Who waits for the positions to be read; null: no read is under way. */
   listeners: RowListener[] | null;
+  /** How many keep the row over an await: it is not packed meanwhile (row-list.ts). */
+  holders: number;
 
   constructor(first: number) {
     this.first = first;
@@ -67,6 +69,7 @@ export class IndexRow {
     this.crc = 0;
     this.isGone = false;
     this.listeners = null;
+    this.holders = 0;
   }
 
   /** HOT per delivery. Whether entry `entry`, which is in use, is not settled. */
@@ -142,6 +145,15 @@ export class IndexRow {
     let bytes = 0;
     for (let at = 0; at < segments.length; at += TRIPLET) bytes += segments[at + 2]!;
     return bytes;
+  }
+
+  /** Whether every segment with an unsettled message is among these. */
+  liesIn(known: ReadonlyMap<number, unknown>): boolean {
+    const { segments } = this;
+    for (let at = 0; at < segments.length; at += TRIPLET) {
+      if (segments[at + 1]! > 0 && !known.has(segments[at]!)) return false;
+    }
+    return true;
   }
 
   /** Unsettled messages in a segment. */

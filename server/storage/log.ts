@@ -160,7 +160,7 @@ export class MessageLog implements SyncListener {
     this.isAtomic = false;
     this.health = new LogHealth(this.limits, (state) => events.stateChanged(state));
     this.sync = new LogSync(fs, cache, directory, clock, this, this.end);
-    this.writer = new BatchWriter(this.sync, clock, this.end);
+    this.writer = new BatchWriter(this.sync, clock, this.end, this.limits.writesConsumed);
     this.recent = new RecentBlocks(pool);
     this.waiters = new Set();
     this.waitUntil = 0;

@@ -440,7 +440,7 @@ class Recovery implements RecordVisitor {
         discardRange(index, lost.sequence, lost.sequence);
         this.addBytes(index.number, -lost.bodySize);
       }
-      for (const { segments: triplets } of index.rows) {
+      for (const { segments: triplets } of index.rows.views()) {
         for (let at = 0; at < triplets.length; at += TRIPLET) {
           const segment = byNumber.get(triplets[at]!);
           if (segment === undefined) continue;
@@ -460,7 +460,7 @@ class Recovery implements RecordVisitor {
   private wantedSegments(): Set<number> {
     const wanted = new Set<number>();
     for (const index of this.queues.values()) {
-      for (const { segments: triplets } of index.rows) {
+      for (const { segments: triplets } of index.rows.views()) {
         for (let at = 0; at < triplets.length; at += TRIPLET) {
           if (triplets[at + 1]! > 0) wanted.add(triplets[at]!);
         }
@@ -472,7 +472,10 @@ class Recovery implements RecordVisitor {
   /** Takes out the messages that lie in no segment. */
   private discardLost(index: QueueIndex, segments: ReadonlyMap<number, Segment>): void {
     let lost = 0;
-    for (const row of [...index.rows]) {
+    // From the last one on: a row of which nothing is left goes.
+    for (let at = index.rows.length - 1; at >= 0; at--) {
+      if (index.rows.view(at)!.liesIn(segments)) continue;
+      const row = index.rows.at(at)!;
       lost += discardIn(index, row, (segment) => !segments.has(segment));
     }
     if (lost > 0) {
