@@ -6,7 +6,7 @@ import t from 'tap';
 import { newByteArea } from '../base/byte-area.ts';
 import { Random } from '../testing/random.ts';
 import { SimulatedFs } from '../testing/simulated-fs.ts';
-import { STORE_DIRECTORY, StorageHarness } from '../testing/storage-harness.ts';
+import { STORE_DIRECTORY, StorageHarness, type StoreOptions } from '../testing/storage-harness.ts';
 import type { Teardown } from '../testing/temporary-directory.ts';
 import { testMessageIdAt } from '../testing/test-message.ts';
 import { isCompacted } from './compacted-format.ts';
@@ -31,8 +31,12 @@ interface Stragglers {
 const isStraggler = (id: number) => id % STRAGGLER_EVERY === 1;
 
 /** A store whose first segment holds little that is still wanted, and lies before both checkpoints. */
-async function stragglers(t: Teardown, fs: SimulatedFs): Promise<Stragglers> {
-  const h = StorageHarness.open(t, fs);
+async function stragglers(
+  t: Teardown,
+  fs: SimulatedFs,
+  options: StoreOptions = {},
+): Promise<Stragglers> {
+  const h = StorageHarness.open(t, fs, options);
   const queue = h.queue(1);
   const positions: number[] = [];
   for (let id = 1; id <= COUNT; id++) {
@@ -94,6 +98,36 @@ t.test('a segment of stragglers shrinks, and they are read as before', async (t)
   }
   t.notOk(await h.store.compact(source([queue])), 'there is nothing more to gain');
 });
+
+t.test(
+  'a read during which the segment is compacted, again, gives what it always held',
+  async (t) => {
+    const options = { compactedFileSizeMin: 1 };
+    const { h, queue, positions } = await stragglers(t, new SimulatedFs(), options);
+    t.ok(await h.store.compact(source([queue])));
+    const segment = h.store.log.segments.get(1)!;
+    const left = positions.flatMap((position, id) =>
+      isStraggler(id) && segmentOf(position) === 1 ? [id] : [],
+    );
+    const wanted = left.pop()!;
+    for (const id of left) {
+      h.store.settle(queue, id, positions[id]!, BODY_SIZE, 0);
+    }
+    // The table of the first compacted file is read, and its records are not.
+    const readFile = segment.readFile.bind(segment);
+    const compactions: Promise<boolean>[] = [];
+    segment.readFile = async (...args) => {
+      const count = await readFile(...args);
+      if (compactions.length === 0) {
+        compactions.push(h.store.compact(source([queue])));
+        await compactions[0];
+      }
+      return count;
+    };
+    t.equal(await readId(h, positions[wanted]!), wanted);
+    t.same(await Promise.all(compactions), [true]);
+  },
+);
 
 t.test(
   'a boot finds the messages of a compacted segment, with and without checkpoints',

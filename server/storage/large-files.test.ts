@@ -295,6 +295,25 @@ t.test('what a boot takes over is stable from then on', async (t) => {
   }
 });
 
+t.test(
+  'a body whose sync had failed when its server was killed is stable after a boot',
+  async (t) => {
+    const h = StorageHarness.open(t, new SimulatedFs());
+    publishLarge(h, 1, [h.queue(1)]);
+    h.store.log.writeAll();
+    h.fs.failFor({ calls: ['sync'], errno: 'EIO', length: 10, path: /large/ });
+    await t.rejects(h.store.log.syncAll());
+    h.fs.heal();
+    const again = StorageHarness.open(t, h.fs.crash('kill', new Random(1)));
+    t.equal(again.queue(1).readyCount, 1, 'the kernel shows it');
+    for (let seed = 1; seed <= 10; seed++) {
+      const third = StorageHarness.open(t, again.fs.copy().crash('power', new Random(seed)));
+      t.equal(third.queue(1).readyCount, 1);
+      t.same(third.recovered.damage, []);
+    }
+  },
+);
+
 t.test('a confirmed message whose body is missing is damage, and nothing is deleted', async (t) => {
   const fs = new SimulatedFs();
   const h = StorageHarness.open(t, fs);

@@ -19,6 +19,7 @@ import {
   largeFileName,
   largeFileNumberOf,
 } from './large-file-format.ts';
+import { isDiskFull } from './log-health.ts';
 import type { QueueIndex } from './queue-index.ts';
 import type { LargeReference } from './record-format.ts';
 import { StorageError } from './storage-error.ts';
@@ -117,7 +118,11 @@ function droppedMessage(
   };
 }
 
-/** Reads the whole body; one that is as it came is synced, since it may be in the page cache alone. */
+/**
+ * Reads the whole body, and writes it again; one that is as it came is synced, since it may be in the page cache alone.
+ * A sync alone would not do: the run before may have ended while one had failed, and then the kernel shows the bytes,
+ * calls them clean, and does not have them on the disk.
+ */
 function isWhole(fs: FileSystem, folder: string, body: LargeReference): boolean {
   const file = fs.openForWriting(join(folder, largeFileName(body.file)));
   try {
@@ -133,13 +138,24 @@ function isAsItCame(file: OpenFile, body: LargeReference): boolean {
   const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_SIZE, LARGE_HEADER_SIZE + body.size));
   const headLength = file.readNow(piece, 0, LARGE_HEADER_SIZE, 0);
   if (decodeLargeHeader(piece.subarray(0, headLength)) !== body.file) return false;
+  writeAgain(file, piece, headLength, 0);
   let sum = 0;
   for (let at = 0; at < body.size; ) {
     const wanted = Math.min(piece.length, body.size - at);
     const count = file.readNow(piece, 0, wanted, LARGE_HEADER_SIZE + at);
     if (count === 0) throw new StorageError(file.path, `ends at byte ${at}, before its size`);
     sum = crc32(piece.subarray(0, count), sum);
+    writeAgain(file, piece, count, LARGE_HEADER_SIZE + at);
     at += count;
   }
   return sum === body.crc32;
+}
+
+/** On a full disk what is there stays as it is: the kernel has it for as long as it runs. */
+function writeAgain(file: OpenFile, piece: Buffer, length: number, at: number): void {
+  try {
+    file.writeAt(piece, 0, length, at);
+  } catch (error) {
+    if (!(error instanceof StorageError) || !isDiskFull(error)) throw error;
+  }
 }

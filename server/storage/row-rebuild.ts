@@ -66,7 +66,7 @@ export class LogRowFinder implements RowFinder {
   private async walk(number: number, search: RowSearch): Promise<void> {
     const segment = this.segments().get(number);
     if (segment === undefined) return;
-    const { isCompacted } = segment;
+    const { fileVersion } = segment;
     try {
       await scanSegment(segment, search.scannerOf(number), {
         isOver: () => search.isOver,
@@ -75,10 +75,10 @@ export class LogRowFinder implements RowFinder {
     } catch (error) {
       // It went meanwhile, so nobody needs anything in it.
       if (error instanceof StorageError && this.segments().get(number) !== segment) return;
-      throw error;
+      if (segment.fileVersion === fileVersion) throw error;
     }
     // Another file has taken its name meanwhile.
-    if (segment.isCompacted !== isCompacted) await this.walk(number, search);
+    if (segment.fileVersion !== fileVersion) await this.walk(number, search);
   }
 }
 

@@ -69,6 +69,8 @@ export class Segment implements CompactableSegment {
   spentBehind: number;
   /** End of its last batch, as an offset; the next one goes here. */
   size: number;
+  /** Raised when a file of another layout takes the name of the first: what was read of both means nothing. */
+  fileVersion: number;
   private readonly cache: FileCache;
   /** Ascending by offset; empty as long as nothing was written. */
   private parts: SegmentFile[];
@@ -99,6 +101,7 @@ export class Segment implements CompactableSegment {
     this.examinedLive = Number.POSITIVE_INFINITY;
     this.spentBehind = -1;
     this.size = SEGMENT_HEADER_SIZE;
+    this.fileVersion = 0;
     this.cache = cache;
     this.parts = offsets.map((from) => ({ path: this.pathFrom(from), from }));
     this.pinned = null;
@@ -209,8 +212,18 @@ export class Segment implements CompactableSegment {
   }
 
   /** Reads up to `length` bytes at `offset`, as the log wrote them; resolves to the number read. */
-  read(buf: Buffer, length: number, offset: number): Promise<number> {
-    return this.compacted?.read(buf, length, offset) ?? this.readFile(buf, length, offset);
+  async read(buf: Buffer, length: number, offset: number): Promise<number> {
+    for (;;) {
+      const { fileVersion } = this;
+      try {
+        const reading = this.compacted?.read(buf, length, offset);
+        const count = await (reading ?? this.readFile(buf, length, offset));
+        if (fileVersion === this.fileVersion) return count;
+      } catch (error) {
+        if (fileVersion === this.fileVersion) throw error;
+      }
+      // It was compacted in between, and a part may be of the new file: once more.
+    }
   }
 
   /** Reads up to `length` bytes of its files at `offset`; resolves to the number read. */
@@ -241,6 +254,7 @@ export class Segment implements CompactableSegment {
   adopt(rewritten: Rewritten, tables: TableCache): void {
     this.compacted?.close();
     this.close();
+    this.fileVersion++;
     this.leftovers = this.parts.filter(({ from }) => from > 0).map(({ path }) => path);
     this.parts = [{ path: this.path, from: 0 }];
     this.become(rewritten.header, rewritten.fileSize, tables);

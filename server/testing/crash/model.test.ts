@@ -191,6 +191,27 @@ t.test('a large message may be on its way to a consumer when its queue is purged
   t.throws(() => modelOf([...MADE, ...purged, deliver(1)]), /delivered though it was purged/);
 });
 
+t.test(
+  'a purge leaves what gets under way have taken, whatever came back behind them',
+  async (t) => {
+    const get = { queueKey: Q, noAck: false, isGet: true } as const;
+    const events: CrashEvent[] = [
+      ...MADE,
+      publish(1),
+      publish(2),
+      publish(3),
+      confirm(1, 2, 3),
+      deliver(1),
+      { type: 'source', ...get },
+      { type: 'requeue', copies: [{ queueKey: Q, id: 1 }] },
+      { type: 'ask', question: 2, change: { kind: 'purge', name: 'q' } },
+      { type: 'answer', question: 2 },
+    ];
+    t.doesNotThrow(() => modelOf([...events, deliver(2)]));
+    t.throws(() => modelOf([...events, deliver(3)]), /delivered though it was purged/);
+  },
+);
+
 t.test('a get whose connection ended may have put back what came after that', async (t) => {
   const get = { queueKey: Q, noAck: false, isGet: true } as const;
   const events: CrashEvent[] = [...MADE, { type: 'source', ...get }];

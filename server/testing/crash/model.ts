@@ -57,6 +57,8 @@ export interface Copy {
   isSure: boolean;
   /** With a consumer. */
   isOut: boolean;
+  /** It came back while gets were under way: they may have taken later ones. */
+  isBackBesideGets: boolean;
   deliveries: number;
   /** It was found as redelivered after a crash: it may be so without a delivery that we know of. */
   mayBeRedelivered: boolean;
@@ -222,6 +224,7 @@ export class Model {
       referredBy,
       isSure,
       isOut: false,
+      isBackBesideGets: false,
       deliveries: 0,
       mayBeRedelivered: false,
       settledInTurn: null,
@@ -283,7 +286,7 @@ export class Model {
         this.source(event, event.type);
         return;
       case 'requeue':
-        for (const name of event.copies) this.copy(name).isOut = false;
+        for (const name of event.copies) this.putBack(this.copy(name));
         return;
       case 'turn':
         this.turn++;
@@ -387,6 +390,7 @@ export class Model {
     if (noAck) queue.noAckSources += change;
     if (isGet) queue.gets += change;
     else queue.consumers += change;
+    if (queue.gets === 0) for (const copy of queue.copies) copy.isBackBesideGets = false;
     if (type !== 'source-lost') return;
     if (isGet) queue.lostGets++;
     for (const copy of queue.copies) {
@@ -394,6 +398,11 @@ export class Model {
       copy.mayBeRedelivered = true;
       if (noAck) copy.mayBeGone = true;
     }
+  }
+
+  private putBack(copy: Copy): void {
+    copy.isOut = false;
+    copy.isBackBesideGets = copy.queue.gets > 0;
   }
 
   private settle(copy: Copy, tx: number | null): void {
@@ -543,7 +552,11 @@ export class Model {
     for (const copy of queue?.copies ?? []) {
       if (copy.isOut || copy.settledInTurn !== null || copy.message.tx?.state === 'open') continue;
       copy.mayBeGone = true;
-      if (onTheWay-- > 0 || (queue!.consumers > 0 && copy.message.size > WHOLE_BYTES_MAX)) continue;
+      if (queue!.consumers > 0 && copy.message.size > WHOLE_BYTES_MAX) continue;
+      if (onTheWay > 0) {
+        if (!copy.isBackBesideGets) onTheWay--;
+        continue;
+      }
       if (copy.referredBy !== null || copy.message.isRead || copy.message.isConfirmed) {
         taken.push({ copy, deliveries: copy.deliveries });
       }
