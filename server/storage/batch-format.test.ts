@@ -3,6 +3,7 @@ import { ByteArea, newByteArea } from '../base/byte-area.ts';
 import {
   BATCH_HEADER_SIZE,
   CHECKSUM_SIZE,
+  checksumBatch,
   decodeSegmentHeader,
   encodeGap,
   encodeSegmentHeader,
@@ -22,7 +23,8 @@ const HEADER = { position: POSITION, timeMs: 1.5, syncedUpTo: 2 ** 40, footerAt:
 function sealed(start: number, size: number, position: number = POSITION): ByteArea {
   const area = newByteArea(start + size + 9);
   area.buf.fill(0x5a);
-  sealBatch(area, start, start + size - CHECKSUM_SIZE, SALT, { ...HEADER, position });
+  sealBatch(area, start, start + size, { ...HEADER, position });
+  checksumBatch(area, start, start + size, SALT);
   return area;
 }
 
@@ -89,10 +91,12 @@ t.test(
     const first = sealed(0, 100, positionAt(3, at)).buf.subarray(0, 100);
     const broken = sealed(0, 80, positionAt(3, at + 100)).buf.subarray(0, 80);
     // A whole batch as the body of a message, as a client without the salt might write it.
-    sealBatch(new ByteArea(broken), BATCH_HEADER_SIZE, 70, 0, {
+    const body = new ByteArea(broken);
+    sealBatch(body, BATCH_HEADER_SIZE, 70 + CHECKSUM_SIZE, {
       ...HEADER,
       position: positionAt(3, at + 100 + BATCH_HEADER_SIZE),
     });
+    checksumBatch(body, BATCH_HEADER_SIZE, 70 + CHECKSUM_SIZE, 0);
     const gap = encodeGap(positionAt(3, at + 180), 300, 0, 0, SALT);
     const last = sealed(0, 60, positionAt(3, at + 480)).buf.subarray(0, 60);
     const hole = Buffer.alloc(300 - GAP_SIZE);

@@ -136,16 +136,20 @@ export function readFooter(view: DataView, at: number, rowCount: number): Decode
   return { numbers, firsts, sets };
 }
 
-/** Fills in the header and checksum of the batch that ends at `end` (behind its footer's route sets). */
+/** Fills in the header of the batch at `start..end`; the last {@link CHECKSUM_SIZE} bytes are for its checksum. */
 export function sealBatch(
   area: ByteArea,
   start: number,
   end: number,
-  salt: number,
   header: Omit<BatchHeader, 'isGap' | 'length'>,
 ): void {
-  writeHeader(area.view, start, BATCH_MAGIC, end + CHECKSUM_SIZE - start, header);
-  area.view.setUint32(end, crc32(area.buf.subarray(start, end), salt));
+  writeHeader(area.view, start, BATCH_MAGIC, end - start, header);
+}
+
+/** Fills in the checksum of the batch at `start..end`, whose header is there. HOT per byte that is written. */
+export function checksumBatch(area: ByteArea, start: number, end: number, salt: number): void {
+  const at = end - CHECKSUM_SIZE;
+  area.view.setUint32(at, crc32(area.buf.subarray(start, at), salt));
 }
 
 /** Encodes the header that stands for `length` bytes of batches left unwritten. */

@@ -5,11 +5,11 @@
  * messages, is never written. A gap stands for any number of them; its header is written before the next batch,
  * or when somebody asks for it.
  *
- * A write that fails changes nothing that matters: what was not written stays, and goes to the same place the next
+ * A batch gets its checksum when it is written. A write that fails changes nothing that matters: what was not written stays, and goes to the same place the next
  * time.
  */
 import type { Clock } from '../base/clock.ts';
-import { encodeGap } from './batch-format.ts';
+import { checksumBatch, encodeGap } from './batch-format.ts';
 import type { MemoryBlock } from './memory-block.ts';
 import { offsetOf } from './position.ts';
 import type { Segment } from './segment.ts';
@@ -190,8 +190,13 @@ export class BatchWriter {
     while (to < batches.length && batches[to]!.isNeeded && batches[to]!.block === block) to++;
     const { end } = batches[to - 1]!;
     this.writeGap();
-    const { buf } = block.area;
-    this.sink.write(segment, buf, start - block.start, end - block.start, offsetOf(start));
+    const { area, start: base } = block;
+    // Only now: most batches of queues whose consumers keep up never get this far.
+    for (let i = from; i < to; i++) {
+      const batch = batches[i]!;
+      checksumBatch(area, batch.start - base, batch.end - base, segment.salt);
+    }
+    this.sink.write(segment, area.buf, start - base, end - base, offsetOf(start));
     this.writtenForReal = end;
     return to;
   }

@@ -443,7 +443,7 @@ export class MessageLog implements SyncListener {
     if (!batch.isOpen) return;
     const block = batch.block!;
     const start = block.start + batch.start;
-    const length = batch.seal(segment.salt, this.clock.wallMs, this.sync.stableUpTo);
+    const length = batch.seal(this.clock.wallMs, this.sync.stableUpTo);
     this.writer.add({
       block,
       segment,

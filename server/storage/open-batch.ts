@@ -116,19 +116,19 @@ export class OpenBatch {
     this.block!.used = at;
   }
 
-  /** Writes footer, header and checksum; returns the batch's length in bytes. */
-  seal(salt: number, timeMs: number, syncedUpTo: number): number {
+  /** Writes footer and header, and leaves room for the checksum; returns the batch's length in bytes. */
+  seal(timeMs: number, syncedUpTo: number): number {
     const block = this.block!;
     const { start, at: footerAt } = this;
-    const footerEnd = this.footer.write(block.area.view, footerAt);
-    sealBatch(block.area, start, footerEnd, salt, {
+    const end = this.footer.write(block.area.view, footerAt) + CHECKSUM_SIZE;
+    sealBatch(block.area, start, end, {
       position: block.start + start,
       timeMs,
       syncedUpTo,
       footerAt: footerAt - start,
       rowCount: this.footer.rowCount,
     });
-    this.advance(footerEnd + CHECKSUM_SIZE);
+    this.advance(end);
     this.start = -1;
     this.limit = 0;
     this.id++;
