@@ -6,7 +6,8 @@ import { FanoutIndex } from '../routing/fanout-index.ts';
 import { validateHeadersArguments } from '../routing/headers-arguments.ts';
 import { HeadersIndex } from '../routing/headers-index.ts';
 import { TopicIndex } from '../routing/topic-index.ts';
-import type { Binding, Destination } from './binding.ts';
+import type { Destination } from './binding.ts';
+import type { BindingGroup } from './binding-group.ts';
 
 /** The argument that names an {@link Exchange.alternate}. */
 export const ALTERNATE_EXCHANGE = 'alternate-exchange';
@@ -73,12 +74,13 @@ export class Exchange {
    * set it where there is none, and then says that the topology has changed. It need not exist.
    */
   alternate: string | null;
-  /** Bindings that begin here, by key. */
-  readonly outgoing: Map<string, Binding>;
-  /** Bindings that lead here, by key. */
-  readonly bindings: Map<string, Binding>;
+  /** Bindings that begin here, by where they lead. */
+  readonly outgoing: Map<Destination, BindingGroup>;
+  /** Bindings that lead here, by where they begin. */
+  readonly incoming: Map<Exchange, BindingGroup>;
   /** Log position of its definition; -1: it does not survive a restart, or always existed. */
   definedAt: number;
+  isDeleted: boolean;
 
   constructor(declaration: ExchangeDeclaration, type: ExchangeType) {
     this.name = declaration.name;
@@ -92,8 +94,9 @@ export class Exchange {
     this.index = type.createIndex();
     this.alternate = alternateOf(declaration.args);
     this.outgoing = new Map();
-    this.bindings = new Map();
+    this.incoming = new Map();
     this.definedAt = -1;
+    this.isDeleted = false;
   }
 
   /** As permissions name it. */

@@ -11,7 +11,7 @@ import type { MemoryBlock } from '../storage/memory-block.ts';
 import type { MessageStore } from '../storage/message-store.ts';
 import type { QueueIndex } from '../storage/queue-index.ts';
 import { SETTLE_REASONS } from '../storage/record-format.ts';
-import type { Binding } from './binding.ts';
+import type { BindingGroup } from './binding-group.ts';
 import type { Consumer } from './consumer.ts';
 import {
   addToLevels,
@@ -19,6 +19,7 @@ import {
   nextWillingConsumer,
   removeFromLevels,
 } from './consumer-levels.ts';
+import type { Exchange } from './exchange.ts';
 import type { QueueOwner } from './ports.ts';
 import type { Reactor } from './reactor.ts';
 
@@ -46,8 +47,8 @@ export class Queue {
   readonly index: QueueIndex;
   /** Log position of its definition; it exists for good once that is durable. -1: transient. */
   definedAt: number;
-  /** Bindings that lead here, by key. */
-  readonly bindings: Map<string, Binding>;
+  /** Bindings that lead here, by where they begin. */
+  readonly incoming: Map<Exchange, BindingGroup>;
   consumers: readonly Consumer[];
   isDeleted: boolean;
 
@@ -83,7 +84,7 @@ export class Queue {
     this.owner = owner;
     this.index = index;
     this.definedAt = -1;
-    this.bindings = new Map();
+    this.incoming = new Map();
     this.consumers = [];
     this.isDeleted = false;
     this.isMarked = false;

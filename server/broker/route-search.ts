@@ -84,6 +84,8 @@ export class RouteSearch {
     const matched = new Set<Destination>();
     const table = exchange.usesHeaders ? headers.read() : EMPTY_TABLE;
     for (const key of routingKeys) exchange.index.match(key, table, matched);
+    // What is deleted stays in the index for some turns (index-sweep.ts).
+    for (const destination of matched) if (destination.isDeleted) matched.delete(destination);
     if (matched.size === 0 && exchange.alternate !== null) {
       const alternate = this.vhost.exchanges.get(exchange.alternate);
       if (alternate !== undefined) matched.add(alternate);
