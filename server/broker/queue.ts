@@ -11,6 +11,7 @@ import type { MemoryBlock } from '../storage/memory-block.ts';
 import type { MessageStore } from '../storage/message-store.ts';
 import type { QueueIndex } from '../storage/queue-index.ts';
 import { SETTLE_REASONS } from '../storage/record-format.ts';
+import type { RouteSet } from '../storage/route-set.ts';
 import type { BindingGroup } from './binding-group.ts';
 import type { Consumer } from './consumer.ts';
 import {
@@ -49,6 +50,8 @@ export class Queue {
   definedAt: number;
   /** Bindings that lead here, by where they begin. */
   readonly incoming: Map<Exchange, BindingGroup>;
+  /** Of messages that go to this queue alone; null before the first (route.ts). */
+  routeSet: RouteSet | null;
   consumers: readonly Consumer[];
   isDeleted: boolean;
 
@@ -85,6 +88,7 @@ export class Queue {
     this.index = index;
     this.definedAt = -1;
     this.incoming = new Map();
+    this.routeSet = null;
     this.consumers = [];
     this.isDeleted = false;
     this.isMarked = false;
