@@ -2,6 +2,7 @@
 /** `firnmqperf`: the load generator's command line. */
 import { Command } from 'commander';
 import { addConnectionsCommand } from './connections/connections-command.ts';
+import { addFairnessCommand } from './fairness/fairness-command.ts';
 import { addMicroCommand } from './micro/micro-command.ts';
 import { addNumbersCommand } from './numbers/numbers-command.ts';
 import { addStorageCommand } from './storage/storage-command.ts';
@@ -11,6 +12,7 @@ const program = new Command('firnmqperf').description('load generator for AMQP 0
 addThroughputCommand(program);
 addConnectionsCommand(program);
 addNumbersCommand(program);
+addFairnessCommand(program);
 addStorageCommand(program);
 addMicroCommand(program);
 

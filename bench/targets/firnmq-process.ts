@@ -43,9 +43,14 @@ export async function spawnFirnmq(
 
 /** The address in a log line with the event `listening` for AMQP; null for any other line. */
 function findAmqpListener(line: string): AmqpUri | null {
+  const port = listenerPort(line, 'amqp');
+  return port === null ? null : parseAmqpUri(`amqp://127.0.0.1:${port}`);
+}
+
+/** The port in a log line with the event `listening` for a protocol; null for any other line. */
+export function listenerPort(line: string, protocol: string): number | null {
   const entry: unknown = JSON.parse(line);
   if (typeof entry !== 'object' || entry === null) return null;
   if (!('event' in entry && 'protocol' in entry && 'port' in entry)) return null;
-  if (entry.event !== 'listening' || entry.protocol !== 'amqp') return null;
-  return parseAmqpUri(`amqp://127.0.0.1:${Number(entry.port)}`);
+  return entry.event === 'listening' && entry.protocol === protocol ? Number(entry.port) : null;
 }

@@ -57,7 +57,10 @@ export class Publisher {
   publish(message: MessageParts): number {
     const route = this.routeOf(message);
     const { queues, set } = route;
-    if (queues.length === 0) return this.publishReply(message, route.replies);
+    if (queues.length !== 1) {
+      if (queues.length === 0) return this.publishReply(message, route.replies);
+      this.vhost.reactor.extraCopies += queues.length - 1;
+    }
     this.lastPosition = storeMessage(this.vhost.store, message, queues, set);
     return set.durable.length > 0 ? PUBLISH_OUTCOMES.durable : PUBLISH_OUTCOMES.transient;
   }
