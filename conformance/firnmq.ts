@@ -5,14 +5,19 @@ import type { RunningBroker } from './running-broker.ts';
 import { LocalServer } from './support/local-server.ts';
 import { passwordHash, USERS } from './support/users.ts';
 
-/** @throws Error with the last lines of the server's log when it does not come up */
-export async function startFirnmq(): Promise<RunningBroker> {
+/**
+ * Starts it; the URL is that of AMQPS where `tls` is set.
+ *
+ * @throws Error with the last lines of the server's log when it does not come up
+ */
+export async function startFirnmq(tls: boolean = false): Promise<RunningBroker> {
   const server = await LocalServer.start({
+    tls,
     prepare: (directory) =>
       writeFileSync(join(directory, 'users.json'), JSON.stringify(usersDocument())),
   });
   return {
-    url: server.url,
+    url: tls ? server.tlsUrl : server.url,
     hasUsers: true,
     description: `dist/server/main.js, pid ${server.pid}`,
     stop: () =>

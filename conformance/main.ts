@@ -1,9 +1,10 @@
 /**
  * `npm run conformance`: starts a broker, runs every scenario against it in tap, prints what differs.
  *
- *     -- [--target firnmq|rabbitmq] [--url amqp://...] [--list] [FILTER ...]
+ *     -- [--target firnmq|rabbitmq] [--tls] [--url amqp://...] [--list] [FILTER ...]
  *
- * With a URL nothing is started. With `--list` nothing is run: it prints the titles. A filter is a part of a file's path, such as `queue/declare`.
+ * With `--tls` our server is spoken to over AMQPS. With a URL nothing is started; where that is one of AMQPS, Node.js
+ * must know the authority (NODE_EXTRA_CA_CERTS). With `--list` nothing is run: it prints the titles. A filter is a part of a file's path, such as `queue/declare`.
  * The last line is `N passed, N failed`; the exit code is 0 only when nothing failed.
  */
 import { spawn } from 'node:child_process';
@@ -19,6 +20,7 @@ import { listScenarios, scenarioFiles } from './scenario-list.ts';
 import { summarize } from './summary.ts';
 import { toVariables } from './support/environment.ts';
 import { type Outcome, readOutcomes } from './support/outcome.ts';
+import { AUTHORITY_PATH, trustVariables } from './support/tls-files.ts';
 import { isTargetName, TARGET_NAMES, type TargetName } from './targets.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -28,6 +30,8 @@ const JOBS = 2;
 /** What the command line asks for. */
 interface Request {
   readonly target: TargetName;
+  /** Over AMQPS, where a broker is started. */
+  readonly tls: boolean;
   /** A broker that runs already; null: one is started. */
   readonly url: string | null;
   /** Only say which scenarios there are. */
@@ -41,22 +45,26 @@ function readCommandLine(): Request {
     options: {
       url: { type: 'string' },
       target: { type: 'string', default: 'firnmq' },
+      tls: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
     },
     allowPositionals: true,
   });
-  const { target, url, list } = values;
+  const { target, url, tls, list } = values;
   if (!isTargetName(target)) {
     throw new Error(`unknown target '${target}': there are ${TARGET_NAMES.join(', ')}`);
   }
+  if (tls && (target !== 'firnmq' || url !== undefined)) {
+    throw new Error('--tls is for the server that is started here: firnmq, without a URL');
+  }
   const files = scenarioFiles(positionals);
   if (files.length === 0) throw new Error(`no scenario file matches ${positionals.join(', ')}`);
-  return { target, url: url ?? null, list, files };
+  return { target, tls, url: url ?? null, list, files };
 }
 
-function startBroker({ target, url }: Request): Promise<RunningBroker> {
+function startBroker({ target, tls, url }: Request): Promise<RunningBroker> {
   if (url !== null) return Promise.resolve(brokerAt(url));
-  return target === 'firnmq' ? startFirnmq() : startRabbitmq();
+  return target === 'firnmq' ? startFirnmq(tls) : startRabbitmq();
 }
 
 /** Runs the files in tap; resolves with its exit code. */
@@ -84,10 +92,10 @@ async function runScenarios(
   const outcomeFile = join(directory, 'outcomes');
   writeFileSync(outcomeFile, '');
   const { url, hasUsers } = broker;
-  const exitCode = await runTap(
-    request.files,
-    toVariables({ url, hasUsers, target: request.target, outcomeFile }),
-  );
+  const exitCode = await runTap(request.files, {
+    ...toVariables({ url, hasUsers, target: request.target, outcomeFile }),
+    ...(request.tls ? trustVariables(AUTHORITY_PATH) : {}),
+  });
   const outcomes = readOutcomes(outcomeFile);
   rmSync(directory, { recursive: true });
   const explained = outcomes.some(({ result }) => result === 'failed');

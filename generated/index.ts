@@ -68,4 +68,4 @@ export {
   parseAmqplain,
   parsePlain,
 } from '../codegen/runtime/sasl.ts';
-export { WireError } from '../codegen/runtime/wire-error.ts';
+export { IntegerTooLarge, WireError } from '../codegen/runtime/wire-error.ts';

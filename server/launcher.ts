@@ -56,7 +56,9 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   try {
     const users = await UserStore.load(fs, config.dataDir, config);
     const vhostStore = await VhostStore.load(fs, config.dataDir);
-    const broker = new Broker(fs, vhostStore, logger);
+    const broker = new Broker(fs, vhostStore, logger, {
+      limits: { writesConsumed: config.writeConsumed },
+    });
     users.spaceRefused = () => broker.spaceRefused();
     let isStable = true;
     undo.push(async () => {

@@ -10,11 +10,20 @@
 import { setFlagsFromString } from 'node:v8';
 import { isAppError } from './base/app-error.ts';
 import type { Config } from './config/config.ts';
-import { linesOf, readStartCommand, type StartCommand } from './config/start-command.ts';
+import type { StartCommand } from './config/start-command.ts';
 import type { ToolCommand } from './config/tool-command.ts';
 import type { RunningServer } from './launcher.ts';
-import { type LogTarget, openLogOutput } from './telemetry/log-output.ts';
-import { createLogger, type Logger } from './telemetry/logger.ts';
+import type { LogTarget } from './telemetry/log-output.ts';
+import type { Logger } from './telemetry/logger.ts';
+
+/*
+ * Objects here live for a turn of the loop: a young generation of 2 x 1 MiB is enough for them. V8 would let it grow
+ * to 32 MiB under load, to 8 MiB while modules are loaded, and keep it. So what is large is loaded behind this.
+ */
+setFlagsFromString('--semi-space-growth-factor=1');
+const { linesOf, readStartCommand } = await import('./config/start-command.ts');
+const { openLogOutput } = await import('./telemetry/log-output.ts');
+const { createLogger } = await import('./telemetry/logger.ts');
 
 /** After a stop whose last writes the disk refused: what was acked last may come back. */
 const EXIT_UNSTABLE = 3;
@@ -44,16 +53,7 @@ async function runCommand(command: ToolCommand): Promise<number> {
   return runTool(command, process.stdout, process.stderr);
 }
 
-/**
- * Objects here live for a turn of the loop: a young generation of 2 x 1 MiB is enough for them. V8 would let it grow
- * to 32 MiB under load, and keep it.
- */
-function keepYoungGenerationSmall(): void {
-  setFlagsFromString('--semi-space-growth-factor=1');
-}
-
 async function run(start: StartCommand & { readonly kind: 'run' }): Promise<void> {
-  keepYoungGenerationSmall();
   const { config } = start;
   const logger = await openLog(config);
   if (logger === null) return;

@@ -3,14 +3,15 @@
  * for the traffic that is measured.
  *
  * Invariants
- * - One read buffer per connection, filled by the socket again and again; what a TrafficSink sees of it
- *   is borrowed until its function returns.
+ * - One read buffer, filled by the socket again and again, of the connection alone or shared by many; what a
+ *   TrafficSink sees of it is borrowed until its function returns.
+ * - What a paused connection has read and not handed on stays in the buffer, so such a one has its own.
  * - A close by the broker, a refused login or malformed bytes end the connection with one Error, which
  *   every later call rejects with, and `whenFailed` resolves with.
  *
- * It knows no heartbeats (it asks for none), no TLS, and at most one call in flight.
+ * It knows no heartbeats (it asks for none), and at most one call in flight.
  */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import {
   type ByteReader,
   CHANNEL_CLOSE_ID,
@@ -48,6 +49,7 @@ import {
   toPlainTable,
 } from '../../generated/index.ts';
 import type { AmqpUri } from './amqp-uri.ts';
+import { openSocket, type SocketOptions } from './open-socket.ts';
 import {
   BENCH_CHANNEL,
   type TrafficConnection,
@@ -60,10 +62,22 @@ const PROTOCOL_HEADER = Buffer.from('AMQP\0\0\x09\x01', 'latin1');
 const READ_BUFFER_BYTES = 256 * 1024;
 const NO_METHOD = { classId: 0, methodId: 0 };
 
+/** A read buffer as connections have it that are given none. */
+export function createReadBuffer(): Buffer {
+  return Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+}
+
 interface PendingCall {
   readonly replyId: number;
   readonly resolve: (reader: ByteReader) => void;
   readonly reject: (error: Error) => void;
+}
+
+/** What a pause has left unread of a read. */
+interface HeldBytes {
+  readonly buffer: Buffer;
+  readonly at: number;
+  readonly size: number;
 }
 
 /** A connection with one open channel. */
@@ -82,8 +96,10 @@ export class BenchConnection implements TrafficConnection {
   private resolveFailed: (error: Error) => void;
   private wakeWriter: (() => void) | null;
   private readonly afterWrite: (error?: Error | null) => void;
+  private isPaused: boolean;
+  private held: HeldBytes | null;
 
-  private constructor(uri: AmqpUri) {
+  private constructor(uri: AmqpUri, options: SocketOptions) {
     this.frameMax = 0;
     this.broker = '';
     this.scanner = new TrafficScanner((methodId, reader) => this.onReply(methodId, reader));
@@ -104,14 +120,9 @@ export class BenchConnection implements TrafficConnection {
       this.wakeWriter = null;
       wake();
     };
-    // `onread` reads into our buffer; the stream's own way allocates 64 KiB for every read.
-    const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
-    this.socket = connect({
-      host: uri.host,
-      port: uri.port,
-      noDelay: true,
-      onread: { buffer, callback: (size) => this.onRead(buffer, size) },
-    });
+    this.isPaused = false;
+    this.held = null;
+    this.socket = openSocket(uri, options, (buffer, size) => this.onRead(buffer, 0, size));
     this.socket.on('error', (error) => this.fail(error));
     this.socket.on('close', () => this.fail(new Error('the broker closed the socket')));
   }
@@ -119,10 +130,16 @@ export class BenchConnection implements TrafficConnection {
   /**
    * Connects, logs in with PLAIN and opens the channel.
    *
+   * @param options a read buffer that many connections share; the address to connect from
    * @throws Error when the broker cannot be reached or refuses; it carries the broker's reply text.
    */
-  static async open(uri: AmqpUri, connectionName: string): Promise<BenchConnection> {
-    const connection = new BenchConnection(uri);
+  static async open(
+    uri: AmqpUri,
+    connectionName: string,
+    options: Partial<SocketOptions> = {},
+  ): Promise<BenchConnection> {
+    const { readBuffer = createReadBuffer(), localAddress = null } = options;
+    const connection = new BenchConnection(uri, { readBuffer, localAddress });
     try {
       await connection.handshake(uri, connectionName);
     } catch (error) {
@@ -147,6 +164,20 @@ export class BenchConnection implements TrafficConnection {
 
   setTraffic(traffic: TrafficSink): void {
     this.scanner.traffic = traffic;
+  }
+
+  pauseTraffic(): void {
+    this.isPaused = true;
+    this.scanner.requestStop();
+  }
+
+  resumeTraffic(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    const held = this.held;
+    this.held = null;
+    if (held !== null) this.onRead(held.buffer, held.at, held.size);
+    if (!this.isPaused) this.socket.resume();
   }
 
   /**
@@ -178,10 +209,17 @@ export class BenchConnection implements TrafficConnection {
     await this.whileOpen(new Promise<void>((resolve) => this.onceWritable(resolve)));
   }
 
-  async closeChannel(): Promise<void> {
+  /** Opens a channel beside the one that is open already. */
+  async openChannel(channel: number): Promise<void> {
+    const frame = Buffer.allocUnsafe(sizeOfChannelOpen());
+    encodeChannelOpen(frame, 0, channel);
+    await this.call(frame, CHANNEL_OPEN_OK_ID, ignoreReply);
+  }
+
+  async closeChannel(channel: number = BENCH_CHANNEL): Promise<void> {
     const close = { replyCode: REPLY_SUCCESS, replyText: '', ...NO_METHOD };
     const frame = Buffer.allocUnsafe(sizeOfChannelClose(close));
-    encodeChannelClose(frame, 0, BENCH_CHANNEL, close);
+    encodeChannelClose(frame, 0, channel, close);
     await this.call(frame, CHANNEL_CLOSE_OK_ID, ignoreReply);
   }
 
@@ -203,13 +241,15 @@ export class BenchConnection implements TrafficConnection {
     this.socket.pause();
   }
 
-  private onRead(buffer: Buffer, size: number): boolean {
+  /** Returns whether reading goes on. */
+  private onRead(buffer: Buffer, from: number, size: number): boolean {
     try {
-      this.scanner.scan(buffer, size);
+      const at = this.scanner.scan(buffer, size, from);
+      if (at < size) this.held = { buffer, at, size };
     } catch (error) {
       this.fail(error instanceof Error ? error : new Error(String(error)));
     }
-    return true;
+    return !this.isPaused;
   }
 
   private onReply(methodId: number, reader: ByteReader): void {
@@ -260,9 +300,7 @@ export class BenchConnection implements TrafficConnection {
     const at = encodeConnectionTuneOk(tuneOkAndOpen, 0, 0, tuneOk);
     encodeConnectionOpen(tuneOkAndOpen, at, 0, open);
     await this.call(tuneOkAndOpen, CONNECTION_OPEN_OK_ID, ignoreReply);
-    const openChannel = Buffer.allocUnsafe(sizeOfChannelOpen());
-    encodeChannelOpen(openChannel, 0, BENCH_CHANNEL);
-    await this.call(openChannel, CHANNEL_OPEN_OK_ID, ignoreReply);
+    await this.openChannel(BENCH_CHANNEL);
   }
 }
 

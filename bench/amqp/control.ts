@@ -3,6 +3,7 @@ import {
   BASIC_CANCEL_OK_ID,
   BASIC_CONSUME_OK_ID,
   BASIC_QOS_OK_ID,
+  type BasicCancel,
   CONFIRM_SELECT_OK_ID,
   decodeQueueDeclareOk,
   decodeQueuePurgeOk,
@@ -15,10 +16,17 @@ import {
   encodeQueueDeclare,
   encodeQueueDelete,
   encodeQueuePurge,
+  encodeQueueUnbind,
+  encodeTxCommit,
+  encodeTxSelect,
+  type FieldTable,
   QUEUE_BIND_OK_ID,
   QUEUE_DECLARE_OK_ID,
   QUEUE_DELETE_OK_ID,
   QUEUE_PURGE_OK_ID,
+  QUEUE_UNBIND_OK_ID,
+  type QueueDeclare,
+  type QueueDeclareOk,
   sizeOfBasicCancel,
   sizeOfBasicConsume,
   sizeOfBasicQos,
@@ -27,6 +35,10 @@ import {
   sizeOfQueueDeclare,
   sizeOfQueueDelete,
   sizeOfQueuePurge,
+  sizeOfQueueUnbind,
+  sizeOfTxCommit,
+  sizeOfTxSelect,
+  TX_SELECT_OK_ID,
 } from '../../generated/index.ts';
 import { type BenchConnection, ignoreReply } from './bench-connection.ts';
 import { BENCH_CHANNEL } from './traffic-scanner.ts';
@@ -37,19 +49,33 @@ export async function declareQueue(
   queue: string,
   passive: boolean,
 ): Promise<number> {
+  return (await declareQueueAs(connection, { queue, passive, durable: true })).messageCount;
+}
+
+/** Declares a queue, by default a transient one that outlives its connection; an empty name asks for one. */
+export async function declareQueueAs(
+  connection: BenchConnection,
+  declaration: Partial<QueueDeclare>,
+): Promise<QueueDeclareOk> {
+  const frame = encodeDeclareQueue(declaration);
+  return await connection.call(frame, QUEUE_DECLARE_OK_ID, decodeQueueDeclareOk);
+}
+
+/** The frame of a queue.declare as {@link declareQueueAs} sends it. */
+export function encodeDeclareQueue(declaration: Partial<QueueDeclare>): Buffer {
   const declare = {
-    queue,
-    passive,
-    durable: true,
+    queue: '',
+    passive: false,
+    durable: false,
     exclusive: false,
     autoDelete: false,
     noWait: false,
     arguments: EMPTY_TABLE,
+    ...declaration,
   };
   const frame = Buffer.allocUnsafe(sizeOfQueueDeclare(declare));
   encodeQueueDeclare(frame, 0, BENCH_CHANNEL, declare);
-  const ok = await connection.call(frame, QUEUE_DECLARE_OK_ID, decodeQueueDeclareOk);
-  return ok.messageCount;
+  return frame;
 }
 
 /** Binds a queue to an exchange other than the default one. */
@@ -63,6 +89,19 @@ export async function bindQueue(
   const frame = Buffer.allocUnsafe(sizeOfQueueBind(bind));
   encodeQueueBind(frame, 0, BENCH_CHANNEL, bind);
   await connection.call(frame, QUEUE_BIND_OK_ID, ignoreReply);
+}
+
+/** Takes a binding of {@link bindQueue} away. */
+export async function unbindQueue(
+  connection: BenchConnection,
+  queue: string,
+  exchange: string,
+  routingKey: string,
+): Promise<void> {
+  const unbind = { queue, exchange, routingKey, arguments: EMPTY_TABLE };
+  const frame = Buffer.allocUnsafe(sizeOfQueueUnbind(unbind));
+  encodeQueueUnbind(frame, 0, BENCH_CHANNEL, unbind);
+  await connection.call(frame, QUEUE_UNBIND_OK_ID, ignoreReply);
 }
 
 /** Deletes a queue with what is in it; deleting one that is not there is no error. */
@@ -90,6 +129,20 @@ export async function selectConfirms(connection: BenchConnection): Promise<void>
   await connection.call(frame, CONFIRM_SELECT_OK_ID, ignoreReply);
 }
 
+/** Makes the channel a transactional one. */
+export async function selectTransactions(connection: BenchConnection): Promise<void> {
+  const frame = Buffer.allocUnsafe(sizeOfTxSelect());
+  encodeTxSelect(frame, 0, BENCH_CHANNEL);
+  await connection.call(frame, TX_SELECT_OK_ID, ignoreReply);
+}
+
+/** The frame of a tx.commit. */
+export function encodeCommit(): Buffer {
+  const frame = Buffer.allocUnsafe(sizeOfTxCommit());
+  encodeTxCommit(frame, 0, BENCH_CHANNEL);
+  return frame;
+}
+
 /** Limits the unacked deliveries of the channel's next consumer; 0: no limit. */
 export async function setPrefetch(
   connection: BenchConnection,
@@ -107,6 +160,8 @@ export async function startConsumer(
   queue: string,
   noAck: boolean,
   consumerTag = 'c',
+  consumeArguments: FieldTable = EMPTY_TABLE,
+  channel: number = BENCH_CHANNEL,
 ): Promise<void> {
   const consume = {
     queue,
@@ -115,10 +170,10 @@ export async function startConsumer(
     noAck,
     exclusive: false,
     noWait: false,
-    arguments: EMPTY_TABLE,
+    arguments: consumeArguments,
   };
   const frame = Buffer.allocUnsafe(sizeOfBasicConsume(consume));
-  encodeBasicConsume(frame, 0, BENCH_CHANNEL, consume);
+  encodeBasicConsume(frame, 0, channel, consume);
   await connection.call(frame, BASIC_CONSUME_OK_ID, ignoreReply);
 }
 
@@ -127,8 +182,17 @@ export async function cancelConsumer(
   connection: BenchConnection,
   consumerTag = 'c',
 ): Promise<void> {
-  const cancel = { consumerTag, noWait: false };
+  const frame = encodeCancel({ consumerTag, noWait: false });
+  await connection.call(frame, BASIC_CANCEL_OK_ID, ignoreReply);
+}
+
+/** Ends a consumer that is to get no answer. */
+export function cancelConsumerWithoutWait(connection: BenchConnection, consumerTag: string): void {
+  connection.write(encodeCancel({ consumerTag, noWait: true }));
+}
+
+function encodeCancel(cancel: BasicCancel): Buffer {
   const frame = Buffer.allocUnsafe(sizeOfBasicCancel(cancel));
   encodeBasicCancel(frame, 0, BENCH_CHANNEL, cancel);
-  await connection.call(frame, BASIC_CANCEL_OK_ID, ignoreReply);
+  return frame;
 }

@@ -48,6 +48,13 @@ export interface TrafficConnection {
   write(bytes: Uint8Array): void;
   /** Calls `wake` once, when the socket has taken everything; to be asked only while it has not. */
   onceWritable(wake: () => void): void;
+  /**
+   * Nothing more is handed on behind the frame that is being handed on, nor read. Only for a connection that
+   * shares its read buffer with no other.
+   */
+  pauseTraffic(): void;
+  /** Ends the pause, if there is one. */
+  resumeTraffic(): void;
   /** Closes the channel: when it resolves, the broker has handled everything sent before. */
   closeChannel(): Promise<void>;
 }
@@ -69,13 +76,20 @@ export class TrafficScanner implements FrameSink {
   }
 
   /**
-   * Hands on what `chunk[0..size)` holds.
+   * Hands on what `chunk[at..size)` holds.
    *
+   * @returns `size`, or where {@link requestStop} ended it
    * @throws WireError when the bytes are no frames.
    */
-  scan(chunk: Buffer, size: number): void {
-    this.scanner.scan(chunk, 0, size);
+  scan(chunk: Buffer, size: number, at = 0): number {
+    const end = this.scanner.scan(chunk, at, size);
     this.traffic?.onReadEnd();
+    return end;
+  }
+
+  /** Ends the scan under way behind the frame, or the run of frames, that is being handed on. */
+  requestStop(): void {
+    this.scanner.stopRequested = true;
   }
 
   onFrame(

@@ -3,6 +3,7 @@
  * socket and one scanner, so that the generator costs little beside the broker.
  */
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
 import {
   ByteReader,
   CONNECTION_CLOSE_ID,
@@ -37,6 +38,17 @@ export interface OpenAtOnceOptions {
   readonly count: number;
   /** Those that are not served by then have failed, in milliseconds. */
   readonly limitMs: number;
+  /** Speaks TLS, with a server that may show any certificate. */
+  readonly isTls?: boolean;
+  /** What each sends when it is open: it is served when the last of it is answered. */
+  readonly afterOpen?: AfterOpen;
+}
+
+/** Requests behind connection.open. */
+export interface AfterOpen {
+  readonly frames: Buffer;
+  /** Class and method of the answer to the last one. */
+  readonly answerId: number;
 }
 
 /** What came of it. */
@@ -54,8 +66,14 @@ export async function openAtOnce({
   uri,
   count,
   limitMs,
+  isTls = false,
+  afterOpen,
 }: OpenAtOnceOptions): Promise<OpenAtOnceResult> {
-  const answers = handshakeAnswers(uri);
+  const client: Client = {
+    answers: handshakeAnswers(uri),
+    secureContext: isTls ? createSecureContext() : null,
+    afterOpen: afterOpen ?? null,
+  };
   const openings: Opening[] = [];
   const servedMs: number[] = [];
   const failures: string[] = [];
@@ -71,7 +89,7 @@ export async function openAtOnce({
     const timer = setTimeout(() => {
       for (const opening of openings) opening.giveUp(`not served within ${limitMs} ms`);
     }, limitMs);
-    for (let i = 0; i < count; i++) openings.push(new Opening(uri, i, answers, settle));
+    for (let i = 0; i < count; i++) openings.push(new Opening(uri, i, client, settle));
   });
   const close = async (): Promise<void> => {
     await Promise.all(openings.map((opening) => opening.close()));
@@ -84,6 +102,14 @@ interface HandshakeAnswers {
   readonly startOk: Buffer;
   /** tune-ok, which takes what is offered, and open behind it. */
   tuneOkAndOpen(offer: ConnectionTune): Buffer;
+}
+
+/** What all connections have in common. */
+interface Client {
+  readonly answers: HandshakeAnswers;
+  /** Null: without TLS. */
+  readonly secureContext: SecureContext | null;
+  readonly afterOpen: AfterOpen | null;
 }
 
 function handshakeAnswers({ username, password, vhost }: AmqpUri): HandshakeAnswers {
@@ -112,7 +138,7 @@ function handshakeAnswers({ username, password, vhost }: AmqpUri): HandshakeAnsw
 /** One connection on its way. */
 class Opening implements FrameSink {
   private readonly socket: Socket;
-  private readonly answers: HandshakeAnswers;
+  private readonly client: Client;
   private readonly settle: (failure: string | null) => void;
   private readonly reader = new ByteReader();
   private isSettled = false;
@@ -120,21 +146,28 @@ class Opening implements FrameSink {
   constructor(
     { host, port }: AmqpUri,
     index: number,
-    answers: HandshakeAnswers,
+    client: Client,
     settle: (failure: string | null) => void,
   ) {
-    this.answers = answers;
+    this.client = client;
     this.settle = settle;
     const source = Math.floor(index / CONNECTIONS_PER_SOURCE);
     const isLoopback = host.startsWith('127.');
-    this.socket = connect({
+    const options = {
       host,
       port,
       noDelay: true,
       ...(isLoopback && source > 0 ? { localAddress: `127.0.0.${1 + source}` } : {}),
-    });
+    };
+    const { secureContext } = client;
+    this.socket =
+      secureContext === null
+        ? connect(options)
+        : connectTls({ ...options, secureContext, rejectUnauthorized: false });
     const scanner = new FrameScanner(this, PAYLOAD_MAX);
-    this.socket.on('connect', () => this.socket.write(PROTOCOL_HEADER));
+    this.socket.on(secureContext === null ? 'connect' : 'secureConnect', () =>
+      this.socket.write(PROTOCOL_HEADER),
+    );
     this.socket.on('data', (chunk: Buffer) => scanner.scan(chunk, 0, chunk.length));
     this.socket.on('error', (error) => this.end(error.message));
     this.socket.on('close', () => this.end('the broker closed the socket'));
@@ -167,15 +200,22 @@ class Opening implements FrameSink {
   }
 
   private method(reader: ByteReader): void {
-    switch (reader.u32()) {
+    const id = reader.u32();
+    const { afterOpen } = this.client;
+    if (id === afterOpen?.answerId) {
+      this.end(null);
+      return;
+    }
+    switch (id) {
       case CONNECTION_START_ID:
-        this.socket.write(this.answers.startOk);
+        this.socket.write(this.client.answers.startOk);
         return;
       case CONNECTION_TUNE_ID:
-        this.socket.write(this.answers.tuneOkAndOpen(decodeConnectionTune(reader)));
+        this.socket.write(this.client.answers.tuneOkAndOpen(decodeConnectionTune(reader)));
         return;
       case CONNECTION_OPEN_OK_ID:
-        this.end(null);
+        if (afterOpen === null) this.end(null);
+        else this.socket.write(afterOpen.frames);
         return;
       case CONNECTION_CLOSE_ID:
         this.end(decodeConnectionClose(reader).replyText);

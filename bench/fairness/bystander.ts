@@ -5,7 +5,6 @@
  */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Histogram } from 'hdr-histogram-js';
 import {
   BASIC_DELIVER_ID,
   EMPTY_TABLE,
@@ -17,6 +16,7 @@ import type { AmqpUri } from '../amqp/amqp-uri.ts';
 import { BenchConnection, ignoreReply } from '../amqp/bench-connection.ts';
 import { startConsumer } from '../amqp/control.ts';
 import { BENCH_CHANNEL, type TrafficSink } from '../amqp/traffic-scanner.ts';
+import type { LatencyHistogram } from '../throughput/latency-histogram.ts';
 import { encodePublish } from '../throughput/publish-block.ts';
 
 /** One that waits longer has been forgotten. */
@@ -26,19 +26,19 @@ const WAIT_MS_MAX = 60_000;
 export class Bystander implements TrafficSink {
   private readonly connection: BenchConnection;
   private readonly publish: Buffer;
-  private readonly latencyUs: Histogram;
+  private readonly latencies: LatencyHistogram;
   private delivered: () => void;
 
-  private constructor(connection: BenchConnection, publish: Buffer, latencyUs: Histogram) {
+  private constructor(connection: BenchConnection, publish: Buffer, latencies: LatencyHistogram) {
     this.connection = connection;
     this.publish = publish;
-    this.latencyUs = latencyUs;
+    this.latencies = latencies;
     this.delivered = () => undefined;
     connection.setTraffic(this);
   }
 
-  /** @param latencyUs gets the time from each publish to its delivery, in microseconds */
-  static async open(uri: AmqpUri, queue: string, latencyUs: Histogram): Promise<Bystander> {
+  /** @param latencies gets the time from each publish to its delivery */
+  static async open(uri: AmqpUri, queue: string, latencies: LatencyHistogram): Promise<Bystander> {
     const connection = await BenchConnection.open(uri, `bystander ${queue}`);
     const declare = {
       queue,
@@ -61,7 +61,7 @@ export class Bystander implements TrafficSink {
       persistent: false,
       frameMax: connection.frameMax,
     });
-    return new Bystander(connection, publish, latencyUs);
+    return new Bystander(connection, publish, latencies);
   }
 
   /**
@@ -75,7 +75,7 @@ export class Bystander implements TrafficSink {
     while (!isOver()) {
       const sentMs = performance.now();
       await this.passMessage();
-      this.latencyUs.recordValue(Math.round((performance.now() - sentMs) * 1000));
+      this.latencies.record((performance.now() - sentMs) * 1000, 1);
       await sleep(pauseMs);
     }
   }

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type AmqpUri, parseAmqpUri } from '../amqp/amqp-uri.ts';
 import { BenchConnection } from '../amqp/bench-connection.ts';
 import { declareQueue } from '../amqp/control.ts';
-import { firnmqCommand, listenerPort } from '../targets/firnmq-process.ts';
+import { firnmqCommand, noteListener } from '../targets/firnmq-process.ts';
 import { PinnedProcess } from '../targets/pinned-process.ts';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
@@ -54,13 +54,12 @@ export class FairnessStage {
   static async open(cores: StageCores): Promise<FairnessStage> {
     const dataDir = await mkdtemp(join(tmpdir(), 'firnmq-bench-'));
     const server = await PinnedProcess.spawn(cores.server, firnmqCommand(dataDir));
-    let amqp: number | null = null;
-    let http: number | null = null;
+    const found = new Map<string, number>();
     try {
       const ports = await server.findLine((line) => {
-        amqp ??= listenerPort(line, 'amqp');
-        http ??= listenerPort(line, 'http');
-        return amqp === null || http === null ? null : { amqp, http };
+        noteListener(line, found);
+        const [amqp, http] = [found.get('amqp'), found.get('http')];
+        return amqp === undefined || http === undefined ? null : { amqp, http };
       });
       const stage = new FairnessStage(dataDir, server, ports, cores.load);
       // What answers is loaded by the first request, which takes the server some time.

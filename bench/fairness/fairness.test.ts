@@ -1,4 +1,5 @@
 import t from 'tap';
+import { LatencyHistogram } from '../throughput/latency-histogram.ts';
 import { formatOutcome } from './fairness-command.ts';
 import { type FairnessOutcome, isFair, measureScenario } from './measure-scenario.ts';
 import { FAIRNESS_SCENARIOS } from './scenarios.ts';
@@ -17,7 +18,9 @@ for (const scenario of FAIRNESS_SCENARIOS) {
 
 t.test('a row says what was measured, and whether it was fair', async (t) => {
   const scenario = FAIRNESS_SCENARIOS[0]!;
-  const waits = { count: 3, p50Ms: 1, p90Ms: 2, p99Ms: 3, p999Ms: 4, maxMs: 50 };
+  const histogram = new LatencyHistogram();
+  histogram.record(1000, 1);
+  const waits = { ...histogram.summary()!, count: 3, p99Ms: 3, maxMs: 50 };
   const fair: FairnessOutcome = {
     scenario,
     waits,

@@ -1,11 +1,7 @@
 /** Plays one scenario and measures what those wait who ask little. */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  createLatencyHistogram,
-  type LatencySummary,
-  summarizeLatency,
-} from '../throughput/latency-histogram.ts';
+import { LatencyHistogram, type LatencySummary } from '../throughput/latency-histogram.ts';
 import { Bystander } from './bystander.ts';
 import { FairnessStage, type ServerLoop, type StageCores } from './fairness-stage.ts';
 import { type FairnessScenario, scaled } from './scenarios.ts';
@@ -57,9 +53,9 @@ export async function measureScenario(
   const stage = await FairnessStage.open(cores);
   const bystanders: Bystander[] = [];
   try {
-    const latencyUs = createLatencyHistogram();
+    const latencies = new LatencyHistogram();
     for (let i = 0; i < scaled(scenario.bystanders, scale); i++) {
-      bystanders.push(await Bystander.open(stage.uri, `bystander.${i}`, latencyUs));
+      bystanders.push(await Bystander.open(stage.uri, `bystander.${i}`, latencies));
     }
     const load = await scenario.begin(stage, scale);
     const endMs = performance.now() + durationMs;
@@ -70,7 +66,9 @@ export async function measureScenario(
     const counts = load.deliveryCounts();
     const leastShare = counts.length === 0 ? null : Math.min(...counts) / Math.max(...counts);
     const loop = await stage.readLoop();
-    return { scenario, waits: summarizeLatency(latencyUs), loop, leastShare };
+    const waits = latencies.summary();
+    if (waits === null) throw new Error('no bystander sent anything');
+    return { scenario, waits, loop, leastShare };
   } finally {
     await Promise.all(bystanders.map((one) => one.close()));
     await stage.close();

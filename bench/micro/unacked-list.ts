@@ -1,6 +1,6 @@
 /** The unacked deliveries of a channel whose acks come one by one. */
 import { UnackedList } from '../../server/amqp/unacked-list.ts';
-import { newByteArea } from '../../server/base/byte-area.ts';
+import { FixedBytes } from '../../server/base/fixed-bytes.ts';
 import { Consumer } from '../../server/broker/consumer.ts';
 import type { DeliverySink } from '../../server/broker/ports.ts';
 import type { Queue } from '../../server/broker/queue.ts';
@@ -25,7 +25,7 @@ export const unackedListBenchmark: MicroBenchmark = {
     };
     // The list hands consumers back and asks nothing of them.
     const queue = {} as Queue;
-    const consumer = new Consumer(queue, SINK, options, newByteArea(1));
+    const consumer = new Consumer(queue, SINK, options, new FixedBytes(Buffer.alloc(1)));
     const list = new UnackedList();
     let tag = 0;
     for (; tag < PREFETCH; tag++) list.push(tag + 1, consumer, tag, tag, 16);

@@ -6,11 +6,12 @@ import { cpus, release } from 'node:os';
 export function describeMachine(): string[] {
   return [
     `${new Date().toISOString().slice(0, 10)}, commit ${commitName()}`,
-    `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Linux ${release()}, Node ${process.version}`,
+    `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Linux ${release().split('-')[0]}, Node ${process.version}`,
   ];
 }
 
-function commitName(): string {
+/** The commit of the checkout that this runs in, `-dirty` where it was changed since. */
+export function commitName(): string {
   try {
     const command = ['describe', '--always', '--dirty'];
     return execFileSync('git', command, { encoding: 'utf8', stdio: 'pipe' }).trim();

@@ -1,16 +1,21 @@
 /** `firnmqperf numbers`: this server beside others, each on one core, the generator on another. */
-import { writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
-import { parseCount, parsePositiveCount } from '../parse-numbers.ts';
+import { parseAmount, parseCount, parsePositiveCount } from '../parse-numbers.ts';
 import { createFirnmqTarget } from '../targets/firnmq-target.ts';
+import { pinThisProcess } from '../targets/pinned-process.ts';
 import { createRabbitmqTarget, isRabbitmqInstalled } from '../targets/rabbitmq-target.ts';
 import { createRunningTarget } from '../targets/running-target.ts';
 import { createStandInTarget } from '../targets/stand-in-target.ts';
 import type { Target } from '../targets/target.ts';
-import { describeMachine } from './describe-machine.ts';
-import { measureTarget, type TargetSamples } from './measure-target.ts';
-import { formatReport } from './report.ts';
-import { ROWS, type Row } from './rows.ts';
+import { commitName, describeMachine } from './describe-machine.ts';
+import { isAllReached } from './judge.ts';
+import { measureRows, type RowOutcome } from './measure-rows.ts';
+import { formatOutcome, formatReport } from './report.ts';
+import type { Row } from './row.ts';
+import { ROWS } from './rows.ts';
+import { formatSummary, parseSavedResults } from './summary.ts';
+import { writeResults } from './write-results.ts';
 
 const TARGET_NAMES = ['firnmq', 'stand-in', 'rabbitmq'] as const;
 type TargetName = (typeof TARGET_NAMES)[number];
@@ -21,52 +26,65 @@ interface NumbersFlags {
   readonly rows: readonly Row[];
   readonly repeats: number;
   readonly seconds: number;
+  readonly scale: number;
   readonly serverCore: number;
   readonly generatorCore: number;
-  readonly json?: string;
+  readonly results: string;
+  readonly list?: true;
+  readonly summary?: string;
 }
 
 /** Adds the command to `program`. */
 export function addNumbersCommand(program: Command): void {
   program
     .command('numbers')
-    .description('compare brokers row by row; prints a Markdown table')
+    .description('compare brokers row by row; writes a table, a chart and all samples')
     .option('--targets <names>', TARGET_NAMES.join(','), toTargets, defaultTargets())
     .option('--against <uri...>', 'brokers that run already, measured before the last target', [])
-    .option('--rows <ids>', ROWS.map((row) => row.id).join(','), toRows, ROWS)
+    .option('--rows <patterns>', 'ids with * for anything, commas between', toRows, ROWS)
+    .option('--list', 'name the rows and end')
+    .option('--summary <file>', 'sum up what was measured before, for a page, and end')
     .option('--repeats <count>', 'runs of every row', parsePositiveCount, 5)
-    .option('--seconds <count>', 'length of a run', parsePositiveCount, 5)
+    .option('--seconds <count>', 'length of an ordinary run', toSeconds, 5)
+    .option('--scale <factor>', 'multiplies messages waiting, queues, connections', parseAmount, 1)
     .option('--server-core <number>', 'core of the broker, all its threads', parseCount, 0)
     .option('--generator-core <number>', 'core of the generator', parseCount, 1)
-    .option('--json <file>', 'write every single measurement there')
+    .option('--results <directory>', 'where they are written', 'bench/results')
     .action(runCommand);
 }
 
 async function runCommand(flags: NumbersFlags): Promise<void> {
+  if (flags.list === true) {
+    for (const { id, title } of flags.rows) console.log(`${id.padEnd(24)}${title}`);
+    return;
+  }
+  if (flags.summary !== undefined) {
+    console.log(formatSummary(parseSavedResults(await readFile(flags.summary, 'utf8'))));
+    return;
+  }
   const known = flags.targets.map((name) => createTarget(name, flags.serverCore));
   const against = flags.against.map(createRunningTarget);
   const targets = [...known.slice(0, -1), ...against, ...known.slice(-1)];
   const interrupt = new AbortController();
   process.once('SIGINT', () => interrupt.abort(new Error('interrupted')));
-  const measured: TargetSamples[] = [];
-  for (const target of targets) {
-    const samples = await measureTarget(target, flags.rows, {
-      repeats: flags.repeats,
-      seconds: flags.seconds,
-      generatorCore: flags.generatorCore,
-      signal: interrupt.signal,
-      onStep: (text) => console.error(text),
-    });
-    measured.push(samples);
-  }
-  console.log(formatReport(describeRun(flags, measured), flags.rows, measured));
-  if (flags.json !== undefined) {
-    const plain = measured.map((samples) => ({
-      ...samples,
-      runs: Object.fromEntries(samples.runs),
-    }));
-    await writeFile(flags.json, `${JSON.stringify(plain, null, 2)}\n`);
-  }
+  // What this process does itself, a few rows, is the generator's part.
+  pinThisProcess(flags.generatorCore);
+  const startedAt = new Date();
+  const { repeats, seconds, scale, serverCore, generatorCore } = flags;
+  const outcomes = await measureRows(
+    flags.rows,
+    targets,
+    { repeats, seconds, scale, serverCore, generatorCore, signal: interrupt.signal },
+    {
+      onRow: ({ id }, { name }) => console.error(`${id}: ${name}`),
+      onOutcome: (outcome) => console.error(formatOutcome(outcome, [outcome]).join('\n')),
+    },
+  );
+  const context = describeRun(flags, outcomes);
+  console.log(formatReport(context, outcomes));
+  const name = `${startedAt.toISOString().slice(0, 16).replaceAll(':', '')}-${commitName()}`;
+  console.error(`written to ${await writeResults(flags.results, name, context, outcomes)}`);
+  if (!isAllReached(outcomes)) process.exitCode = 1;
 }
 
 function createTarget(name: TargetName, core: number): Target {
@@ -80,11 +98,18 @@ function createTarget(name: TargetName, core: number): Target {
   }
 }
 
-function describeRun(flags: NumbersFlags, measured: readonly TargetSamples[]): string[] {
+function describeRun(flags: NumbersFlags, outcomes: readonly RowOutcome[]): string[] {
+  const products = new Map(
+    outcomes
+      .filter(({ product }) => product !== '')
+      .map(({ contestant, product }) => [contestant.target.name, product]),
+  );
+  const scale = flags.scale === 1 ? '' : `; sizes are ${flags.scale} of what the titles say`;
   return [
     ...describeMachine(),
-    `brokers: ${measured.map(({ name, broker }) => `${name} = ${broker}`).join('; ')}`,
-    `${flags.repeats} runs of ${flags.seconds} s each; broker on core ${flags.serverCore}, generator on core ${flags.generatorCore}`,
+    `brokers: ${[...products].map(([name, product]) => `${name} = ${product}`).join('; ')}`,
+    `${flags.repeats} runs of ${flags.seconds} s each, sustained ones 12 times as long${scale}`,
+    `all threads of a broker on core ${flags.serverCore}, the generator on core ${flags.generatorCore}`,
   ];
 }
 
@@ -102,11 +127,22 @@ function toTargets(text: string): TargetName[] {
 }
 
 function toRows(text: string): Row[] {
-  return text.split(',').map((id) => {
-    const found = ROWS.find((row) => row.id === id);
-    if (found === undefined) {
-      throw new InvalidArgumentError(`Known are ${ROWS.map((row) => row.id).join(', ')}.`);
-    }
-    return found;
-  });
+  const patterns = text.split(',').map((word) => ({ word, pattern: toPattern(word) }));
+  const unused = patterns.find(({ pattern }) => !ROWS.some(({ id }) => pattern.test(id)));
+  if (unused !== undefined) {
+    const known = ROWS.map(({ id }) => id).join(', ');
+    throw new InvalidArgumentError(`No row is ${unused.word}; known are ${known}.`);
+  }
+  return ROWS.filter(({ id }) => patterns.some(({ pattern }) => pattern.test(id)));
+}
+
+function toPattern(word: string): RegExp {
+  const literal = word.split('*').map((part) => part.replaceAll(/[^\w-]/g, '\\$&'));
+  return new RegExp(`^${literal.join('.*')}$`);
+}
+
+function toSeconds(text: string): number {
+  const seconds = parseAmount(text);
+  if (seconds === 0) throw new InvalidArgumentError('It must be more than 0.');
+  return seconds;
 }

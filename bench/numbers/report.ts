@@ -1,111 +1,99 @@
-/** The comparison as a Markdown table. */
-import type { RunSample, TargetSamples } from './measure-target.ts';
-import type { Row } from './rows.ts';
-import { type Spread, spreadOf } from './samples.ts';
+/** The comparison as a Markdown page: a table with a line for each figure, and the command lines behind it. */
+import { formatValue } from '../storage/figure.ts';
+import { judge, LOOP_DELAY_P99_MS_MAX } from './judge.ts';
+import type { RowOutcome } from './measure-rows.ts';
+import type { RowFigure } from './row-figure.ts';
+import { spreadOf } from './samples.ts';
 
 const COLUMNS = [
   'row',
   'broker',
+  'figure',
   'median',
   'min to max',
+  'must reach',
+  'verdict',
   'times the last',
   'server CPU ns/msg',
   'generator CPU ns/msg',
+  'server memory',
+  'loop delay p99',
   'remarks',
 ];
 
-/**
- * One line for each row and broker. The last broker is the one that the others are compared with.
- *
- * @param context where and how it was measured, in lines of text
- */
-export function formatReport(
-  context: readonly string[],
-  rows: readonly Row[],
-  targets: readonly TargetSamples[],
-): string {
+/** Above this share of a core the generator was the limit, and the figure says little about the broker. */
+const GENERATOR_SHARE_MAX = 0.9;
+
+/** @param context where and how it was measured, in lines of text */
+export function formatReport(context: readonly string[], outcomes: readonly RowOutcome[]): string {
   const lines = [...context.map((line) => `- ${line}`), ''];
   lines.push(tableLine(COLUMNS), tableLine(COLUMNS.map(() => '---')));
-  for (const row of rows) {
-    for (const target of targets) lines.push(tableLine(rowCells(row, target, targets)));
+  for (const outcome of outcomes) lines.push(...formatOutcome(outcome, outcomes));
+  lines.push('', '## Command lines', '');
+  for (const { row, contestant, commands } of outcomes) {
+    if (commands.length === 0) continue;
+    lines.push(`${row.id}, ${contestant.name}:`, '');
+    lines.push(...commands.map((command) => `    ${command}`), '');
   }
-  for (const target of targets) {
-    if (target.startupMs.length > 0) lines.push(tableLine(startupCells(target, targets)));
-  }
-  return `${lines.join('\n')}\n`;
+  return `${lines.join('\n').trimEnd()}\n`;
 }
 
-function rowCells(row: Row, target: TargetSamples, targets: readonly TargetSamples[]): string[] {
-  const samples = target.runs.get(row.id) ?? [];
-  if (samples.length === 0) return [row.title, target.name, '', '', '', '', '', 'not measured'];
-  const rate = spreadOf(samples.map((sample) => sample.rate));
-  const reference = targets.at(-1)?.runs.get(row.id) ?? [];
-  const ratio =
-    target === targets.at(-1) || reference.length === 0
-      ? ''
-      : (rate.median / spreadOf(reference.map((sample) => sample.rate)).median).toFixed(1);
+/** The table's lines for a row on a broker. */
+export function formatOutcome(outcome: RowOutcome, outcomes: readonly RowOutcome[]): string[] {
+  const { row, contestant, figures, failure, skipped } = outcome;
+  const lines = figures
+    .filter((figure) => figure.median !== null)
+    .map((figure) => tableLine(figureCells(figure, outcome, outcomes)));
+  const missing = skipped ?? failure;
+  if (missing !== null) {
+    const verdict = failure !== null && contestant.target.isOurs ? 'FAIL' : '';
+    const cells = [row.title, contestant.name, '', '', '', '', verdict, '', '', '', '', ''];
+    lines.push(tableLine([...cells, `not measured: ${missing}`]));
+  }
+  return lines;
+}
+
+function figureCells(
+  figure: RowFigure,
+  outcome: RowOutcome,
+  outcomes: readonly RowOutcome[],
+): string[] {
+  const { what, unit, values } = figure.figure;
+  const { median, min, max } = spreadOf(values);
+  const { mustReach, verdict, timesTheLast } = judge(figure, outcome, outcomes);
+  const loopDelayMs = figure.medianCost('loopDelayP99Ms');
+  const memoryBytes = figure.medianCost('serverMemoryBytes');
   return [
-    row.title,
-    target.name,
-    `${formatRate(rate.median)}/s`,
-    `${formatRate(rate.min)} to ${formatRate(rate.max)}`,
-    ratio,
-    medianOf(samples, (sample) => sample.serverCpuNsPerMessage),
-    medianOf(samples, (sample) => sample.result.generatorCpuNsPerMessage),
-    remarks(samples),
+    outcome.row.title,
+    outcome.contestant.name,
+    what,
+    formatValue(median, unit),
+    `${formatValue(min, unit)} to ${formatValue(max, unit)}`,
+    mustReach,
+    verdict,
+    timesTheLast === null ? '' : timesTheLast.toFixed(timesTheLast < 1 ? 2 : 1),
+    wholeNumber(figure.medianCost('serverNsPerMessage')),
+    wholeNumber(figure.medianCost('generatorNsPerMessage')),
+    memoryBytes === null ? '' : `${(memoryBytes / 1e6).toFixed(0)} MB`,
+    loopDelayMs === null ? '' : `${loopDelayMs.toFixed(1)} ms`,
+    remarks(figure, outcome),
   ];
 }
 
-function startupCells(target: TargetSamples, targets: readonly TargetSamples[]): string[] {
-  const startup: Spread = spreadOf(target.startupMs);
-  const reference = targets.at(-1);
-  const ratio =
-    reference === undefined || reference === target || reference.startupMs.length === 0
-      ? ''
-      : (startup.median / spreadOf(reference.startupMs).median).toFixed(2);
-  return [
-    'start of the process to connection.open-ok, empty directory',
-    target.name,
-    formatSeconds(startup.median),
-    `${formatSeconds(startup.min)} to ${formatSeconds(startup.max)}`,
-    ratio,
-    '',
-    '',
-    '',
-  ];
+function remarks(figure: RowFigure, { contestant }: RowOutcome): string {
+  const share = figure.medianCost('generatorShare') ?? 0;
+  const limit = share > GENERATOR_SHARE_MAX ? ['the generator was the limit'] : [];
+  const loopDelayMs = figure.medianCost('loopDelayP99Ms') ?? 0;
+  const isLate = contestant.target.isOurs && loopDelayMs > LOOP_DELAY_P99_MS_MAX;
+  const late = isLate ? [`its event loop was late by more than ${LOOP_DELAY_P99_MS_MAX} ms`] : [];
+  return [...figure.remarks, ...limit, ...late].join(', ');
 }
 
-function medianOf(
-  samples: readonly RunSample[],
-  value: (sample: RunSample) => number | null,
-): string {
-  const values = samples.map(value).filter((found) => found !== null);
-  return values.length === 0 ? '' : String(Math.round(spreadOf(values).median));
-}
-
-function remarks(samples: readonly RunSample[]): string {
-  const found: string[] = [];
-  const left = samples
-    .filter(({ result }) => result.consumed > 0 && result.published > 0)
-    .map(({ result }) => (100 * result.ready) / result.published);
-  if (left.length > 0) found.push(`left in the queue ${spreadOf(left).median.toFixed(1)} %`);
-  const p99 = samples.flatMap(({ result }) => result.confirmLatency?.p99Ms ?? []);
-  if (p99.length > 0) found.push(`p99 confirm ${spreadOf(p99).median.toFixed(1)} ms`);
-  const nacked = samples.reduce((sum, { result }) => sum + result.nacked, 0);
-  if (nacked > 0) found.push(`${nacked} nacked`);
-  const share = spreadOf(samples.map(({ result }) => result.generatorCpuShare)).median;
-  if (share > 0.9) found.push('the generator was the limit');
-  return found.join(', ');
-}
-
-function formatRate(rate: number): string {
-  return rate >= 1e6 ? `${(rate / 1e6).toFixed(2)} M` : `${(rate / 1e3).toFixed(1)} k`;
-}
-
-function formatSeconds(ms: number): string {
-  return `${(ms / 1000).toFixed(2)} s`;
+function wholeNumber(value: number | null): string {
+  return value === null ? '' : String(Math.round(value));
 }
 
 function tableLine(cells: readonly string[]): string {
-  return `| ${cells.join(' | ')} |`;
+  const plain = cells.map((cell) => cell.replaceAll(/\s+/g, ' ').replaceAll('|', '\\|').trim());
+  return `| ${plain.join(' | ')} |`;
 }

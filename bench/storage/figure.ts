@@ -1,9 +1,9 @@
-/** One figure of the storage benchmark: its samples, what it must reach, and whether it does. */
+/** One measured figure: its samples, what it must reach, and whether it does. */
 import { spreadOf } from '../numbers/samples.ts';
 import type { CpuShares } from './timed.ts';
 
-/** Samples are kept in the unit that is shown; MB are 10^6 octets. */
-export type Unit = 'MB' | 'ms' | 'us' | 's' | 'msg/s' | 'times';
+/** Samples are kept in the unit that is shown; MB and GB are 10^6 and 10^9 octets, `/s` are operations. */
+export type Unit = 'MB' | 'files' | 'ms' | 'us' | 's' | 'msg/s' | '/s' | 'GB/s' | 'times';
 
 /** A bound for the median of the samples, or for every one of them; null: shown, not judged. */
 export type Goal = {
@@ -101,6 +101,8 @@ export function formatValue(value: number, unit: Unit): string {
   switch (unit) {
     case 'MB':
       return `${value.toFixed(1)} MB`;
+    case 'files':
+      return `${Math.round(value)} files`;
     case 'ms':
       return `${value.toFixed(value < 10 ? 2 : 0)} ms`;
     case 'us':
@@ -108,7 +110,11 @@ export function formatValue(value: number, unit: Unit): string {
     case 's':
       return `${value.toFixed(3)} s`;
     case 'msg/s':
-      return `${(value / 1e6).toFixed(2)} M/s`;
+      return value < 1e5 ? `${(value / 1e3).toFixed(1)} k/s` : `${(value / 1e6).toFixed(2)} M/s`;
+    case '/s':
+      return `${Math.round(value)}/s`;
+    case 'GB/s':
+      return `${value.toFixed(2)} GB/s`;
     case 'times':
       return value.toFixed(2);
   }

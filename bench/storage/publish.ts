@@ -13,7 +13,7 @@ export const SMALL_BODY_BYTES = 16;
 
 /** What is published, without confirms. */
 export interface PublishOptions {
-  /** Durable, declared here. Of more than one queue the names are of one length; they take turns. */
+  /** Durable, declared here; they take turns. */
   readonly queues: readonly string[];
   readonly countPerQueue: number;
   readonly bodySizeBytes: number;
@@ -26,7 +26,7 @@ export async function publishMessages(uri: AmqpUri, options: PublishOptions): Pr
     for (const queue of options.queues) await declareQueue(connection, queue, false);
     const block = buildBlock(connection, options.queues, options.bodySizeBytes);
     const quota = new Quota(options.countPerQueue * options.queues.length);
-    const producer = new Producer(connection, block, quota, 0, null);
+    const producer = new Producer(connection, block, quota);
     producer.start();
     await connection.whileOpen(producer.whenIdle);
     await producer.finish();
@@ -48,9 +48,8 @@ export async function publishNumbered(
   for (let number = 0; number < count; ) {
     const written = Math.min(block.count, count - number);
     // Behind a body comes the end octet of its frame.
-    let bodyAt = block.messageSizeBytes - 5;
-    for (let i = 0; i < written; i++, bodyAt += block.messageSizeBytes) {
-      block.bytes.writeUInt32BE(number++, bodyAt);
+    for (let i = 1; i <= written; i++) {
+      block.bytes.writeUInt32BE(number++, block.offsets[i]! - 5);
     }
     connection.write(messagesView(block, written));
     await connection.whenWritable();

@@ -30,10 +30,20 @@ const MS_PER_MINUTE = 60_000;
 
 /** Adds the command to `program`. */
 export function addStorageCommand(program: Command): void {
+  addRowsCommand(program, 'storage', 'measure what the storage promises', STORAGE_ROWS);
+}
+
+/** Adds a command that measures rows and prints them as a Markdown table. */
+export function addRowsCommand(
+  program: Command,
+  name: string,
+  description: string,
+  rows: readonly StorageRow[],
+): void {
   program
-    .command('storage')
-    .description('measure what the storage promises; prints a Markdown table')
-    .option('--rows <ids>', STORAGE_ROWS.map((row) => row.id).join(','), toRows, STORAGE_ROWS)
+    .command(name)
+    .description(`${description}; prints a Markdown table`)
+    .option('--rows <ids>', rows.map(({ id }) => id).join(','), rowsAmong(rows), rows)
     .option('--scale <factor>', 'of messages and body sizes; less than 1 to try', parseScale, 1)
     .option('--repeats <count>', 'samples of a figure', parsePositiveCount, 3)
     .option('--rest <seconds>', 'rest before memory is read', parseAmount, 10)
@@ -117,12 +127,13 @@ function parseScale(text: string): number {
   return scale;
 }
 
-function toRows(text: string): StorageRow[] {
-  return text.split(',').map((id) => {
-    const found = STORAGE_ROWS.find((row) => row.id === id);
-    if (found === undefined) {
-      throw new InvalidArgumentError(`Known are ${STORAGE_ROWS.map((row) => row.id).join(', ')}.`);
-    }
-    return found;
-  });
+function rowsAmong(rows: readonly StorageRow[]): (text: string) => StorageRow[] {
+  return (text) =>
+    text.split(',').map((id) => {
+      const found = rows.find((row) => row.id === id);
+      if (found === undefined) {
+        throw new InvalidArgumentError(`Known are ${rows.map((row) => row.id).join(', ')}.`);
+      }
+      return found;
+    });
 }

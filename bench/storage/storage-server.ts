@@ -1,8 +1,9 @@
 /** The server under measurement: a process on a data directory that outlives it. */
+import { readdirSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { AmqpUri } from '../amqp/amqp-uri.ts';
 import { BenchConnection } from '../amqp/bench-connection.ts';
-import { firnmqCommand, spawnFirnmq } from '../targets/firnmq-process.ts';
+import { firnmqCommand, type ListeningFirnmq, spawnFirnmq } from '../targets/firnmq-process.ts';
 import type { PinnedProcess } from '../targets/pinned-process.ts';
 import {
   forgetPeakMemory,
@@ -16,11 +17,14 @@ export class StorageServer {
   readonly uri: AmqpUri;
   /** From the start of its process to connection.open-ok. */
   readonly startupMs: number;
+  /** Where it speaks TLS; null: it does not. */
+  readonly tlsPort: number | null;
   private readonly process: PinnedProcess;
 
-  private constructor(process: PinnedProcess, uri: AmqpUri, startupMs: number) {
+  private constructor({ process, uri, tlsPort }: ListeningFirnmq, startupMs: number) {
     this.process = process;
     this.uri = uri;
+    this.tlsPort = tlsPort;
     this.startupMs = startupMs;
   }
 
@@ -38,14 +42,14 @@ export class StorageServer {
     command: readonly string[] = firnmqCommand(dataDir),
   ): Promise<StorageServer> {
     const startedMs = performance.now();
-    const { process, uri } = await spawnFirnmq(core, command, signal);
+    const listening = await spawnFirnmq(core, command, signal);
     try {
-      const connection = await BenchConnection.open(uri, 'firnmqperf start-up');
+      const connection = await BenchConnection.open(listening.uri, 'firnmqperf start-up');
       const startupMs = performance.now() - startedMs;
       await connection.close();
-      return new StorageServer(process, uri, startupMs);
+      return new StorageServer(listening, startupMs);
     } catch (error) {
-      await process.kill();
+      await listening.process.kill();
       throw error;
     }
   }
@@ -62,6 +66,11 @@ export class StorageServer {
   /** The most that was resident since {@link forgetPeak}, or since its start where that is not possible. */
   get peakBytes(): number {
     return peakMemoryBytes(this.process.pid);
+  }
+
+  /** Open files, sockets among them. */
+  get openFileCount(): number {
+    return readdirSync(`/proc/${this.process.pid}/fd`).length;
   }
 
   forgetPeak(): void {

@@ -3,22 +3,40 @@ import { fileURLToPath } from 'node:url';
 import { type AmqpUri, parseAmqpUri } from '../amqp/amqp-uri.ts';
 import { PinnedProcess } from './pinned-process.ts';
 
+const AMQPS_PORT_FLAG = '--amqps-port';
 const SERVER_MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url));
 
-/** The server's command line: its default configuration, on free ports of loopback. */
-export function firnmqCommand(dataDir: string): string[] {
+/**
+ * The server's command line: its default configuration, on free ports of loopback.
+ *
+ * @param nodeFlags what Node.js is told
+ */
+export function firnmqCommand(dataDir: string, nodeFlags: readonly string[] = []): string[] {
   const args = ['-D', dataDir, '-b', '127.0.0.1', '-p', '0', '--http-port', '0'];
-  return [process.execPath, SERVER_MAIN, ...args];
+  return [process.execPath, ...nodeFlags, SERVER_MAIN, ...args];
+}
+
+/** What a server is asked for beside its command line. */
+export interface SpawnFirnmqOptions {
+  /** It loads what answers questions. */
+  readonly withChannel?: boolean;
+}
+
+/** The same, with AMQPS beside it; `certificatePath` is a PEM file with certificate and key. */
+export function firnmqTlsCommand(dataDir: string, certificatePath: string): string[] {
+  return [...firnmqCommand(dataDir), '--cert', certificatePath, AMQPS_PORT_FLAG, '0'];
 }
 
 /** A server that listens. */
 export interface ListeningFirnmq {
   readonly process: PinnedProcess;
   readonly uri: AmqpUri;
+  /** null: it has no certificate. */
+  readonly tlsPort: number | null;
 }
 
 /**
- * Starts a server and waits for the line in which it says where it listens.
+ * Starts a server and waits for the lines in which it says where it listens.
  *
  * @param core where it is kept; null: anywhere
  * @param signal kills it, whatever it is doing
@@ -28,29 +46,34 @@ export async function spawnFirnmq(
   core: number | null,
   command: readonly string[],
   signal?: AbortSignal,
+  { withChannel = false }: SpawnFirnmqOptions = {},
 ): Promise<ListeningFirnmq> {
-  const server = await PinnedProcess.spawn(core, command);
+  const server = await PinnedProcess.spawn(core, command, { withChannel });
   const onAbort = (): void => void server.kill();
   signal?.addEventListener('abort', onAbort);
   if (signal?.aborted === true) onAbort();
   try {
-    return { process: server, uri: await server.findLine(findAmqpListener) };
+    const ports = new Map<string, number>();
+    const protocols = command.includes(AMQPS_PORT_FLAG) ? ['amqp', 'amqps'] : ['amqp'];
+    const port = await server.findLine((line) => {
+      noteListener(line, ports);
+      return protocols.every((each) => ports.has(each)) ? (ports.get('amqp') ?? null) : null;
+    });
+    return {
+      process: server,
+      uri: parseAmqpUri(`amqp://127.0.0.1:${port}`),
+      tlsPort: ports.get('amqps') ?? null,
+    };
   } catch (error) {
     await server.terminate();
     throw error;
   }
 }
 
-/** The address in a log line with the event `listening` for AMQP; null for any other line. */
-function findAmqpListener(line: string): AmqpUri | null {
-  const port = listenerPort(line, 'amqp');
-  return port === null ? null : parseAmqpUri(`amqp://127.0.0.1:${port}`);
-}
-
-/** The port in a log line with the event `listening` for a protocol; null for any other line. */
-export function listenerPort(line: string, protocol: string): number | null {
+/** Takes protocol and port from a log line with the event `listening`; nothing from any other line. */
+export function noteListener(line: string, ports: Map<string, number>): void {
   const entry: unknown = JSON.parse(line);
-  if (typeof entry !== 'object' || entry === null) return null;
-  if (!('event' in entry && 'protocol' in entry && 'port' in entry)) return null;
-  return entry.event === 'listening' && entry.protocol === protocol ? Number(entry.port) : null;
+  if (typeof entry !== 'object' || entry === null) return;
+  if (!('event' in entry && 'protocol' in entry && 'port' in entry)) return;
+  if (entry.event === 'listening') ports.set(String(entry.protocol), Number(entry.port));
 }

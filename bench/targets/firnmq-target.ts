@@ -5,30 +5,83 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { awaitBroker } from './await-broker.ts';
 import { firnmqCommand, spawnFirnmq } from './firnmq-process.ts';
-import type { PinnedProcess } from './pinned-process.ts';
-import type { RunningTarget, Target } from './target.ts';
+import { type CertificateFiles, writeCertificate } from './self-signed.ts';
+import type { LoopDelay, RunningTarget, Target } from './target.ts';
 
-/** The server with its default configuration, on free ports, kept to `core`. */
-export function createFirnmqTarget(core: number): Target {
-  return { name: 'firnmq', start: () => startFirnmq(core) };
+const LOOP_DELAY = new URL('./loop-delay.js', import.meta.url).href;
+
+/** The server with its default configuration, on free ports, kept to `core` (null: anywhere). */
+export function createFirnmqTarget(core: number | null): Target {
+  return {
+    name: 'firnmq',
+    isOurs: true,
+    canWriteConsumed: true,
+    start: async ({ writesConsumed, withTls }) => {
+      const parent = await mkdtemp(join(tmpdir(), 'firnmq-bench-'));
+      const flags = writesConsumed ? ['--write-consumed', 'true'] : [];
+      try {
+        const certificate = withTls ? await writeCertificate(parent) : null;
+        return await startIn(parent, core, flags, certificate);
+      } catch (error) {
+        await rm(parent, { recursive: true, force: true });
+        throw error;
+      }
+    },
+  };
 }
 
-async function startFirnmq(core: number): Promise<RunningTarget> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'firnmq-bench-'));
+/** Starts a server on a directory below `parent`, which is removed when it is stopped. */
+async function startIn(
+  parent: string,
+  core: number | null,
+  flags: readonly string[],
+  certificate: CertificateFiles | null,
+): Promise<RunningTarget> {
+  const command = [...firnmqCommand(join(parent, 'data'), ['--import', LOOP_DELAY]), ...flags];
+  if (certificate !== null) {
+    command.push('--cert', certificate.certPath, '--key', certificate.keyPath);
+    command.push('--amqps-port', '0');
+  }
   const startedMs = performance.now();
-  let server: PinnedProcess | null = null;
-  const stop = async (): Promise<void> => {
-    await server?.terminate();
-    await rm(dataDir, { recursive: true, force: true });
-  };
+  const {
+    process: server,
+    uri,
+    tlsPort,
+  } = await spawnFirnmq(core, command, undefined, {
+    withChannel: true,
+  });
   try {
-    const { process: running, uri } = await spawnFirnmq(core, firnmqCommand(dataDir));
-    server = running;
-    await awaitBroker(uri, running);
-    const startupMs = performance.now() - startedMs;
-    return { uri, startupMs, cpuSeconds: () => running.cpuSeconds(), stop };
+    await awaitBroker(uri, server);
   } catch (error) {
-    await stop();
+    await server.terminate();
     throw error;
   }
+  return {
+    uri,
+    tls:
+      certificate === null || tlsPort === null
+        ? null
+        : { port: tlsPort, ca: certificate.cert, caPath: certificate.certPath },
+    startupMs: performance.now() - startedMs,
+    command: server.commandLine,
+    cpuSeconds: () => server.cpuSeconds(),
+    memoryBytes: () => server.memoryBytes(),
+    openFileCount: () => server.openFileCount(),
+    loopDelay: async () => toLoopDelay(await server.ask()),
+    killAndRestart: async () => {
+      await server.kill();
+      return startIn(parent, core, flags, certificate);
+    },
+    stop: async () => {
+      await server.terminate();
+      await rm(parent, { recursive: true, force: true });
+    },
+  };
+}
+
+function toLoopDelay(answer: unknown): LoopDelay {
+  if (typeof answer !== 'object' || answer === null || !('p99Ms' in answer && 'maxMs' in answer)) {
+    throw new Error('the server does not tell how late its event loop comes');
+  }
+  return { p99Ms: Number(answer.p99Ms), maxMs: Number(answer.maxMs) };
 }

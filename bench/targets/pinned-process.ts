@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { treeCpuSeconds, treePids } from './process-tree.ts';
+import { treeCpuSeconds, treeMemoryBytes, treeOpenFileCount, treePids } from './process-tree.ts';
 
 const TERMINATION_TIMEOUT_MS = 30_000;
 const LAST_WORDS_SIZE_MAX = 4096;
@@ -26,18 +26,29 @@ export function pinThisProcess(core: number): void {
   if (status !== 0) throw new Error(`taskset cannot keep the generator to core ${core}: ${stderr}`);
 }
 
+/** What a child gets beside its command. */
+export interface SpawnOptions {
+  /** In addition to this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A channel for messages, as {@link PinnedProcess.ask} needs it. */
+  readonly withChannel?: boolean;
+}
+
 /** A running child. Its standard output can be read line by line. */
 export class PinnedProcess {
   readonly pid: number;
+  /** As it was started, with what keeps it to its core. */
+  readonly commandLine: string;
   private readonly child: ChildProcess;
   private readonly name: string;
   /** The last of what it wrote, for the error that says that it ended. */
   private lastWords: string;
 
-  private constructor(child: ChildProcess, pid: number, name: string) {
+  private constructor(child: ChildProcess, pid: number, name: string, commandLine: string) {
     this.child = child;
     this.pid = pid;
     this.name = name;
+    this.commandLine = commandLine;
     this.lastWords = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.lastWords = (this.lastWords + text).slice(-LAST_WORDS_SIZE_MAX);
@@ -48,18 +59,17 @@ export class PinnedProcess {
    * Starts a command on a core.
    *
    * @param core null: on any
-   * @param env in addition to this process's environment
    * @throws Error when taskset, or without a core the command, cannot be run.
    */
   static async spawn(
     core: number | null,
     command: readonly string[],
-    env: Readonly<Record<string, string>> = {},
+    { env = {}, withChannel = false }: SpawnOptions = {},
   ): Promise<PinnedProcess> {
     const pinned = core === null ? command : ['taskset', '-c', String(core), ...command];
     const child = spawn(pinned[0] ?? '', pinned.slice(1), {
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: withChannel ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
     });
     await once(child, 'spawn').catch((error: unknown) => {
       const reason =
@@ -69,7 +79,7 @@ export class PinnedProcess {
       throw new Error(reason, { cause: error });
     });
     if (child.pid === undefined) throw new Error('a process without an id');
-    return new PinnedProcess(child, child.pid, command.join(' '));
+    return new PinnedProcess(child, child.pid, command.join(' '), pinned.join(' '));
   }
 
   /** True until it has ended. */
@@ -113,6 +123,20 @@ export class PinnedProcess {
     throw this.endedError();
   }
 
+  /** Sends a message over its channel, where it listens to one; its next message. */
+  async ask(): Promise<unknown> {
+    const { child } = this;
+    return new Promise<unknown>((resolve, reject) => {
+      const onExit = (): void => reject(this.endedError());
+      child.once('exit', onExit);
+      child.once('message', (answer) => {
+        child.off('exit', onExit);
+        resolve(answer);
+      });
+      child.send('ask');
+    });
+  }
+
   /** Reads standard output and forgets it. */
   ignoreOutput(): void {
     this.child.stdout?.resume();
@@ -121,6 +145,16 @@ export class PinnedProcess {
   /** CPU seconds of it and its descendants. */
   cpuSeconds(): number {
     return treeCpuSeconds(this.pid);
+  }
+
+  /** Octets that are resident of it and its descendants. */
+  memoryBytes(): number {
+    return treeMemoryBytes(this.pid);
+  }
+
+  /** Files and sockets that it and its descendants have open. */
+  openFileCount(): number {
+    return treeOpenFileCount(this.pid);
   }
 
   /** Asks it to end, and kills it with its descendants when it does not. */
@@ -133,11 +167,11 @@ export class PinnedProcess {
     clearTimeout(timer);
   }
 
-  /** Ends it with SIGKILL; resolves when it is gone. */
+  /** Ends it with SIGKILL, and its descendants with it; resolves when it is gone. */
   async kill(): Promise<void> {
     if (!this.isRunning) return;
     const ended = once(this.child, 'exit');
-    this.child.kill('SIGKILL');
+    this.killTree();
     await ended;
   }
 

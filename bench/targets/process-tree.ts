@@ -1,5 +1,6 @@
-/** Processes and their descendants as Linux shows them under /proc: their CPU time, and their end. */
+/** Processes and their descendants as Linux shows them under /proc: their CPU time, memory and open files. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { readProcessMemory } from '../storage/process-memory.ts';
 
 /** USER_HZ: the kernel counts CPU time in hundredths of a second for user space, on every machine. */
 const TICKS_PER_SECOND = 100;
@@ -18,6 +19,16 @@ export function treeCpuSeconds(rootPid: number): number {
     if (fields !== null) ticks += CPU_TIME_FIELDS.reduce((sum, i) => sum + Number(fields[i]), 0);
   }
   return ticks / TICKS_PER_SECOND;
+}
+
+/** Octets that are resident of a process and all its descendants, shared pages counted whole. */
+export function treeMemoryBytes(rootPid: number): number {
+  return sumOverTree(rootPid, (pid) => readProcessMemory(pid).rssBytes);
+}
+
+/** Files and sockets that a process and all its descendants have open. */
+export function treeOpenFileCount(rootPid: number): number {
+  return sumOverTree(rootPid, (pid) => readdirSync(`/proc/${pid}/fd`).length);
 }
 
 /** A process and all its descendants, the process first. */
@@ -44,4 +55,17 @@ function readStat(pid: number): string[] | null {
     // It ended while the list was read.
     return null;
   }
+}
+
+/** What has ended while it was looked at counts nothing. */
+function sumOverTree(rootPid: number, measure: (pid: number) => number): number {
+  let sum = 0;
+  for (const pid of treePids(rootPid)) {
+    try {
+      sum += measure(pid);
+    } catch {
+      // It ended while the tree was read.
+    }
+  }
+  return sum;
 }

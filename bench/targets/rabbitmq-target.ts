@@ -8,10 +8,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { parseAmqpUri } from '../amqp/amqp-uri.ts';
+import { type AmqpUri, parseAmqpUri } from '../amqp/amqp-uri.ts';
 import { awaitBroker } from './await-broker.ts';
 import { PinnedProcess } from './pinned-process.ts';
-import type { RunningTarget, Target } from './target.ts';
+import { writeCertificate } from './self-signed.ts';
+import type { RunningTarget, Target, TlsListener } from './target.ts';
 
 /** The script below the packaged one, which would change to the package's own user and directories. */
 const RABBITMQ_SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server';
@@ -22,16 +23,22 @@ export function isRabbitmqInstalled(): boolean {
   return existsSync(RABBITMQ_SERVER);
 }
 
-/** RabbitMQ kept to `core`, with all its processes; its Erlang starts one scheduler then. */
-export function createRabbitmqTarget(core: number): Target {
-  return { name: 'rabbitmq', start: () => startRabbitmq(core) };
+/** RabbitMQ kept to `core` (null: anywhere), with all its processes; on one its Erlang starts one scheduler. */
+export function createRabbitmqTarget(core: number | null): Target {
+  return {
+    name: 'rabbitmq',
+    isOurs: false,
+    canWriteConsumed: false,
+    start: ({ withTls }) => startRabbitmq(core, withTls),
+  };
 }
 
-async function startRabbitmq(core: number): Promise<RunningTarget> {
+async function startRabbitmq(core: number | null, withTls: boolean): Promise<RunningTarget> {
   const home = await mkdtemp(join(tmpdir(), 'rabbitmq-bench-'));
   await writeFile(join(home, '.erlang.cookie'), 'firnmqbench', { mode: COOKIE_MODE });
   await writeFile(join(home, 'enabled_plugins'), '[].');
-  const [amqpPort, distributionPort, epmdPort] = await findFreePorts(3);
+  const [amqpPort, distributionPort, epmdPort, tlsPort = 0] = await findFreePorts(4);
+  const tls = withTls ? await configureTls(home, tlsPort) : null;
   const env = {
     HOME: home,
     ERL_EPMD_PORT: String(epmdPort),
@@ -48,24 +55,77 @@ async function startRabbitmq(core: number): Promise<RunningTarget> {
   };
   const uri = parseAmqpUri(`amqp://127.0.0.1:${amqpPort}`);
   // The node would start a port mapper that outlives it.
-  const portMapper = await PinnedProcess.spawn(core, ['epmd'], env);
+  const portMapper = await PinnedProcess.spawn(core, ['epmd'], { env });
   portMapper.ignoreOutput();
-  const startedMs = performance.now();
-  const broker = await PinnedProcess.spawn(core, [RABBITMQ_SERVER], env);
-  broker.ignoreOutput();
-  const stop = async (): Promise<void> => {
-    await broker.terminate();
+  const removeAll = async (): Promise<void> => {
     await portMapper.terminate();
     await rm(home, { recursive: true, force: true });
   };
   try {
-    await awaitBroker(uri, broker);
-    const startupMs = performance.now() - startedMs;
-    return { uri, startupMs, cpuSeconds: () => broker.cpuSeconds(), stop };
+    return await startNode(core, { uri, tls, env }, removeAll);
   } catch (error) {
-    await stop();
+    await removeAll();
     throw error;
   }
+}
+
+/** How a node is reached and started. */
+interface Node {
+  readonly uri: AmqpUri;
+  readonly tls: TlsListener | null;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Starts the node; `removeAll` is called when it has been stopped. */
+async function startNode(
+  core: number | null,
+  node: Node,
+  removeAll: () => Promise<void>,
+): Promise<RunningTarget> {
+  const { uri, tls, env } = node;
+  const startedMs = performance.now();
+  const broker = await PinnedProcess.spawn(core, [RABBITMQ_SERVER], { env });
+  broker.ignoreOutput();
+  try {
+    await awaitBroker(uri, broker);
+  } catch (error) {
+    await broker.terminate();
+    throw error;
+  }
+  return {
+    uri,
+    tls,
+    startupMs: performance.now() - startedMs,
+    command: broker.commandLine,
+    cpuSeconds: () => broker.cpuSeconds(),
+    memoryBytes: () => broker.memoryBytes(),
+    openFileCount: () => broker.openFileCount(),
+    loopDelay: async () => null,
+    killAndRestart: async () => {
+      await broker.kill();
+      return startNode(core, node, removeAll);
+    },
+    // Nothing of it is to be kept, and a full node takes minutes to stop in order.
+    stop: async () => {
+      await broker.kill();
+      await removeAll();
+    },
+  };
+}
+
+/** Has the node listen for TLS too. */
+async function configureTls(home: string, port: number): Promise<TlsListener> {
+  const { certPath, keyPath, cert } = await writeCertificate(home);
+  const lines = [
+    `listeners.ssl.1 = 127.0.0.1:${port}`,
+    `ssl_options.cacertfile = ${certPath}`,
+    `ssl_options.certfile = ${certPath}`,
+    `ssl_options.keyfile = ${keyPath}`,
+    'ssl_options.verify = verify_none',
+    'ssl_options.fail_if_no_peer_cert = false',
+  ];
+  await writeFile(join(home, 'rabbitmq.conf'), `${lines.join('\n')}\n`);
+  return { port, ca: cert, caPath: certPath };
 }
 
 /** Ports of loopback that were free a moment ago. */

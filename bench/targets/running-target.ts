@@ -2,15 +2,23 @@
 import { parseAmqpUri } from '../amqp/amqp-uri.ts';
 import type { Target } from './target.ts';
 
-/** A target that is there already: its start-up and its CPU time are unknown, and it is not stopped. */
+/** A target that is there already: its processes are unknown, and it is not stopped. */
 export function createRunningTarget(uri: string): Target {
   const parsed = parseAmqpUri(uri);
   return {
     name: `${parsed.host}:${parsed.port}`,
+    isOurs: false,
+    canWriteConsumed: false,
     start: async () => ({
       uri: parsed,
+      tls: null,
       startupMs: null,
+      command: '',
       cpuSeconds: () => null,
+      memoryBytes: () => null,
+      openFileCount: () => null,
+      loopDelay: async () => null,
+      killAndRestart: null,
       stop: async () => {},
     }),
   };

@@ -7,19 +7,30 @@ import type { RunningTarget, Target } from './target.ts';
 
 const STAND_IN_MAIN = fileURLToPath(new URL('../testing/stand-in-broker-main.js', import.meta.url));
 
-/** The stand-in, kept to `core`. */
-export function createStandInTarget(core: number): Target {
-  return { name: 'stand-in', start: () => startStandIn(core) };
+/** The stand-in, kept to `core` (null: anywhere). */
+export function createStandInTarget(core: number | null): Target {
+  return {
+    name: 'stand-in',
+    isOurs: false,
+    canWriteConsumed: false,
+    start: () => startStandIn(core),
+  };
 }
 
-async function startStandIn(core: number): Promise<RunningTarget> {
+async function startStandIn(core: number | null): Promise<RunningTarget> {
   const startedMs = performance.now();
   const broker = await PinnedProcess.spawn(core, [process.execPath, STAND_IN_MAIN]);
   const uri = await broker.findLine((line) => parseAmqpUri(line));
   return {
     uri,
+    tls: null,
     startupMs: performance.now() - startedMs,
+    command: broker.commandLine,
     cpuSeconds: () => broker.cpuSeconds(),
+    memoryBytes: () => broker.memoryBytes(),
+    openFileCount: () => broker.openFileCount(),
+    loopDelay: async () => null,
+    killAndRestart: null,
     stop: () => broker.terminate(),
   };
 }

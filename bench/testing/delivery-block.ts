@@ -35,12 +35,8 @@ export class DeliveryBlock {
 
   /** `count` deliveries, tagged from `firstTag` on. Borrowed: valid until the next call. */
   fill(count: number, firstTag: number): Buffer {
-    const { bytes, messageSizeBytes } = this.block;
-    let at = this.tagOffset;
-    for (let i = 0; i < count; i++) {
-      writeU64(bytes, at, firstTag + i);
-      at += messageSizeBytes;
-    }
+    const { bytes, offsets } = this.block;
+    for (let i = 0; i < count; i++) writeU64(bytes, offsets[i]! + this.tagOffset, firstTag + i);
     return messagesView(this.block, count);
   }
 }

@@ -5,6 +5,9 @@ import type { TrafficConnection, TrafficSink } from '../amqp/traffic-scanner.ts'
 export class RecordingConnection implements TrafficConnection {
   isWritable: boolean;
   isChannelClosed: boolean;
+  isPaused: boolean;
+  /** What a pause does besides; the test's to set. */
+  onPause: () => void;
   traffic: TrafficSink | null;
   readonly written: Buffer[];
   private wake: (() => void) | null;
@@ -12,6 +15,8 @@ export class RecordingConnection implements TrafficConnection {
   constructor() {
     this.isWritable = true;
     this.isChannelClosed = false;
+    this.isPaused = false;
+    this.onPause = () => {};
     this.traffic = null;
     this.written = [];
     this.wake = null;
@@ -37,6 +42,15 @@ export class RecordingConnection implements TrafficConnection {
     const wake = this.wake;
     this.wake = null;
     wake?.();
+  }
+
+  pauseTraffic(): void {
+    this.isPaused = true;
+    this.onPause();
+  }
+
+  resumeTraffic(): void {
+    this.isPaused = false;
   }
 
   async closeChannel(): Promise<void> {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { ConfirmWindow } from './confirm-window.ts';
-import { createLatencyHistogram } from './latency-histogram.ts';
+import { LatencyHistogram } from './latency-histogram.ts';
 
 t.test('confirms free the window, one by one and up to a tag', async (t) => {
-  const window = new ConfirmWindow(5, createLatencyHistogram());
+  const window = new ConfirmWindow(5, new LatencyHistogram());
   t.equal(window.free, 5);
   window.publish(5, 0);
   t.equal(window.free, 0);
@@ -19,7 +19,7 @@ t.test('confirms free the window, one by one and up to a tag', async (t) => {
 t.test(
   'a confirm that is held back holds the window, and what came after it counts once',
   async (t) => {
-    const window = new ConfirmWindow(4, createLatencyHistogram());
+    const window = new ConfirmWindow(4, new LatencyHistogram());
     window.publish(4, 0);
     window.settle(3, false, false, 1);
     window.settle(2, false, true, 1);
@@ -35,18 +35,24 @@ t.test(
 );
 
 t.test('the latency of every message is recorded from its own write', async (t) => {
-  const latencyUs = createLatencyHistogram();
+  const latencyUs = new LatencyHistogram();
   const window = new ConfirmWindow(4, latencyUs);
   window.publish(2, 100);
   window.publish(1, 300);
   window.settle(3, true, false, 400);
-  t.equal(latencyUs.totalCount, 3);
-  t.equal(latencyUs.getValueAtPercentile(1), 100);
-  t.equal(latencyUs.maxValue, 300);
+  t.match(latencyUs.summary(), { count: 3, minMs: 0.1, maxMs: 0.3 });
+});
+
+t.test('with a schedule the latency of every message counts from when it was due', async (t) => {
+  const latencyUs = new LatencyHistogram();
+  const window = new ConfirmWindow(4, latencyUs);
+  window.publish(3, 100, 50);
+  window.settle(3, true, false, 400);
+  t.match(latencyUs.summary(), { count: 3, minMs: 0.2, p50Ms: 0.25, maxMs: 0.3 });
 });
 
 t.test('a confirm of what was never published is an error', async (t) => {
-  const window = new ConfirmWindow(4, createLatencyHistogram());
+  const window = new ConfirmWindow(4, new LatencyHistogram());
   window.publish(1, 0);
   t.throws(() => window.settle(2, false, false, 1), /never published/);
 });
@@ -62,7 +68,7 @@ t.test('in any order of confirms the counts are those of a set of numbers', asyn
   const capacities = fc.integer({ min: 1, max: 9 });
   fc.assert(
     fc.property(capacities, runs, (capacity, steps) => {
-      const latencyUs = createLatencyHistogram();
+      const latencyUs = new LatencyHistogram();
       const window = new ConfirmWindow(capacity, latencyUs);
       let model: number[] = [];
       let nextTag = 1;
@@ -81,7 +87,7 @@ t.test('in any order of confirms the counts are those of a set of numbers', asyn
         const span = model.length === 0 ? 0 : nextTag - model[0]!;
         if (window.free !== capacity - span) return false;
       }
-      return window.confirmed + window.nacked === settled && latencyUs.totalCount === settled;
+      return window.confirmed + window.nacked === settled && latencyUs.count === settled;
     }),
   );
 });

@@ -2,13 +2,14 @@
  * @hot The messages of one channel that the broker has not yet confirmed, and how long each waited.
  *
  * Publishes are numbered from 1 (confirm.select starts the count). A ring keeps, by number, when each
- * unconfirmed message was handed to the socket; `firstOutstanding` is the lowest number not settled.
+ * unconfirmed message was due, or where there is no schedule handed to the socket; `firstOutstanding` is the
+ * lowest number not settled.
  *
  * Invariants: at most `capacity` are outstanding; a number is settled once, whatever the order in which
  * confirms arrive and whether they are `multiple`; latency is in microseconds and contains the time
- * that the message waited in the socket's buffers.
+ * that the message waited for the window and in the socket's buffers.
  */
-import type { Histogram } from 'hdr-histogram-js';
+import type { LatencyHistogram } from './latency-histogram.ts';
 
 /** Counts what is outstanding and records into a histogram how long each message was. */
 export class ConfirmWindow {
@@ -20,12 +21,12 @@ export class ConfirmWindow {
   private firstOutstanding: number;
   private nextTag: number;
   private readonly mask: number;
-  private readonly sentAtUs: Float64Array;
+  private readonly sinceUs: Float64Array;
   /** 1 where a number above `firstOutstanding` was settled ahead of its turn. */
   private readonly settledAhead: Uint8Array;
-  private readonly latencyUs: Histogram;
+  private readonly latencyUs: LatencyHistogram;
 
-  constructor(capacity: number, latencyUs: Histogram) {
+  constructor(capacity: number, latencyUs: LatencyHistogram) {
     const slots = 2 ** Math.ceil(Math.log2(capacity));
     this.capacity = capacity;
     this.confirmed = 0;
@@ -34,7 +35,7 @@ export class ConfirmWindow {
     this.firstOutstanding = 1;
     this.nextTag = 1;
     this.mask = slots - 1;
-    this.sentAtUs = new Float64Array(slots);
+    this.sinceUs = new Float64Array(slots);
     this.settledAhead = new Uint8Array(slots);
     this.latencyUs = latencyUs;
   }
@@ -47,9 +48,14 @@ export class ConfirmWindow {
     return this.capacity - (this.nextTag - this.firstOutstanding);
   }
 
-  /** Counts `count` messages, at most {@link free}, handed to the socket at `nowUs`. */
-  publish(count: number, nowUs: number): void {
-    for (let i = 0; i < count; i++) this.sentAtUs[(this.nextTag + i) & this.mask] = nowUs;
+  /**
+   * Counts `count` messages, at most {@link free}, of which the first was due at `sinceUs` and each further one
+   * `intervalUs` later.
+   */
+  publish(count: number, sinceUs: number, intervalUs = 0): void {
+    for (let i = 0; i < count; i++) {
+      this.sinceUs[(this.nextTag + i) & this.mask] = sinceUs + i * intervalUs;
+    }
     this.nextTag += count;
     this.outstanding += count;
   }
@@ -70,7 +76,7 @@ export class ConfirmWindow {
 
   private settleUpTo(tag: number, nowUs: number): number {
     let settled = 0;
-    let runSentAtUs = -1;
+    let runSinceUs = -1;
     let runCount = 0;
     for (let next = this.firstOutstanding; next <= tag; next++) {
       const slot = next & this.mask;
@@ -78,16 +84,16 @@ export class ConfirmWindow {
         this.settledAhead[slot] = 0;
         continue;
       }
-      const sentAtUs = this.sentAtUs[slot]!;
-      if (sentAtUs !== runSentAtUs) {
-        this.record(nowUs - runSentAtUs, runCount);
-        runSentAtUs = sentAtUs;
+      const sinceUs = this.sinceUs[slot]!;
+      if (sinceUs !== runSinceUs) {
+        this.record(nowUs - runSinceUs, runCount);
+        runSinceUs = sinceUs;
         runCount = 0;
       }
       runCount++;
       settled++;
     }
-    this.record(nowUs - runSentAtUs, runCount);
+    this.record(nowUs - runSinceUs, runCount);
     if (tag >= this.firstOutstanding) this.firstOutstanding = tag + 1;
     this.skipSettledAhead();
     return settled;
@@ -96,7 +102,7 @@ export class ConfirmWindow {
   private settleOne(tag: number, nowUs: number): number {
     const slot = tag & this.mask;
     if (tag < this.firstOutstanding || this.settledAhead[slot] === 1) return 0;
-    this.record(nowUs - this.sentAtUs[slot]!, 1);
+    this.record(nowUs - this.sinceUs[slot]!, 1);
     this.settledAhead[slot] = 1;
     this.skipSettledAhead();
     return 1;
@@ -110,6 +116,6 @@ export class ConfirmWindow {
   }
 
   private record(latencyUs: number, count: number): void {
-    if (count > 0) this.latencyUs.recordValueWithCount(Math.max(1, Math.round(latencyUs)), count);
+    if (count > 0) this.latencyUs.record(latencyUs, count);
   }
 }

@@ -3,13 +3,17 @@ import {
   BASIC_ACK_ID,
   basicAckDeliveryTag,
   basicAckMultiple,
+  FrameScanner,
   readU32,
 } from '../../generated/index.ts';
 import { TrafficScanner } from '../amqp/traffic-scanner.ts';
 import { encodeDeliveries } from '../testing/delivery-bytes.ts';
 import { RecordingConnection } from '../testing/recording-connection.ts';
 import { ConsumeGoal } from './consume-goal.ts';
+import { ConsumePace } from './consume-pace.ts';
 import { Consumer } from './consumer.ts';
+import { Pacer } from './pacer.ts';
+import { Schedule } from './schedule.ts';
 
 const ACK_FRAME_BYTES = 21;
 const FRAME_MAX = 108;
@@ -91,6 +95,16 @@ t.test('the deliveries behind the last full ack are acked at the end', async (t)
   t.ok(connection.isChannelClosed);
 });
 
+t.test('what comes when the channel is being closed is not acked', async (t) => {
+  const { connection, consumer } = consumeChunks([encodeDeliveries([1, 1], 0)], 1);
+  await consumer.finish();
+  const scanner = new TrafficScanner(() => t.fail('a method that is not traffic'));
+  scanner.traffic = connection.traffic;
+  const more = encodeDeliveries([1, 1, 1], 0);
+  scanner.scan(more, more.length);
+  t.same(acksOf(connection), ['1', '2']);
+});
+
 t.test('acks that the socket has not taken yet are not overwritten', async (t) => {
   const connection = new RecordingConnection();
   new Consumer(connection, new ConsumeGoal(0), 1);
@@ -101,4 +115,59 @@ t.test('acks that the socket has not taken yet are not overwritten', async (t) =
   scanner.scan(bytes.subarray(0, bytes.length / 2), bytes.length / 2);
   scanner.scan(bytes.subarray(bytes.length / 2), bytes.length / 2);
   t.same(acksOf(connection), ['1', '2', '3', '4']);
+});
+
+/** A pacer whose sleepers wake when the test says so. */
+class HeldPacer extends Pacer {
+  wake: () => void = () => t.fail('nobody sleeps');
+
+  override wakeAt(_dueUs: number, wake: () => void): void {
+    this.wake = wake;
+  }
+}
+
+t.test('a consumer with a rate leaves the rest of a read until it is due', async (t) => {
+  const connection = new RecordingConnection();
+  const goal = new ConsumeGoal(0);
+  const pacer = new HeldPacer();
+  const pace = new ConsumePace(new Schedule(0.001), pacer);
+  const consumer = new Consumer(connection, goal, 0, { pace });
+  const scanner = new TrafficScanner(() => t.fail('a method that is not traffic'));
+  scanner.traffic = connection.traffic;
+  connection.onPause = () => scanner.requestStop();
+  const bytes = encodeDeliveries([16, 16, 16, 16], 0);
+  const afterOne = scanner.scan(bytes, bytes.length);
+  t.ok(connection.isPaused);
+  t.equal(goal.consumed, 1);
+  pacer.wake();
+  t.notOk(connection.isPaused);
+  const afterTwo = scanner.scan(bytes, bytes.length, afterOne);
+  t.ok(connection.isPaused);
+  t.equal(goal.consumed, 2);
+  consumer.release();
+  t.notOk(connection.isPaused);
+  t.equal(scanner.scan(bytes, bytes.length, afterTwo), bytes.length);
+  t.equal(goal.consumed, 4, 'at the end what is unread comes');
+});
+
+t.test('acks are committed every so many deliveries, and the rest at the end', async (t) => {
+  const connection = new RecordingConnection();
+  const consumer = new Consumer(connection, new ConsumeGoal(0), 2, { commitEvery: 3 });
+  const scanner = new TrafficScanner(() => t.fail('a method that is not traffic'));
+  scanner.traffic = connection.traffic;
+  const bytes = encodeDeliveries([1, 1, 1, 1, 1], 0);
+  scanner.scan(bytes, bytes.length);
+  await consumer.finish();
+  const methods: string[] = [];
+  const recorder = {
+    onFrame: (_type: number, _channel: number, buf: Buffer, start: number, end: number) => {
+      const isAck = readU32(buf, start) === BASIC_ACK_ID;
+      methods.push(isAck ? `ack ${basicAckDeliveryTag(buf, start + 4)}` : 'commit');
+      return end + 1;
+    },
+    onBodyPiece: () => t.fail('a body'),
+  };
+  const written = Buffer.concat(connection.written);
+  new FrameScanner(recorder, 1e6).scan(written, 0, written.length);
+  t.same(methods, ['ack 2', 'commit', 'ack 4', 'ack 5', 'commit']);
 });

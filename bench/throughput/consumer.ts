@@ -4,29 +4,39 @@
  * Invariants
  * - A delivery counts when its last octet has come.
  * - An ack covers all deliveries up to its tag; the acks of one read leave in as few writes as can be.
+ * - With a rate no more are taken than are due: the rest stays unread.
  *
- * It looks at no property and no body.
+ * It looks at no property, and leaves bodies to its observer.
  */
+import { performance } from 'node:perf_hooks';
 import {
   BASIC_CANCEL_ID,
   BASIC_DELIVER_ID,
   basicDeliverDeliveryTag,
+  basicDeliverRedelivered,
   FRAME_HEADER_SIZE,
   FRAME_METHOD,
   FRAME_OVERHEAD,
   readU32,
+  TX_COMMIT_OK_ID,
 } from '../../generated/index.ts';
-import { AckSlab } from '../amqp/ack-slab.ts';
 import { contentEnd } from '../amqp/content-end.ts';
-import {
-  BENCH_CHANNEL,
-  type TrafficConnection,
-  type TrafficSink,
-} from '../amqp/traffic-scanner.ts';
+import type { TrafficConnection, TrafficSink } from '../amqp/traffic-scanner.ts';
+import { Acknowledger } from './acknowledger.ts';
 import type { ConsumeGoal } from './consume-goal.ts';
+import type { ConsumePace } from './consume-pace.ts';
+import type { DeliveryObserver } from './delivery-observer.ts';
+import { SplitContent } from './split-content.ts';
 
 const METHOD_ID_BYTES = 4;
-const ACKS_PER_SLAB = 1024;
+
+/** What else a consumer does than count; all of it is left out for the plain case. */
+export interface ConsumerOptions {
+  /** Deliveries to a commit; the channel is in transaction mode then. */
+  readonly commitEvery?: number;
+  readonly pace?: ConsumePace | null;
+  readonly observer?: DeliveryObserver | null;
+}
 
 /** Consumes over a connection of its own. */
 export class Consumer implements TrafficSink {
@@ -34,35 +44,47 @@ export class Consumer implements TrafficSink {
   private consumedInRead: number;
   private readonly connection: TrafficConnection;
   private readonly goal: ConsumeGoal;
-  /** Deliveries to an ack; 0: auto-ack. */
-  private readonly ackEvery: number;
-  /** Deliveries until the next ack is due; never 0 with auto-ack. */
-  private untilAck: number;
-  /** Of the last delivery counted. */
+  private readonly acks: Acknowledger;
+  /** null: as many as come. */
+  private readonly pace: ConsumePace | null;
+  /** null: nobody looks into bodies. */
+  private readonly observer: DeliveryObserver | null;
+  /** A delivery that does not lie whole in one read. */
+  private readonly split: SplitContent;
+  /** Deliveries that may be taken before the next pause; Infinity without a rate. */
+  private allowed: number;
+  /** Of the last delivery counted, or of the one that comes in pieces. */
   private lastDeliveryTag: number;
-  /** Octets still to come of a delivery that does not lie whole in one read; -1 before its header. */
-  private bodyLeft: number;
-  private slab: AckSlab;
 
   /** @param ackEvery deliveries to an ack; 0: auto-ack */
-  constructor(connection: TrafficConnection, goal: ConsumeGoal, ackEvery: number) {
+  constructor(
+    connection: TrafficConnection,
+    goal: ConsumeGoal,
+    ackEvery: number,
+    { commitEvery = 0, pace = null, observer = null }: ConsumerOptions = {},
+  ) {
     this.consumedInRead = 0;
     this.connection = connection;
     this.goal = goal;
-    this.ackEvery = ackEvery;
-    this.untilAck = ackEvery === 0 ? -1 : ackEvery;
+    this.acks = new Acknowledger(connection, ackEvery, commitEvery);
+    this.pace = pace;
+    this.observer = observer;
+    this.split = new SplitContent(observer);
+    this.allowed = pace === null ? Number.POSITIVE_INFINITY : 1;
     this.lastDeliveryTag = 0;
-    this.bodyLeft = -1;
-    this.slab = new AckSlab(BENCH_CHANNEL, ackEvery > 1, ACKS_PER_SLAB);
     connection.setTraffic(this);
   }
 
-  /** Acks what is left to ack; resolves when the broker has handled it. */
+  /** The rate no longer holds: what is unread comes. */
+  release(): void {
+    this.allowed = Number.POSITIVE_INFINITY;
+    this.connection.resumeTraffic();
+  }
+
+  /** Acks and commits what is left to; resolves when the broker has handled it. */
   async finish(): Promise<void> {
-    if (this.ackEvery > 1 && this.untilAck < this.ackEvery) {
-      this.slab.append(this.lastDeliveryTag);
-      this.flushAcks();
-    }
+    this.release();
+    this.acks.finish(this.lastDeliveryTag);
     await this.connection.closeChannel();
   }
 
@@ -73,9 +95,11 @@ export class Consumer implements TrafficSink {
    */
   onMethod(methodId: number, buf: Buffer, start: number, end: number, limit: number): number {
     if (methodId !== BASIC_DELIVER_ID) {
+      if (methodId === TX_COMMIT_OK_ID) return end + 1;
       if (methodId === BASIC_CANCEL_ID) throw new Error('the broker cancelled the consumer');
       return -1;
     }
+    const { acks, observer, allowed } = this;
     let methodAt = start - FRAME_HEADER_SIZE;
     let lastAt = -1;
     let next = contentEnd(buf, end + 1, limit);
@@ -85,56 +109,61 @@ export class Consumer implements TrafficSink {
       lastAt = methodAt;
       behind = next;
       count++;
-      if (--this.untilAck === 0) this.ack(deliveryTagAt(buf, lastAt));
+      if (observer !== null) observeWhole(observer, buf, methodAt, next);
+      if (--acks.untilAck === 0) acks.ack(deliveryTagAt(buf, lastAt));
+      if (--acks.untilCommit === 0) acks.commit();
       methodAt = next;
-      next = isDeliver(buf, methodAt, limit)
-        ? contentEnd(buf, methodAt + FRAME_OVERHEAD + readU32(buf, methodAt + 3), limit)
-        : -1;
+      next =
+        count < allowed && isDeliver(buf, methodAt, limit)
+          ? contentEnd(buf, methodAt + FRAME_OVERHEAD + readU32(buf, methodAt + 3), limit)
+          : -1;
     }
     if (lastAt < 0) {
       this.lastDeliveryTag = deliveryTagAt(buf, methodAt);
-      this.bodyLeft = -1;
+      this.split.begin(basicDeliverRedelivered(buf, start + METHOD_ID_BYTES));
     } else {
       this.lastDeliveryTag = deliveryTagAt(buf, lastAt);
-      this.consumedInRead += count;
+      this.taken(count);
     }
     return behind;
   }
 
   onContentHeader(bodySizeBytes: number): void {
-    this.bodyLeft = bodySizeBytes;
-    if (bodySizeBytes === 0) this.countSplitDelivery();
+    if (this.split.header(bodySizeBytes)) this.countSplitDelivery();
   }
 
-  onBody(sizeBytes: number, isFrameEnd: boolean): void {
-    this.bodyLeft -= sizeBytes;
-    if (this.bodyLeft === 0 && isFrameEnd) this.countSplitDelivery();
+  onBody(sizeBytes: number, isFrameEnd: boolean, buf: Buffer, start: number): void {
+    if (this.split.piece(sizeBytes, isFrameEnd, buf, start)) this.countSplitDelivery();
   }
 
   onReadEnd(): void {
-    if (this.slab.count > 0) this.flushAcks();
+    this.acks.flush();
+    this.observer?.readEnd();
     if (this.consumedInRead === 0) return;
     this.goal.add(this.consumedInRead);
     this.consumedInRead = 0;
   }
 
   private countSplitDelivery(): void {
-    this.bodyLeft = -1;
-    this.consumedInRead++;
-    if (--this.untilAck === 0) this.ack(this.lastDeliveryTag);
+    const { acks } = this;
+    if (--acks.untilAck === 0) acks.ack(this.lastDeliveryTag);
+    if (--acks.untilCommit === 0) acks.commit();
+    this.taken(1);
   }
 
-  private ack(deliveryTag: number): void {
-    this.untilAck = this.ackEvery;
-    this.slab.append(deliveryTag);
-    if (this.slab.isFull) this.flushAcks();
+  private taken(count: number): void {
+    this.consumedInRead += count;
+    this.allowed -= count;
+    if (this.allowed <= 0 && this.pace !== null) this.pauseUntilDue(this.pace);
   }
 
-  /** A slab that the socket could not take at once is left to it, and another takes its place. */
-  private flushAcks(): void {
-    this.connection.write(this.slab.framesView);
-    if (this.connection.isWritable) this.slab.clear();
-    else this.slab = new AckSlab(BENCH_CHANNEL, this.ackEvery > 1, ACKS_PER_SLAB);
+  private pauseUntilDue(pace: ConsumePace): void {
+    this.connection.pauseTraffic();
+    pace.whenDue((count) => {
+      if (this.allowed > 0) return;
+      this.allowed = count;
+      this.connection.resumeTraffic();
+    }, performance.now() * 1000);
   }
 }
 
@@ -145,6 +174,13 @@ function isDeliver(buf: Buffer, at: number, limit: number): boolean {
     buf[at] === FRAME_METHOD &&
     readU32(buf, at + FRAME_HEADER_SIZE) === BASIC_DELIVER_ID
   );
+}
+
+/** Shows the delivery whose method frame begins at `frameAt` and whose last frame ends at `end`. */
+function observeWhole(observer: DeliveryObserver, buf: Buffer, frameAt: number, end: number): void {
+  const isRedelivered = basicDeliverRedelivered(buf, frameAt + FRAME_HEADER_SIZE + METHOD_ID_BYTES);
+  const headerAt = frameAt + FRAME_OVERHEAD + readU32(buf, frameAt + 3);
+  observer.whole(buf, headerAt, end, isRedelivered);
 }
 
 function deliveryTagAt(buf: Buffer, frameAt: number): number {

@@ -8,9 +8,10 @@ import {
   FrameScanner,
   type FrameSink,
   readU32,
+  toFieldTable,
 } from '../../generated/index.ts';
 import { repeatMessages } from '../amqp/message-block.ts';
-import { buildPublishBlock, encodePublish } from './publish-block.ts';
+import { buildPublishBlock } from './publish-block.ts';
 
 class PublishRecorder implements FrameSink {
   readonly keys: string[] = [];
@@ -36,8 +37,8 @@ function scanBlock(bodySizeBytes: number, frameMax: number) {
   const block = buildPublishBlock({
     channel: 1,
     exchange: 'x',
-    routingKey: 'key',
-    bodySizeBytes,
+    routingKeys: ['key'],
+    bodySizesBytes: [bodySizeBytes],
     persistent: true,
     frameMax,
   });
@@ -52,7 +53,8 @@ t.test('a block of small messages holds thousands of them, whole', async (t) => 
   t.equal(recorder.keys.length, block.count);
   t.ok(recorder.keys.every((key) => key === 'x/key'));
   t.equal(recorder.bodyBytes, 16 * block.count);
-  t.equal(block.bytes.length, block.count * block.messageSizeBytes);
+  t.equal(block.bytes.length, block.count * block.offsets[1]!);
+  t.equal(block.offsets[block.count], block.bytes.length);
 });
 
 t.test('a body larger than the frame size is cut to frames of exactly that size', async (t) => {
@@ -67,21 +69,33 @@ t.test('an empty body has no frame, and no frame limit means one frame', async (
   t.equal(scanBlock(500_000, 0).recorder.bodyBytes, 500_000);
 });
 
-t.test('a block of several queues gives each its turn, round after round', async (t) => {
-  const publish = (routingKey: string): Buffer =>
-    encodePublish({
-      channel: 1,
-      exchange: '',
-      routingKey,
-      bodySizeBytes: 16,
-      persistent: true,
-      frameMax: 0,
-    });
-  const block = repeatMessages(['a', 'b', 'c'].map(publish));
+t.test('a block of several queues and sizes gives each its turn, round after round', async (t) => {
+  const sizes = [16, 100, 5000];
+  const block = buildPublishBlock({
+    channel: 1,
+    exchange: '',
+    routingKeys: ['a', 'bbbb'],
+    bodySizesBytes: sizes,
+    persistent: true,
+    properties: { headers: toFieldTable({ a: 'b' }) },
+    frameMax: 4096,
+  });
   const recorder = new PublishRecorder();
   new FrameScanner(recorder, 1e9).scan(block.bytes, 0, block.bytes.length);
   t.equal(recorder.keys.length, block.count);
-  t.equal(block.count % 3, 0);
-  t.ok(recorder.keys.every((key, i) => key === `/${'abc'[i % 3]}`));
-  t.throws(() => repeatMessages([publish('a'), publish('bb')]), RangeError);
+  t.equal(block.roundCount, 6);
+  t.equal(block.count % 6, 0);
+  t.ok(recorder.keys.every((key, i) => key === (i % 2 === 0 ? '/a' : '/bbbb')));
+  for (let i = 0; i < block.count; i++) {
+    const bodyAt = block.bodyOffsets[i]!;
+    const size = sizes[Math.floor(i / 2) % 3]!;
+    t.equal(block.bodySizesBytes[i], size);
+    t.equal(block.bytes[bodyAt - 7], FRAME_BODY);
+    t.equal(readU32(block.bytes, bodyAt - 4), Math.min(size, 4088));
+  }
+});
+
+t.test('a round that would take all memory is refused', async (t) => {
+  const messages = new Array<Buffer>(300).fill(Buffer.alloc(2 ** 20));
+  t.throws(() => repeatMessages(messages), { message: /takes 300 MiB, at most 256/ });
 });

@@ -1,117 +1,78 @@
-/** `firnmqperf throughput`: the flags of lavinmqperf, as far as this generator goes. */
+/** `firnmqperf throughput`: publish and consume, and say how fast that was. */
 import type { Command } from 'commander';
-import { parseAmqpUri } from '../amqp/amqp-uri.ts';
-import { parseAmount, parseCount } from '../parse-numbers.ts';
+import { type LiveProgress, LiveReport } from '../live-report.ts';
+import { onInterrupt } from '../on-interrupt.ts';
 import { formatResult } from './format-result.ts';
 import { runThroughput } from './throughput.ts';
-import { THROUGHPUT_DEFAULTS, type ThroughputOptions } from './throughput-options.ts';
-
-const DEFAULT_URI = 'amqp://127.0.0.1:5672';
-
-/** As commander hands the flags over: absent counts and flags are undefined. */
-interface ThroughputFlags {
-  readonly uri: string;
-  readonly publishers: number;
-  readonly consumers: number;
-  readonly size: number;
-  readonly queue: string;
-  readonly routingKey?: string;
-  readonly exchange: string;
-  readonly persistent?: true;
-  readonly confirm: number;
-  readonly ack: number;
-  readonly prefetch: number;
-  readonly rate: number;
-  readonly time: number;
-  readonly pmessages: number;
-  readonly cmessages: number;
-  readonly json?: true;
-  readonly quiet?: true;
-}
+import {
+  addThroughputFlags,
+  type ThroughputFlags,
+  toThroughputOptions,
+} from './throughput-flags.ts';
+import type { ThroughputOptions } from './throughput-options.ts';
+import { isVerified } from './verification.ts';
+import type { ThroughputProgress } from './watch-progress.ts';
 
 /** Adds the command to `program`. */
 export function addThroughputCommand(program: Command): void {
-  const defaults = THROUGHPUT_DEFAULTS;
-  program
+  const command = program
     .command('throughput')
-    .description('publish and consume as fast as the broker goes, and say how fast that was')
-    .option('--uri <uri>', 'broker to load', DEFAULT_URI)
-    .option(
-      '-x, --publishers <count>',
-      'producers, a connection each',
-      parseCount,
-      defaults.producers,
-    )
-    .option(
-      '-y, --consumers <count>',
-      'consumers, a connection each',
-      parseCount,
-      defaults.consumers,
-    )
-    .option('-s, --size <bytes>', 'size of a message body', parseCount, defaults.bodySizeBytes)
-    .option('-u, --queue <name>', 'durable queue, declared before', defaults.queue)
-    .option('-e, --exchange <name>', 'exchange to publish to', defaults.exchange)
-    .option('-k, --routing-key <key>', 'routing key (default: the name of the queue)')
-    .option('-p, --persistent', 'publish persistent messages')
-    .option('-c, --confirm <count>', 'confirms, at most so many outstanding', parseCount, 0)
-    .option('-a, --ack <count>', 'ack every so many (0: auto-ack)', parseCount, defaults.ackEvery)
-    .option('-P, --prefetch <count>', 'prefetch (0: no limit)', parseCount, defaults.prefetchCount)
-    .option('-r, --rate <rate>', 'messages a second and producer (0: no limit)', parseCount, 0)
-    .option('-z, --time <seconds>', 'length of the run (0: no limit)', parseAmount, 0)
-    .option('-C, --pmessages <count>', 'publish so many in all (0: no limit)', parseCount, 0)
-    .option('-D, --cmessages <count>', 'consume so many in all (0: no limit)', parseCount, 0)
-    .option('-j, --json', 'print the summary as JSON')
-    .option('-q, --quiet', 'no line every second')
-    .action(runCommand);
+    .description('publish and consume as fast as the broker goes, and say how fast that was');
+  addThroughputFlags(command).action(runCommand);
 }
 
 async function runCommand(flags: ThroughputFlags): Promise<void> {
-  const options = toOptions(flags);
-  const interrupt = new AbortController();
-  const onInterrupt = (): void => interrupt.abort();
-  process.once('SIGINT', onInterrupt);
-  let publishedBefore = 0;
-  let consumedBefore = 0;
-  try {
+  const options = toThroughputOptions(flags);
+  const isSilent = flags.quiet === true || flags.json === true;
+  const report = new LiveReport(isSilent ? null : process.stdout);
+  let before: ThroughputProgress = { published: 0, consumed: 0, confirmed: 0, elapsedMs: 0 };
+  await onInterrupt(async (signal) => {
     const result = await runThroughput(options, {
-      signal: interrupt.signal,
-      onProgress: (published, consumed) => {
-        if (flags.quiet === true || flags.json === true) return;
-        const publishRate = published - publishedBefore;
-        const consumeRate = consumed - consumedBefore;
-        publishedBefore = published;
-        consumedBefore = consumed;
-        console.log(`published ${publishRate}/s, consumed ${consumeRate}/s`);
+      signal,
+      onProgress: (progress, latestP99Ms) => {
+        report.show(
+          formatSecond(before, progress, latestP99Ms, options),
+          howFar(progress, options),
+        );
+        before = progress;
       },
     });
+    report.end();
     console.log(flags.json === true ? JSON.stringify(result) : formatResult(result));
-  } finally {
-    process.off('SIGINT', onInterrupt);
-  }
+    if (result.verification !== null && !isVerified(result.verification)) process.exitCode = 1;
+  });
 }
 
-function toOptions(flags: ThroughputFlags): ThroughputOptions {
-  if (flags.publishers + flags.consumers === 0) {
-    throw new Error('nothing to do: neither publishers (-x) nor consumers (-y)');
+/** What the time between two looks brought, at which rate. */
+function formatSecond(
+  before: ThroughputProgress,
+  now: ThroughputProgress,
+  latestP99Ms: number | null,
+  { producers, consumers, confirmWindow }: ThroughputOptions,
+): string {
+  const seconds = (now.elapsedMs - before.elapsedMs) / 1000;
+  const rate = (key: 'published' | 'consumed' | 'confirmed'): string =>
+    `${key} ${Math.round((now[key] - before[key]) / seconds)}/s`;
+  const parts = [
+    ...(producers > 0 ? [rate('published')] : []),
+    ...(confirmWindow > 0 ? [rate('confirmed')] : []),
+    ...(consumers > 0 ? [rate('consumed')] : []),
+    ...(latestP99Ms === null ? [] : [`99 % within ${latestP99Ms.toFixed(3)} ms`]),
+  ];
+  return parts.join(', ');
+}
+
+/** Towards the limit that will end the run. */
+function howFar(
+  { published, consumed, elapsedMs }: ThroughputProgress,
+  { publishCountMax, consumeCountMax, durationMs }: ThroughputOptions,
+): LiveProgress {
+  const seconds = Math.round(elapsedMs / 1000);
+  if (durationMs > 0) {
+    return { share: elapsedMs / durationMs, text: `${seconds} of ${durationMs / 1000} s` };
   }
-  if (flags.prefetch > 0 && flags.ack > flags.prefetch) {
-    throw new Error(`with a prefetch of ${flags.prefetch} the ack after ${flags.ack} never comes`);
-  }
-  return {
-    uri: parseAmqpUri(flags.uri),
-    producers: flags.publishers,
-    consumers: flags.consumers,
-    bodySizeBytes: flags.size,
-    queue: flags.queue,
-    exchange: flags.exchange,
-    routingKey: flags.routingKey ?? flags.queue,
-    persistent: flags.persistent === true,
-    confirmWindow: flags.confirm,
-    ackEvery: flags.ack,
-    prefetchCount: flags.prefetch,
-    publishRate: flags.rate,
-    publishCountMax: flags.pmessages,
-    consumeCountMax: flags.cmessages,
-    durationMs: flags.time * 1000,
-  };
+  const [done, max] =
+    consumeCountMax > 0 ? [consumed, consumeCountMax] : [published, publishCountMax];
+  if (max === 0) return { share: null, text: `${seconds} s, ends with Ctrl-C` };
+  return { share: done / max, text: `${done} of ${max} messages` };
 }

@@ -1,52 +1,26 @@
 /**
- * One run of load against a broker, from declaring the queue to the figures.
+ * One run of load against a broker, from declaring the queues to the figures.
  *
  * The clock starts with the first publish or consume. Publishing ends when the broker has handled the
  * last publish (it answers the close of the channel, and with confirms has confirmed all), so that what
  * lies in socket buffers is never counted for free; consuming ends with the last delivery counted.
  */
 import { performance } from 'node:perf_hooks';
-import { BenchConnection } from '../amqp/bench-connection.ts';
-import { bindQueue, declareQueue } from '../amqp/control.ts';
-import { type LatencySummary, summarizeLatency } from './latency-histogram.ts';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Load } from './load.ts';
+import { countReady, declareQueues } from './load-queues.ts';
 import type { ThroughputOptions } from './throughput-options.ts';
+import type { ThroughputResult } from './throughput-result.ts';
+import { isVerified, type VerificationResult } from './verification.ts';
+import { type ThroughputObserver, watchProgress } from './watch-progress.ts';
 
-/** What a run found. Rates are messages a second. */
-export interface ThroughputResult {
-  /** Product and version as the broker names them. */
-  readonly broker: string;
-  readonly published: number;
-  readonly publishSeconds: number;
-  readonly publishRate: number;
-  readonly consumed: number;
-  readonly consumeSeconds: number;
-  readonly consumeRate: number;
-  /** Both 0 where confirms are off. */
-  readonly confirmed: number;
-  readonly nacked: number;
-  readonly confirmLatency: LatencySummary | null;
-  /** Messages ready in the queue after the run. */
-  readonly ready: number;
-  /** CPU time of this process during the run: user and system, all threads. */
-  readonly generatorCpuSeconds: number;
-  /** The same as a share of one core. */
-  readonly generatorCpuShare: number;
-  /** The same for a message, one that was published and consumed counting once. */
-  readonly generatorCpuNsPerMessage: number;
-}
+export type { ThroughputResult } from './throughput-result.ts';
 
-/** How a caller watches a run, and ends it early. */
-export interface ThroughputObserver {
-  /** Called once a second with the sums so far. */
-  readonly onProgress: (published: number, consumed: number) => void;
-  /** Ends the run as its duration would. */
-  readonly signal: AbortSignal;
-}
-
-const PROGRESS_INTERVAL_MS = 1000;
-/** A run that nothing moves for so long has lost a message, and would never end. */
-const STALLED_INTERVALS_MAX = 30;
+/** A verified run of so many messages waits for the last of them, but not longer than this for any. */
+const LAST_MESSAGES_LIMIT_MS = 2000;
+const LOOK_INTERVAL_MS = 20;
+/** How long a broker may take to count what it has answered for. */
+const SETTLE_LIMIT_MS = 5000;
 
 /**
  * Runs the load.
@@ -58,48 +32,59 @@ export async function runThroughput(
   options: ThroughputOptions,
   observer: ThroughputObserver | null = null,
 ): Promise<ThroughputResult> {
-  const control = await BenchConnection.open(options.uri, 'firnmqperf control');
+  const broker = await declareQueues(options);
   const load = new Load(options);
   try {
-    await declareQueue(control, options.queue, false);
-    if (options.exchange !== '') {
-      await bindQueue(control, options.queue, options.exchange, options.routingKey);
-    }
     await load.connect();
-    const figures = await measure(load, options.durationMs, observer);
-    const ready = await declareQueue(control, options.queue, true);
-    return { broker: control.broker, ...figures, ready };
+    const figures = await measure(load, options, observer);
+    const verification = await verify(load, options);
+    const ready = await countReady(options.uri, options.queues);
+    const readySum = Array.from(ready.values()).reduce((sum, count) => sum + count, 0);
+    return { broker, ...figures, verification, ready: readySum };
   } finally {
-    await Promise.all([load.close(), control.close()]);
+    await load.close();
   }
 }
 
+type Figures = Omit<ThroughputResult, 'broker' | 'ready' | 'verification'>;
+
 async function measure(
   load: Load,
-  durationMs: number,
+  options: ThroughputOptions,
   observer: ThroughputObserver | null,
-): Promise<Omit<ThroughputResult, 'broker' | 'ready'>> {
-  const watch = watchProgress(load, durationMs, observer);
+): Promise<Figures> {
+  const watch = watchProgress(load, options.durationMs, observer);
   const cpuBefore = process.cpuUsage();
   const startedMs = performance.now();
   const secondsSoFar = (): number => (performance.now() - startedMs) / 1000;
   const stop = Promise.race([watch.whenEnded, load.whenCountsReached]);
+  let behindSchedule = 0;
+  // It is taken in the turn in which the end is known, before the producers hear of it.
+  const whenStopped = stop.then(() => {
+    if (options.publishCountMax === 0) behindSchedule = load.behindSchedule;
+  });
   const work = Promise.all([
-    load.publish(stop).then(secondsSoFar),
-    load.consume(stop).then(() => ({ consumed: load.consumed, consumeSeconds: secondsSoFar() })),
+    load.publish(whenStopped).then(secondsSoFar),
+    load
+      .consume(whenStopped)
+      .then(() => ({ consumed: load.consumed, consumeSeconds: secondsSoFar() })),
   ]);
+  const failed = load.whenFailed.then((error) => Promise.reject(error));
+  const unlessItFails = <Result>(promise: Promise<Result>): Promise<Result> =>
+    Promise.race([promise, failed, watch.whenStalled]);
   try {
-    const failed = load.whenFailed.then((error) => Promise.reject(error));
-    const [publishSeconds, { consumed, consumeSeconds }] = await Promise.race([
-      work,
-      failed,
-      watch.whenStalled,
-    ]);
-    await load.finishConsumers();
+    const [publishSeconds, { consumed, consumeSeconds }] = await unlessItFails(work);
+    const isWholeAsked = options.publishCountMax > 0 && options.consumeCountMax === 0;
+    const isEnded = observer?.signal.aborted === true;
+    if (isWholeAsked && !isEnded) await unlessItFails(awaitLastMessages(load));
+    await unlessItFails(load.finishConsumers());
     const cpu = process.cpuUsage(cpuBefore);
-    const cpuSeconds = (cpu.user + cpu.system) / 1e6;
-    const { published, confirmed, nacked, latencyUs } = load;
+    const pacingSeconds = load.pacingIdleMs / 1000;
+    const cpuSeconds = Math.max(0, (cpu.user + cpu.system) / 1e6 - pacingSeconds);
+    const { published, confirmed, nacked, committed } = load;
+    const answered = load.confirmLatencyUs.summary();
     return {
+      elapsedSeconds: secondsSoFar(),
       published,
       publishSeconds,
       publishRate: perSecond(published, publishSeconds),
@@ -108,62 +93,52 @@ async function measure(
       consumeRate: perSecond(consumed, consumeSeconds),
       confirmed,
       nacked,
-      confirmLatency: latencyUs.totalCount === 0 ? null : summarizeLatency(latencyUs),
+      committed,
+      confirmLatency: options.confirmWindow > 0 ? answered : null,
+      commitLatency: options.publishTransaction > 0 ? answered : null,
+      latency: load.latencyUs.summary(),
+      behindSchedule,
       generatorCpuSeconds: cpuSeconds,
       generatorCpuShare: cpuSeconds / secondsSoFar(),
       generatorCpuNsPerMessage: (cpuSeconds * 1e9) / Math.max(1, published, load.consumed),
+      generatorPacingSeconds: pacingSeconds,
     };
   } finally {
     watch.end();
   }
 }
 
+/** With `-V` and a number of messages to publish all of them are to be seen, also those still on their way. */
+async function awaitLastMessages(load: Load): Promise<void> {
+  const { verification } = load;
+  if (verification === null) return;
+  let consumedBefore = -1;
+  let movedMs = performance.now();
+  while (!verification.isComplete(load.publishedByProducer)) {
+    if (load.consumed !== consumedBefore) movedMs = performance.now();
+    else if (performance.now() - movedMs > LAST_MESSAGES_LIMIT_MS) return;
+    consumedBefore = load.consumed;
+    await delay(LOOK_INTERVAL_MS);
+  }
+}
+
+/** Compares what came with what was published and with what the queues say is left in them. */
+async function verify(
+  load: Load,
+  { uri, queues }: ThroughputOptions,
+): Promise<VerificationResult | null> {
+  const { verification } = load;
+  if (verification === null) return null;
+  const untilMs = performance.now() + SETTLE_LIMIT_MS;
+  for (;;) {
+    const ready = await countReady(uri, queues);
+    const result = verification.result(load.publishedByProducer, ready);
+    // A queue may hear of its messages only after their publisher was answered.
+    if (isVerified(result) || result.missing === 0 || performance.now() > untilMs) return result;
+    await delay(10 * LOOK_INTERVAL_MS);
+  }
+}
+
 function perSecond(count: number, seconds: number): number {
   return count === 0 ? 0 : count / seconds;
-}
-
-interface ProgressWatch {
-  /** Resolves when the duration is over or the observer says so. */
-  readonly whenEnded: Promise<void>;
-  /** Rejects when nothing has moved for too long. */
-  readonly whenStalled: Promise<never>;
-  readonly end: () => void;
-}
-
-function watchProgress(
-  load: Load,
-  durationMs: number,
-  observer: ThroughputObserver | null,
-): ProgressWatch {
-  let endRun = (): void => {};
-  let failRun = (_error: Error): void => {};
-  const whenEnded = new Promise<void>((resolve) => {
-    endRun = resolve;
-  });
-  const whenStalled = new Promise<never>((_resolve, reject) => {
-    failRun = reject;
-  });
-  let movedBefore = 0;
-  let stalledIntervals = 0;
-  const ticker = setInterval(() => {
-    const { published, consumed } = load;
-    const moved = published + consumed + load.confirmed + load.nacked;
-    stalledIntervals = moved === movedBefore ? stalledIntervals + 1 : 0;
-    movedBefore = moved;
-    if (stalledIntervals === STALLED_INTERVALS_MAX) {
-      failRun(new Error(`nothing moved for 30 s: ${published} published, ${consumed} consumed`));
-    }
-    observer?.onProgress(published, consumed);
-  }, PROGRESS_INTERVAL_MS);
-  const deadline = durationMs > 0 ? setTimeout(endRun, durationMs) : null;
-  observer?.signal.addEventListener('abort', endRun);
-  return {
-    whenEnded,
-    whenStalled,
-    end: () => {
-      clearInterval(ticker);
-      if (deadline !== null) clearTimeout(deadline);
-      observer?.signal.removeEventListener('abort', endRun);
-    },
-  };
 }

@@ -6,7 +6,7 @@
  */
 import { readU16, readU32, readU64, readUtf8 } from './bytes.ts';
 import { decodeFieldTable, type FieldTable } from './field-table.ts';
-import { REPLY_FRAME_ERROR, REPLY_SYNTAX_ERROR, WireError } from './wire-error.ts';
+import { IntegerTooLarge, REPLY_FRAME_ERROR, WireError } from './wire-error.ts';
 
 /** Reads AMQP's elementary types (spec 4.2.5) one after the other from `buf[at..end)`. */
 export class ByteReader {
@@ -48,13 +48,13 @@ export class ByteReader {
   /**
    * Reads an unsigned 64-bit integer.
    *
-   * @throws WireError 502 above 2^53-1, which a number cannot hold exactly.
+   * @throws IntegerTooLarge (502) above 2^53-1, which a number cannot hold exactly.
    */
   u64(): number {
     const at = this.take(8);
     const value = readU64(this.buf, at);
     if (value > Number.MAX_SAFE_INTEGER) {
-      throw new WireError(REPLY_SYNTAX_ERROR, '64-bit integer above 2^53-1', at);
+      throw new IntegerTooLarge(this.buf.readBigUInt64BE(at), at);
     }
     return value;
   }

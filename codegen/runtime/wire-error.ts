@@ -22,3 +22,14 @@ export class WireError extends Error {
     this.offset = offset;
   }
 }
+
+/** A 64-bit integer that a number cannot hold exactly; `value` is what it is. */
+export class IntegerTooLarge extends WireError {
+  readonly value: bigint;
+
+  constructor(value: bigint, offset: number) {
+    super(REPLY_SYNTAX_ERROR, '64-bit integer above 2^53-1', offset);
+    this.name = 'IntegerTooLarge';
+    this.value = value;
+  }
+}

@@ -47,6 +47,24 @@ scenario(
   },
 );
 
+scenario(
+  'an ack of all there is, sent behind a get without waiting, covers its message [basic.get/pipelined-ack]',
+  async (t, broker) => {
+    const raw = await broker.rawChannel();
+    const queue = await raw.declareQueue(1);
+    raw.publish(1, { routingKey: queue }, Buffer.from('one'));
+    raw.send(1, 'basic.get', { queue });
+    raw.send(1, 'basic.ack', { deliveryTag: 0, multiple: true });
+    raw.send(1, 'basic.recover', { requeue: true });
+    raw.send(1, 'basic.get', { queue });
+    t.match(await raw.expect(1, 'basic.get-ok'), { deliveryTag: 1 });
+    await raw.expectHeader(1);
+    await raw.expectBody(1);
+    await raw.expect(1, 'basic.recover-ok');
+    await raw.expect(1, 'basic.get-empty');
+  },
+);
+
 scenario('a missing queue closes the channel with 404 [basic.get/missing]', async (t, broker) => {
   const channel = await broker.channel();
   const queue = broker.queueName('missing');

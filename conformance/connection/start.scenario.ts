@@ -30,15 +30,15 @@ scenario(
 );
 
 scenario(
-  'server-properties tell product, version, platform and cluster name [connection.start/properties]',
+  'server-properties tell what clients and people look for [connection.start/properties]',
   async (t, broker) => {
     const raw = await broker.raw();
     raw.write(PROTOCOL_HEADER);
     const start = await raw.expect(0, 'connection.start');
     const properties = toPlainTable(start.serverProperties);
-    for (const key of ['product', 'version', 'platform', 'information', 'cluster_name']) {
-      t.type(properties[key], 'string', key);
-    }
+    const texts = 'cluster_name copyright information platform product version'.split(' ');
+    t.same(Object.keys(properties), ['capabilities', ...texts]);
+    for (const key of texts) t.type(properties[key], 'string', key);
   },
 );
 

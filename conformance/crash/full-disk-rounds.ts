@@ -7,13 +7,13 @@
  */
 import { once } from 'node:events';
 import { within } from '../support/deadline.ts';
-import { LocalServer } from '../support/local-server.ts';
+import type { LocalServer } from '../support/local-server.ts';
 import { CrashClient } from './client.ts';
 import { CrashConsumer } from './consumer.ts';
-import { Ledger } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
 import { type BodySizes, startPublisher } from './publisher.ts';
-import { Random } from './random.ts';
-import { checkEmpty, drain, type KillResult } from './rounds.ts';
+import type { Random } from './random.ts';
+import { drain, type KillResult, kill, playRounds, type RoundKind } from './rounds.ts';
 import type { SmallDisk } from './small-disk.ts';
 import { declareTopology, PUBLISHERS, QUEUES } from './topology.ts';
 
@@ -41,30 +41,20 @@ const MOMENTS = ['filling', 'full', 'emptying', 'writable', 'refilling'] as cons
  *
  * @throws Error that says what was awaited in vain
  */
-export async function playFullDiskRounds(
+export function playFullDiskRounds(
   disk: SmallDisk,
   rounds: number,
   seed: number,
 ): Promise<KillResult> {
-  const ledger = new Ledger();
-  const random = new Random(seed);
-  const server = await LocalServer.start({ parent: disk.path, args: ['--disk-free-limit', '0'] });
-  try {
-    for (ledger.round = 1; ledger.round <= rounds; ledger.round++) {
-      await new FullDiskRound(server, ledger, random).play();
-    }
-    await drain(server.url, ledger);
-    await checkWritable(server.url, ledger, random);
-    await drain(server.url, ledger);
-    await server.restart('SIGTERM');
-    await checkEmpty(server.url, ledger);
-  } catch (error) {
-    throw new Error(`round ${ledger.round} of seed ${seed} does not go on`, { cause: error });
-  } finally {
-    await server.stop();
-  }
-  const { violations, confirmedCount, redeliveredCount } = ledger;
-  return { rounds, violations, confirmedCount, redeliveredCount };
+  const kind: RoundKind = {
+    server: { parent: disk.path, args: ['--disk-free-limit', '0'] },
+    play: (server, ledger, random) => new FullDiskRound(server, ledger, random).play(),
+    inspect: async (url, ledger, random) => {
+      await checkWritable(url, ledger, random);
+      await drain(url, ledger);
+    },
+  };
+  return playRounds(kind, rounds, seed);
 }
 
 class FullDiskRound {
@@ -84,9 +74,7 @@ class FullDiskRound {
     // The rounds take turns, so that each moment has its share in few of them.
     const moment = MOMENTS[(this.ledger.round - 1) % MOMENTS.length]!;
     await this.workUntil(moment);
-    for (const client of this.clients) client.endsNow = true;
-    await this.server.restart('SIGKILL');
-    await within(Promise.all(this.clients.map(({ gone }) => gone)), 'end of the sockets');
+    await kill(this.server, this.clients, this.ledger);
   }
 
   private async workUntil(moment: (typeof MOMENTS)[number]): Promise<void> {

@@ -5,8 +5,9 @@
  * - Nothing comes that was not published to that queue, and no body differs from what was published.
  * - First deliveries of one publisher's messages come to a queue in publishing order.
  * - A message that was delivered before says that it is redelivered.
- * - An ack counts for good once a message was confirmed that was published after the broker had answered
- *   something behind the ack: both stand in one log. Before, the message may come back.
+ * - An ack counts for good once a message was confirmed that was published, to the same life of the server, after the
+ *   broker had answered something behind the ack: both stand in one log. Before, the message may come back; and where
+ *   the server was killed before, the ack may be lost, and a later confirm says nothing of it.
  *
  * It knows no sockets: rounds.ts tells it what happens.
  */
@@ -61,8 +62,10 @@ export class Ledger {
   private waiting: { readonly event: LedgerEvent; left: number; readonly reached: () => void }[] =
     [];
   private settledAcks = 0;
-  /** Acks before this place are on stable storage. */
+  /** Acks before this place are on stable storage, but for those that a kill may have undone. */
   private stableAcks = 0;
+  /** What was settled in this life of the server. */
+  private settledCopies: Copy[] = [];
 
   /** A publisher is about to publish its next message, whose body is {@link bodyOf} it. */
   publish(publisher: string, queues: readonly string[], fillerSize: number): LedgerMessage {
@@ -122,7 +125,19 @@ export class Ledger {
 
   /** The broker has answered something that was asked on the same channel after these acks. */
   settleAcks(queue: string, ids: readonly string[]): void {
-    for (const id of ids) this.copyOf(queue, id).ackPlace = this.settledAcks++;
+    for (const id of ids) {
+      const copy = this.copyOf(queue, id);
+      copy.ackPlace = this.settledAcks++;
+      this.settledCopies.push(copy);
+    }
+  }
+
+  /** The server was killed, and all that it had sent has come: what is not known to be stable may be lost. */
+  killed(): void {
+    for (const copy of this.settledCopies) {
+      if (copy.ackPlace >= this.stableAcks) copy.ackPlace = Number.POSITIVE_INFINITY;
+    }
+    this.settledCopies = [];
   }
 
   /** All queues are empty: whatever was confirmed must have come, and been acked. */

@@ -7,7 +7,7 @@
  */
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { within } from '../support/deadline.ts';
-import { LocalServer } from '../support/local-server.ts';
+import { LocalServer, type LocalServerOptions } from '../support/local-server.ts';
 import { CrashClient } from './client.ts';
 import { CrashConsumer } from './consumer.ts';
 import { Ledger, type Violation } from './ledger.ts';
@@ -30,21 +30,35 @@ export interface KillResult {
   readonly redeliveredCount: number;
 }
 
+/** What one kind of rounds has of its own. */
+export interface RoundKind {
+  /** How its server is started. */
+  readonly server: LocalServerOptions;
+  /** Works, and kills the server. */
+  readonly play: (server: LocalServer, ledger: Ledger, random: Random) => Promise<void>;
+  /** Looks at the server that is drained at the end, and leaves it drained. */
+  readonly inspect: (url: string, ledger: Ledger, random: Random) => Promise<void>;
+}
+
 /**
- * Plays the rounds on a server of its own, then drains all queues, stops the server in order and looks at it once
- * more.
+ * Plays rounds on a server of their own, then drains all queues, stops the server in order and looks at it once more.
  *
  * @throws Error that says what was awaited in vain
  */
-export async function playKillRounds(rounds: number, seed: number): Promise<KillResult> {
+export async function playRounds(
+  kind: RoundKind,
+  rounds: number,
+  seed: number,
+): Promise<KillResult> {
   const ledger = new Ledger();
   const random = new Random(seed);
-  const server = await LocalServer.start();
+  const server = await LocalServer.start(kind.server);
   try {
     for (ledger.round = 1; ledger.round <= rounds; ledger.round++) {
-      await playRound(server, ledger, random);
+      await kind.play(server, ledger, random);
     }
     await drain(server.url, ledger);
+    await kind.inspect(server.url, ledger, random);
     await server.restart('SIGTERM');
     await checkEmpty(server.url, ledger);
   } catch (error) {
@@ -56,6 +70,27 @@ export async function playKillRounds(rounds: number, seed: number): Promise<Kill
   return { rounds, violations, confirmedCount, redeliveredCount };
 }
 
+/** Kills the server, waits until nothing more comes from it, and starts it again. */
+export async function kill(
+  server: LocalServer,
+  clients: readonly CrashClient[],
+  ledger: Ledger,
+): Promise<void> {
+  for (const client of clients) client.endsNow = true;
+  await server.restart('SIGKILL');
+  await within(Promise.all(clients.map(({ gone }) => gone)), 'end of the sockets');
+  ledger.killed();
+}
+
+/**
+ * Plays rounds under confirmed load.
+ *
+ * @throws Error that says what was awaited in vain
+ */
+export function playKillRounds(rounds: number, seed: number): Promise<KillResult> {
+  return playRounds({ server: {}, play: playRound, inspect: async () => {} }, rounds, seed);
+}
+
 async function playRound(server: LocalServer, ledger: Ledger, random: Random): Promise<void> {
   const clients: CrashClient[] = [];
   const connect = async (): Promise<CrashClient> => {
@@ -64,20 +99,28 @@ async function playRound(server: LocalServer, ledger: Ledger, random: Random): P
     return client;
   };
   await within(declareTopology((await connect()).connection), 'declare-oks');
-  for (const queue of CONSUMED_QUEUES) {
-    const consumer = CrashConsumer.start(await connect(), queue, ledger, random);
-    await within(consumer, `consume-ok of ${queue}`);
-  }
+  const consume = async (): Promise<void> => {
+    for (const queue of CONSUMED_QUEUES) {
+      const consumer = CrashConsumer.start(await connect(), queue, ledger, random);
+      await within(consumer, `consume-ok of ${queue}`);
+    }
+  };
   const confirms = 1 + random.below(CONFIRMS_MAX);
   const moment = ledger.after('confirm', confirms);
+  const half = ledger.after('confirm', Math.ceil(confirms / 2));
+  // What the kill before has left is delivered at once, or only when messages of this round were confirmed.
+  const isLate = random.oneIn(2);
+  if (!isLate) await consume();
   for (const plan of PUBLISHERS) {
     const publisher = startPublisher(await connect(), plan, ledger, random, MIXED_SIZES);
     await within(publisher, `channel of publisher ${plan.name}`);
   }
+  if (isLate) {
+    await within(half, `half of ${confirms} confirms`, MOMENT_LIMIT_MS);
+    await consume();
+  }
   await within(moment, `${confirms} confirms`, MOMENT_LIMIT_MS);
-  for (const client of clients) client.endsNow = true;
-  await server.restart('SIGKILL');
-  await within(Promise.all(clients.map(({ gone }) => gone)), 'end of the sockets');
+  await kill(server, clients, ledger);
 }
 
 /** Takes everything that is left. */
@@ -111,7 +154,7 @@ async function drainQueue(channel: Channel, queue: string, ledger: Ledger): Prom
 }
 
 /** What was acked before a clean stop does not come back. */
-export async function checkEmpty(url: string, ledger: Ledger): Promise<void> {
+async function checkEmpty(url: string, ledger: Ledger): Promise<void> {
   const client = await CrashClient.connect(url, ledger);
   const channel = await within(client.connection.createChannel(), 'channel to look with');
   for (const queue of QUEUES) {

@@ -1,4 +1,7 @@
+import { toFieldTable } from '../../generated/index.ts';
 import { expectChannelError, publish } from '../support/amqp.ts';
+import type { Broker } from '../support/broker.ts';
+import type { RawClient } from '../support/raw-client.ts';
 import { noExchange, onDefaultExchange } from '../support/replies.ts';
 import { differs, scenario } from '../support/scenario.ts';
 
@@ -112,6 +115,72 @@ scenario(
     await expectChannelError(t, channel, { code: 406, text, method: METHOD }, () =>
       channel.assertExchange(broker.exchangeName('unknown'), 'x-nothing'),
     );
+  },
+);
+
+for (const [what, name, rule] of [
+  ['that of the default exchange', '', 'default'],
+  ['a reserved one', 'amq.mine', 'reserved'],
+  ['that of another exchange', 'amq.topic', 'existing'],
+] as const) {
+  const ask = async (broker: Broker): Promise<RawClient> => {
+    const raw = await broker.rawChannel();
+    raw.send(1, 'exchange.declare', { exchange: name, type: 'x-nothing' });
+    return raw;
+  };
+  scenario(
+    `an unknown type is refused before the name, ${what}, is looked at [exchange.declare/unknown-type-${rule}]`,
+    differs(
+      'rabbitmq',
+      'RabbitMQ up to 3.12 closes the connection with 503.',
+      'Since 3.13 it closes the channel with 406, the smaller harm, in the same words.',
+      async (t, broker) => {
+        const text = "COMMAND_INVALID - unknown exchange type 'x-nothing'";
+        const close = await (await ask(broker)).expectConnectionClose();
+        t.same(close, { code: 503, text, method: METHOD });
+      },
+    ),
+    async (t, broker) => {
+      const text = "PRECONDITION_FAILED - unknown exchange type 'x-nothing'";
+      const close = await (await ask(broker)).expectChannelClose(1);
+      t.same(close, { code: 406, text, method: METHOD });
+    },
+  );
+}
+
+scenario(
+  'a reserved name is refused before its arguments are looked at [exchange.declare/reserved-first]',
+  async (t, broker) => {
+    const raw = await broker.rawChannel();
+    const args = toFieldTable({ 'alternate-exchange': 5 });
+    raw.send(1, 'exchange.declare', { exchange: 'amq.mine', type: 'direct', arguments: args });
+    const text = "ACCESS_REFUSED - exchange name 'amq.mine' contains reserved prefix 'amq.*'";
+    t.same(await raw.expectChannelClose(1), { code: 403, text, method: METHOD });
+  },
+);
+
+scenario(
+  'of several differences the first is told: type, durable, auto_delete, internal, arguments [exchange.declare/inequivalent-order]',
+  async (t, broker) => {
+    const raw = await broker.rawChannel();
+    const exchange = broker.exchangeName('several');
+    raw.send(1, 'exchange.declare', { exchange, type: 'direct', durable: true });
+    await raw.expect(1, 'exchange.declare-ok');
+    const args = toFieldTable({ 'alternate-exchange': 5 });
+    let otherwise = { type: 'fanout', durable: false, autoDelete: true, internal: true };
+    for (const [told, mended] of [
+      ['type', { type: 'direct' }],
+      ['durable', { durable: true }],
+      ['auto_delete', { autoDelete: false }],
+      ['internal', { internal: false }],
+      ['alternate-exchange', {}],
+    ] as const) {
+      raw.send(1, 'exchange.declare', { exchange, ...otherwise, arguments: args });
+      const { text } = await raw.expectChannelClose(1);
+      t.match(text, `PRECONDITION_FAILED - inequivalent arg '${told}' for exchange`);
+      await raw.openChannel(1);
+      otherwise = { ...otherwise, ...mended };
+    }
   },
 );
 

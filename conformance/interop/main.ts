@@ -5,7 +5,7 @@
  *     node dist/conformance/interop/main.js --documentation
  *
  * It starts this repository's server, or with `--target rabbitmq` a private rabbitmq-server. A broker that
- * is not ours is not restarted. A client that is not installed is skipped by name; where the environment
+ * is not ours is not restarted, nor spoken to over TLS. A client that is not installed is skipped by name; where the environment
  * says CI=true that is a failure. The last line is `N passed, N failed`, counting scenarios of clients.
  */
 import { randomBytes } from 'node:crypto';
@@ -13,12 +13,13 @@ import { Command, Option } from 'commander';
 import { startRabbitmq } from '../rabbitmq.ts';
 import { brokerAt, type RunningBroker } from '../running-broker.ts';
 import { LocalServer } from '../support/local-server.ts';
+import { AUTHORITY_PATH, trustVariables } from '../support/tls-files.ts';
 import { TARGET_NAMES, type TargetName } from '../targets.ts';
 import { INTEROP_CLIENTS, type InteropClientEntry, scenariosOf } from './clients.ts';
 import { Relay } from './relay.ts';
 import { Results } from './results.ts';
-import { runCommand } from './run-command.ts';
-import { RESTARTS, type ScenarioName } from './scenarios.ts';
+import { type CommandResult, runCommand } from './run-command.ts';
+import { RESTARTS, type ScenarioName, TLS_SCENARIOS } from './scenarios.ts';
 import { documentation } from './table.ts';
 
 interface Options {
@@ -88,7 +89,7 @@ async function runAgainst(
   isWanted: Filter,
   results: Results,
 ): Promise<void> {
-  await runSessions(clients, broker.url, (name) => isWanted(name) && !isRestart(name), results);
+  await runSessions(clients, broker.url, (name) => isWanted(name) && isForAnyBroker(name), results);
   const complaint = await broker.stop();
   if (complaint !== null) results.trouble('the broker', complaint);
 }
@@ -98,32 +99,66 @@ async function runAgainstOurs(
   isWanted: Filter,
   results: Results,
 ): Promise<void> {
-  const server = await LocalServer.start();
+  const server = await LocalServer.start({ tls: true });
   try {
-    await runSessions(clients, server.url, (name) => isWanted(name) && !isRestart(name), results);
+    await runSessions(
+      clients,
+      server.url,
+      (name) => isWanted(name) && isForAnyBroker(name),
+      results,
+    );
+    if (isWanted('amqps')) await runTlsSessions(clients, server.tlsUrl, results);
     await runRestarts(clients, server, isWanted, results);
   } finally {
     await server.stop();
   }
 }
 
-function isRestart(name: ScenarioName): boolean {
-  return RESTARTS.some(({ scenario }) => scenario === name);
+function isForAnyBroker(name: ScenarioName): boolean {
+  return name !== 'amqps' && RESTARTS.every(({ scenario }) => scenario !== name);
 }
 
-async function runSessions(
+/** Takes some clients at a time through `run`. */
+async function forEachClient(
+  clients: readonly InteropClientEntry[],
+  run: (client: InteropClientEntry) => Promise<void>,
+): Promise<void> {
+  const waiting = [...clients];
+  const runSome = async (): Promise<void> => {
+    for (let client = waiting.shift(); client !== undefined; client = waiting.shift()) {
+      await run(client);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_SESSIONS }, runSome));
+}
+
+function runSessions(
   clients: readonly InteropClientEntry[],
   url: string,
   isWanted: Filter,
   results: Results,
 ): Promise<void> {
-  const waiting = [...clients];
-  const runSome = async (): Promise<void> => {
-    for (let client = waiting.shift(); client !== undefined; client = waiting.shift()) {
-      await runSession(client, url, scenariosOf(client).filter(isWanted), results);
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL_SESSIONS }, runSome));
+  return forEachClient(clients, (client) =>
+    runSession(client, url, scenariosOf(client).filter(isWanted), results),
+  );
+}
+
+/** Each client once more, with what tells it whom to trust; the scenarios count as one. */
+function runTlsSessions(
+  clients: readonly InteropClientEntry[],
+  url: string,
+  results: Results,
+): Promise<void> {
+  const variables = { ...trustVariables(AUTHORITY_PATH), INTEROP_CA: AUTHORITY_PATH };
+  return forEachClient(clients, async (client) => {
+    const scenarios = scenariosOf(client);
+    if (!scenarios.includes('amqps')) return;
+    const chosen = TLS_SCENARIOS.filter((name) => scenarios.includes(name));
+    const { succeeded, failed, complaint } = await play(client, url, chosen, { variables });
+    results.record(client, 'amqps', succeeded && failed.length === 0);
+    if (failed.length > 0)
+      results.explain(`${client.name}: amqps (${failed.join(', ')})`, complaint);
+  });
 }
 
 /** All clients at once: the server goes when each has told that it may. */
@@ -177,19 +212,37 @@ async function runSession(
   onLine: (line: string) => void = () => undefined,
 ): Promise<void> {
   if (scenarios.length === 0) return;
+  const { succeeded, failed, complaint } = await play(client, url, scenarios, { onLine });
+  for (const scenario of scenarios) results.record(client, scenario, !failed.includes(scenario));
+  if (failed.length > 0) results.explain(`${client.name}: ${failed.join(', ')}`, complaint);
+  else if (!succeeded) results.trouble(client.name, `all done, but then: ${complaint}`);
+}
+
+interface PlayOptions {
+  /** Given every line that the session prints. */
+  readonly onLine?: (line: string) => void;
+  /** Added to its environment. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+/** Runs a session to its end; which scenarios are not done, and why. */
+async function play(
+  client: InteropClientEntry,
+  url: string,
+  scenarios: readonly ScenarioName[],
+  { onLine = () => undefined, variables = {} }: PlayOptions,
+): Promise<CommandResult & { readonly failed: readonly ScenarioName[] }> {
   const name = `interop-${randomBytes(4).toString('hex')}`;
   const done = new Set<string>();
-  const { succeeded, complaint } = await runCommand(
+  const result = await runCommand(
     [...client.session, url, name, ...scenarios],
     (line) => {
       if (line.startsWith('done ')) done.add(line.slice('done '.length));
       onLine(line);
     },
+    variables,
   );
-  for (const scenario of scenarios) results.record(client, scenario, done.has(scenario));
-  const failed = scenarios.filter((scenario) => !done.has(scenario));
-  if (failed.length > 0) results.explain(`${client.name}: ${failed.join(', ')}`, complaint);
-  else if (!succeeded) results.trouble(client.name, `all done, but then: ${complaint}`);
+  return { ...result, failed: scenarios.filter((scenario) => !done.has(scenario)) };
 }
 
 await main();

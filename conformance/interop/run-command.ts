@@ -12,15 +12,20 @@ export interface CommandResult {
 /** A client that hangs is a failure, not a reason to hang. */
 const TIME_LIMIT_MS = 150_000;
 
-/** @param onLine is given every line of standard output as it comes */
+/**
+ * @param onLine is given every line of standard output as it comes
+ * @param variables are added to the environment
+ */
 export function runCommand(
   command: readonly string[],
   onLine: (line: string) => void = () => undefined,
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<CommandResult> {
   const [program = '', ...args] = command;
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...variables },
       timeout: TIME_LIMIT_MS,
       killSignal: 'SIGKILL',
     });

@@ -27,7 +27,8 @@ export type ProtocolScenarioName =
 
 export type CeleryScenarioName = 'task' | 'retry' | 'countdown' | 'control' | 'shutdown';
 
-export type ScenarioName = ProtocolScenarioName | CeleryScenarioName;
+/** `amqps` stands for several scenarios, which a session is told to run over TLS. */
+export type ScenarioName = ProtocolScenarioName | 'amqps' | CeleryScenarioName;
 
 export interface Scenario {
   readonly name: ScenarioName;
@@ -71,6 +72,11 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'recover', holds: 'basic.recover brings unacked messages again, redelivered' },
   { name: 'cancel', holds: 'the client hears that its consumer ended with its queue' },
   {
+    name: 'amqps',
+    holds:
+      '`confirm`, `consume`, `get`, `large` and `heartbeat` again over TLS, with an authority that the client is told of',
+  },
+  {
     name: 'restart-sigterm',
     holds:
       'after SIGTERM and a new start the client is back, and all that was confirmed is there, in order',
@@ -101,6 +107,15 @@ export const CELERY_SCENARIOS: readonly Scenario[] = [
     holds: 'after SIGTERM and a new start the worker is back and runs tasks',
   },
   { name: 'restart-sigkill', holds: 'the same after SIGKILL' },
+];
+
+/** What a client goes through over TLS, as far as it can, for its `amqps`. */
+export const TLS_SCENARIOS: readonly ProtocolScenarioName[] = [
+  'confirm',
+  'consume',
+  'get',
+  'large',
+  'heartbeat',
 ];
 
 /** Those during which the server is ended and started, in this order. */

@@ -51,6 +51,41 @@ const REFUSED = [
     'heap',
     '"unsupported queue type \'heap\'"',
   ],
+  [
+    'queue-mode-unknown',
+    'an unknown queue mode',
+    'x-queue-mode',
+    'eager',
+    '"unsupported queue mode \'eager\'"',
+  ],
+  [
+    'queue-type-not-text',
+    'a queue type that is no text',
+    'x-queue-type',
+    100_000,
+    '{unacceptable_type,signedint}',
+  ],
+  [
+    'queue-mode-not-text',
+    'a queue mode that is no text',
+    'x-queue-mode',
+    true,
+    '{unacceptable_type,bool}',
+  ],
+  [
+    'queue-version-text',
+    'a queue version that is no integer',
+    'x-queue-version',
+    '2',
+    '"expected integer, got longstr"',
+  ],
+  [
+    'queue-version-negative',
+    'a negative queue version',
+    'x-queue-version',
+    -1,
+    '{value_negative,-1}',
+  ],
 ] as const;
 
 for (const [rule, what, argument, value, reason] of REFUSED) {
@@ -63,26 +98,17 @@ for (const [rule, what, argument, value, reason] of REFUSED) {
   });
 }
 
-/** The queue mode `eager` is refused for this reason. */
-function refusesQueueMode(reason: string): ScenarioBody {
-  return async (t, broker) => {
+scenario(
+  'the arguments of a queue that exists are compared before they are checked [queue.declare/arguments-of-existing]',
+  async (t, broker) => {
     const channel = await broker.channel();
     const queue = broker.queueName('argument');
-    await expectChannelError(t, channel, invalid('x-queue-mode', queue, reason), () =>
+    await channel.assertQueue(queue);
+    const text = `PRECONDITION_FAILED - inequivalent arg 'x-queue-mode' for queue '${queue}' in vhost '/': received the value 'eager' of type 'longstr' but current is none`;
+    await expectChannelError(t, channel, { code: 406, text, method: 'queue.declare' }, () =>
       channel.assertQueue(queue, { arguments: { 'x-queue-mode': 'eager' } }),
     );
-  };
-}
-
-scenario(
-  'an unknown queue mode closes the channel with 406 [queue.declare/queue-mode-unknown]',
-  differs(
-    'rabbitmq',
-    'RabbitMQ 3.10 words the refusal of a queue mode like that of a queue version.',
-    'Later versions say invalid_queue_mode, and clients of today know those.',
-    refusesQueueMode('"unsupported queue mode \'eager\'"'),
-  ),
-  refusesQueueMode('invalid_queue_mode'),
+  },
 );
 
 /** A queue in mode `lazy` cannot be declared in mode `default`; `difference` says why. */

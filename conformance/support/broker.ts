@@ -99,9 +99,10 @@ export class Broker {
   }
 
   private open(options: ConnectOptions): Promise<ChannelModel> {
-    const { hostname, port, username, password } = this.environment;
+    const { isTls, hostname, port, username, password } = this.environment;
     const { credentials, clientProperties, ...chosen } = options;
     const target = {
+      protocol: isTls ? 'amqps' : 'amqp',
       hostname,
       port,
       username,
@@ -112,6 +113,7 @@ export class Broker {
     };
     const socketOptions = {
       noDelay: true,
+      ...(isTls ? { servername: hostname } : {}),
       ...(credentials === undefined ? {} : { credentials }),
       ...(clientProperties === undefined ? {} : { clientProperties }),
     };

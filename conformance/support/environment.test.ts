@@ -6,6 +6,7 @@ const SETTINGS = { target: 'rabbitmq', hasUsers: true, outcomeFile: 'outcomes' }
 t.test('a scenario process reads what the run decided', async (t) => {
   const url = 'amqp://some%40body:p%3Aw@127.0.0.1:1234';
   t.same(readEnvironment(toVariables({ ...SETTINGS, url })), {
+    isTls: false,
     hostname: '127.0.0.1',
     port: 1234,
     username: 'some@body',
@@ -17,6 +18,11 @@ t.test('a scenario process reads what the run decided', async (t) => {
 t.test('a URL may leave out port and credentials, and name an IPv6 address', async (t) => {
   const environment = readEnvironment(toVariables({ ...SETTINGS, url: 'amqp://[::1]' }));
   t.match(environment, { hostname: '::1', port: 5672, username: 'guest', password: 'guest' });
+});
+
+t.test('a URL may ask for AMQPS, which has a port of its own', async (t) => {
+  const environment = readEnvironment(toVariables({ ...SETTINGS, url: 'amqps://localhost' }));
+  t.match(environment, { isTls: true, hostname: 'localhost', port: 5671 });
 });
 
 t.test('without a run there is no environment', async (t) => {

@@ -6,6 +6,8 @@ import { isTargetName, type TargetName } from '../targets.ts';
 
 /** The broker under test, as one scenario process sees it. */
 export interface Environment {
+  /** AMQPS is spoken; the certificate's authority is one that Node.js knows. */
+  readonly isTls: boolean;
   readonly hostname: string;
   readonly port: number;
   readonly username: string;
@@ -47,10 +49,12 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment | nul
   if (url === undefined || target === undefined || outcomeFile === undefined) return null;
   if (!isTargetName(target)) throw new Error(`unknown target '${target}'`);
   const parts = new URL(url);
+  const isTls = parts.protocol === 'amqps:';
 
   return {
+    isTls,
     hostname: parts.hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: parts.port === '' ? 5672 : Number(parts.port),
+    port: parts.port === '' ? (isTls ? 5671 : 5672) : Number(parts.port),
     username: decodeURIComponent(parts.username || 'guest'),
     password: decodeURIComponent(parts.password || 'guest'),
 

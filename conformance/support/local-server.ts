@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { within } from './deadline.ts';
+import { SERVER_CERTIFICATE_PATH } from './tls-files.ts';
 
 const SERVER_MAIN = join(import.meta.dirname, '..', '..', 'server', 'main.js');
 /** Lines of the log that are told with a failure. */
@@ -15,6 +16,7 @@ const LAST_LINES = 20;
 /** How long a start or an end may take on a busy machine, in milliseconds. */
 const START_LIMIT_MS = 60_000;
 const END_LIMIT_MS = 60_000;
+const TLS_ARGUMENTS = ['--cert', SERVER_CERTIFICATE_PATH, '--amqps-port', '0'];
 
 /** How a server is started. */
 export interface LocalServerOptions {
@@ -24,30 +26,40 @@ export interface LocalServerOptions {
   readonly prepare?: (dataDirectory: string) => void;
   /** More of its command line. */
   readonly args?: readonly string[];
+  /** It serves AMQPS as well. */
+  readonly tls?: boolean;
   /** Told every line that the server prints. */
   readonly onLogLine?: (line: string) => void;
 }
+
+type Protocol = 'amqp' | 'amqps' | 'http';
+
+/** The port of each protocol on 127.0.0.1. */
+type Ports = ReadonlyMap<Protocol, number>;
 
 /** One server over all its starts. */
 export class LocalServer {
   readonly dataDirectory: string;
   private process: ServerProcess;
-  private port: number;
+  private ports: Ports;
   private readonly abandon: () => void;
 
   private readonly args: readonly string[];
+  private readonly protocols: readonly Protocol[];
   private readonly onLogLine: (line: string) => void;
 
   private constructor(
     dataDirectory: string,
     args: readonly string[],
+    tls: boolean,
     onLogLine: (line: string) => void,
   ) {
     this.dataDirectory = dataDirectory;
-    this.args = args;
+    this.args = tls ? [...args, ...TLS_ARGUMENTS] : args;
+    this.protocols = tls ? ['amqp', 'amqps', 'http'] : ['amqp', 'http'];
     this.onLogLine = onLogLine;
-    this.process = new ServerProcess(dataDirectory, args, onLogLine);
-    this.port = 0;
+    this.process = this.spawn();
+    this.ports = new Map();
     this.abandon = () => {
       this.process.kill();
       rmSync(dataDirectory, { recursive: true, force: true });
@@ -61,13 +73,14 @@ export class LocalServer {
     parent = tmpdir(),
     prepare,
     args = [],
+    tls = false,
     onLogLine = () => undefined,
   }: LocalServerOptions = {}): Promise<LocalServer> {
     const dataDirectory = mkdtempSync(join(parent, 'firnmq-local-'));
     prepare?.(dataDirectory);
-    const server = new LocalServer(dataDirectory, args, onLogLine);
+    const server = new LocalServer(dataDirectory, args, tls, onLogLine);
     try {
-      server.port = await server.process.listening();
+      server.ports = await server.process.listening();
     } catch (error) {
       server.forget();
       throw error;
@@ -77,7 +90,18 @@ export class LocalServer {
 
   /** Where it listens; another port after every start. */
   get url(): string {
-    return `amqp://guest:guest@127.0.0.1:${this.port}`;
+    return `amqp://guest:guest@127.0.0.1:${this.portOf('amqp')}`;
+  }
+
+  /** Where it serves AMQPS, by the name in its certificate that every client can check. */
+  get tlsUrl(): string {
+    return `amqps://guest:guest@localhost:${this.portOf('amqps')}`;
+  }
+
+  portOf(protocol: Protocol): number {
+    const port = this.ports.get(protocol);
+    if (port === undefined) throw new Error(`the server does not serve ${protocol}`);
+    return port;
   }
 
   get pid(): number {
@@ -87,8 +111,8 @@ export class LocalServer {
   /** Ends the process with a signal and starts another one on the same directory. */
   async restart(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     await this.process.end(signal);
-    this.process = new ServerProcess(this.dataDirectory, this.args, this.onLogLine);
-    this.port = await this.process.listening();
+    this.process = this.spawn();
+    this.ports = await this.process.listening();
   }
 
   /**
@@ -104,6 +128,10 @@ export class LocalServer {
     }
   }
 
+  private spawn(): ServerProcess {
+    return new ServerProcess(this.dataDirectory, this.args, this.protocols, this.onLogLine);
+  }
+
   private forget(): void {
     process.off('exit', this.abandon);
     this.abandon();
@@ -114,9 +142,14 @@ class ServerProcess {
   private readonly child: ChildProcess;
   private readonly log: string[];
   private readonly ended: Promise<void>;
-  private readonly port: Promise<number>;
+  private readonly ports: Promise<Ports>;
 
-  constructor(dataDirectory: string, more: readonly string[], onLogLine: (line: string) => void) {
+  constructor(
+    dataDirectory: string,
+    more: readonly string[],
+    protocols: readonly Protocol[],
+    onLogLine: (line: string) => void,
+  ) {
     const args = [SERVER_MAIN, '-D', dataDirectory, '-p', '0', '--http-port', '0', ...more];
     this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.log = [];
@@ -127,22 +160,18 @@ class ServerProcess {
         resolve();
       });
     });
-    this.port = this.readPort(onLogLine);
-    this.port.catch(() => undefined); // told to whoever asks
+    this.ports = this.readPorts(protocols, onLogLine);
+    this.ports.catch(() => undefined); // told to whoever asks
   }
 
   get pid(): number {
     return this.child.pid ?? -1;
   }
 
-  /** The AMQP port, once it is told. */
-  async listening(): Promise<number> {
+  /** The ports, once all of them are told. */
+  async listening(): Promise<Ports> {
     try {
-      return await within(
-        this.port,
-        `log line with the AMQP port (pid ${this.pid})`,
-        START_LIMIT_MS,
-      );
+      return await within(this.ports, `log lines with the ports (pid ${this.pid})`, START_LIMIT_MS);
     } catch (error) {
       this.kill();
       throw this.trouble(`the server did not start: ${String(error)}`);
@@ -180,7 +209,11 @@ class ServerProcess {
   }
 
   /** Reads all output, so that no pipe fills up, and keeps the last lines. */
-  private readPort(onLogLine: (line: string) => void): Promise<number> {
+  private readPorts(
+    protocols: readonly Protocol[],
+    onLogLine: (line: string) => void,
+  ): Promise<Ports> {
+    const ports = new Map<Protocol, number>();
     return new Promise((resolve, reject) => {
       this.ended.then(() => reject(new Error(`it ended with ${this.endCode}`)), reject);
       for (const stream of [this.child.stdout, this.child.stderr]) {
@@ -189,19 +222,22 @@ class ServerProcess {
           onLogLine(line);
           this.log.push(line);
           if (this.log.length > LAST_LINES) this.log.shift();
-          const port = listeningPort(line);
-          if (port !== null) resolve(port);
+          for (const protocol of protocols) {
+            const port = listeningPort(line, protocol);
+            if (port !== null) ports.set(protocol, port);
+          }
+          if (ports.size === protocols.length) resolve(ports);
         });
       }
     });
   }
 }
 
-/** The port of a `listening` line for amqp on 127.0.0.1; null for any other line. */
-function listeningPort(line: string): number | null {
+/** The port of a `listening` line for the protocol on 127.0.0.1; null for any other line. */
+function listeningPort(line: string, protocol: Protocol): number | null {
   if (!line.startsWith('{')) return null;
   const entry = JSON.parse(line) as Record<string, unknown>; // written by our own server
-  const isAmqp = entry['event'] === 'listening' && entry['protocol'] === 'amqp';
+  const isMeant = entry['event'] === 'listening' && entry['protocol'] === protocol;
   const port = entry['port'];
-  return isAmqp && entry['address'] === '127.0.0.1' && typeof port === 'number' ? port : null;
+  return isMeant && entry['address'] === '127.0.0.1' && typeof port === 'number' ? port : null;
 }

@@ -5,6 +5,7 @@
  * one than the scenario says; so a scenario reads as the transcript of its connection.
  */
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import {
   type AnyMethod,
   BASIC_PUBLISH_ID,
@@ -79,12 +80,13 @@ export class RawClient {
     });
   }
 
-  /** Opens the TCP connection; nothing is sent. */
-  static connect({ hostname, port }: Environment): Promise<RawClient> {
+  /** Opens the TCP connection, and TLS on it where the broker is asked for that; nothing of AMQP is sent. */
+  static connect({ isTls, hostname, port }: Environment): Promise<RawClient> {
     const opening = new Promise<RawClient>((resolve, reject) => {
-      const socket = connect({ host: hostname, port, noDelay: true });
+      const address = { host: hostname, port, noDelay: true };
+      const socket = isTls ? connectTls({ ...address, servername: hostname }) : connect(address);
       socket.once('error', reject);
-      socket.once('connect', () => resolve(new RawClient(socket)));
+      socket.once(isTls ? 'secureConnect' : 'connect', () => resolve(new RawClient(socket)));
     });
     return within(opening, 'TCP connection');
   }

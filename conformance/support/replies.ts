@@ -22,7 +22,7 @@ export function onDefaultExchange(method: string): ServerClose {
   return { code: 403, text, method };
 }
 
-export function unknownTag(deliveryTag: number, method: string): ServerClose {
+export function unknownTag(deliveryTag: number | bigint, method: string): ServerClose {
   const text = `PRECONDITION_FAILED - unknown delivery tag ${deliveryTag}`;
   return { code: 406, text, method };
 }

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { EMPTY_TABLE } from '../../generated/index.ts';
-import { ByteArea } from '../base/byte-area.ts';
+import { FixedBytes } from '../base/fixed-bytes.ts';
 import { Consumer } from '../broker/consumer.ts';
 import { TRANSACTION_ACKS_MAX } from '../broker/transaction.ts';
 import { openBroker } from '../testing/open-broker.ts';
@@ -20,7 +20,7 @@ async function setUp(t: Teardown) {
   const queue = vhost.addQueue(declaration, null);
   const sink = { canTake: true, deliver: () => undefined, consumerCancelled: () => undefined };
   const options = { tag: 'c', noAck: false, exclusive: false, prefetchCount: 0, priority: 0 };
-  const consumer = new Consumer(queue, sink, options, new ByteArea(Buffer.alloc(0)));
+  const consumer = new Consumer(queue, sink, options, new FixedBytes(Buffer.alloc(0)));
   return { consumer, transaction: new ChannelTransaction(vhost), unacked: new UnackedList() };
 }
 

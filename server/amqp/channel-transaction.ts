@@ -61,7 +61,7 @@ export class ChannelTransaction {
     if (this.messages.isDurable) return true;
     const { held } = this;
     for (let entry = held.first(); entry >= 0; entry = held.next(entry)) {
-      if (held.consumerAt(entry).queue.index.durable) return true;
+      if (held.consumerAt(entry).queue.isLogged) return true;
     }
     return false;
   }

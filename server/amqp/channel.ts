@@ -36,7 +36,9 @@ import {
   writeDelivery,
   writeDeliveryHead,
 } from './delivery-writer.ts';
-import type { GetQueue } from './get-queue.ts';
+import type { GetQueue, GetQueueOwner } from './get-queue.ts';
+import { HeldByGets } from './held-by-gets.ts';
+import type { SettlingChannel } from './held-input.ts';
 import type { LargeContentOwner, LargeOutput } from './large-output.ts';
 import type { Output } from './output.ts';
 import { sendReturn } from './parts-sender.ts';
@@ -47,7 +49,7 @@ import { type PendingReply, ReplyOrder } from './reply-order.ts';
 import { Settlements, type SettlementsOwner } from './settlements.ts';
 
 /** What a channel needs of its connection. */
-export interface ChannelConnection {
+export interface ChannelConnection extends GetQueueOwner {
   readonly output: Output;
   readonly frameMax: number;
   readonly vhost: Vhost;
@@ -71,7 +73,9 @@ export interface ChannelConnection {
 }
 
 /** One open channel. */
-export class Channel implements SettlementsOwner, DurabilityWaiter, LargeContentOwner {
+export class Channel
+  implements SettlementsOwner, DurabilityWaiter, LargeContentOwner, SettlingChannel
+{
   readonly number: number;
   readonly connection: ChannelConnection;
   readonly vhost: Vhost;
@@ -253,6 +257,20 @@ export class Channel implements SettlementsOwner, DurabilityWaiter, LargeContent
   }
 
   // --- deliveries ------------------------------------------------------------------------------
+
+  get awaitsGet(): boolean {
+    return !this.isClosing && this.gets !== null && this.gets.isWaiting;
+  }
+
+  /**
+   * HOT per ack. A tag that is still to be given out, or the one for all there are, may mean what a get waits for.
+   *
+   * @throws HeldByGets then
+   */
+  requireGiven(tag: number): void {
+    if (this.gets === null || (tag > 0 && tag <= this.deliveryTag)) return;
+    if (this.awaitsGet) throw new HeldByGets();
+  }
 
   get canTake(): boolean {
     return (

@@ -433,6 +433,10 @@ export class Connection
     this.input.resumeIfPaused();
   }
 
+  getsEnded(): void {
+    if (this.held.isActive) this.input.resumeLater();
+  }
+
   heldOutputReleased(): void {
     this.input.resumeIfPaused();
   }

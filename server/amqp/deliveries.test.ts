@@ -67,6 +67,49 @@ t.test('prefetch bounds what is unacked, and every ack or nack lets one more go'
   t.match(await client.expectDeliveries(1, 1), [{ body: 'd', redelivered: false }]);
 });
 
+t.test(
+  'acks that come together count one by one, whatever their order and what is between',
+  async (t) => {
+    const { client, queue } = await setUp(t);
+    await consume(client, 1, 'c');
+    client.write(...Array.from({ length: 12 }, (_, i) => publish(2, 'q', `m${i + 1}`)));
+    await client.expectDeliveries(1, 12);
+    const acks = [2, 3, 4, 1, 8, 7, 10].map((tag) => basicAck(1, tag));
+    client.write(
+      Buffer.concat([...acks, publish(2, 'q', 'more'), basicAck(1, 11), basicAck(1, 12)]),
+    );
+    t.match(await client.expectDeliveries(1, 1), [{ body: 'more', tag: 13 }]);
+    t.match([queue.index.unackedCount, queue.index.readyCount], [4, 0]);
+    // What is acked cannot go back, nor be acked again.
+    client.write(Buffer.concat([basicAck(1, 5), basicNack(1, { deliveryTag: 9, multiple: true })]));
+    const back = await client.expectDeliveries(1, 2);
+    t.same(bodiesOf(back), ['m6', 'm9']);
+    client.write(Buffer.concat([basicAck(1, 14), basicAck(1, 14)]));
+    const { args } = await client.expect(1, 'channel.close');
+    t.match(args, { replyCode: 406, replyText: /unknown delivery tag 14/ });
+    await consume(client, 2, 'after');
+    t.same(bodiesOf(await client.expectDeliveries(2, 2)), ['m9', 'more']);
+  },
+);
+
+t.test('acks of several channels in one read are carried out on each', async (t) => {
+  const { client, queue } = await setUp(t);
+  client.write(basicQos(1, 3), basicQos(2, 3));
+  await client.expect(1, 'basic.qos-ok');
+  await client.expect(2, 'basic.qos-ok');
+  await consume(client, 1, 'one');
+  await consume(client, 2, 'two');
+  client.write(...Array.from({ length: 6 }, (_, i) => publish(1, 'q', `m${i}`)));
+  for (let i = 0; i < 3; i++) {
+    await client.expectDeliveries(1, 1);
+    await client.expectDeliveries(2, 1);
+  }
+  const acks = [1, 2, 3].flatMap((tag) => [basicAck(1, tag), basicAck(2, tag)]);
+  client.write(Buffer.concat([...acks, publish(1, 'q', 'last')]));
+  await client.expectDeliveries(1, 1);
+  t.match([queue.index.unackedCount, queue.index.readyCount], [1, 0]);
+});
+
 t.test('the limit of a channel counts its consumers, not what it got', async (t) => {
   const { client } = await setUp(t);
   client.write(basicQos(1, 1, true), publish(1, 'q', 'got'), basicGet(1, 'q'));

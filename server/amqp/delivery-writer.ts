@@ -18,7 +18,8 @@ import {
   FRAME_METHOD,
   FRAME_OVERHEAD,
 } from '../../generated/index.ts';
-import { ByteArea, copyBytes } from '../base/byte-area.ts';
+import { type ByteArea, copyBytes } from '../base/byte-area.ts';
+import { FixedBytes } from '../base/fixed-bytes.ts';
 import {
   bodySizeAt,
   envelopeSizeAt,
@@ -33,7 +34,7 @@ const HEADER_FIXED_SIZE = 12;
 const DELIVER_FIXED_SIZE = 9;
 
 /** The bytes with which every deliver frame to this consumer begins; the frame's size is filled in later. */
-export function createDeliverPrefix(channel: number, consumerTag: string): ByteArea {
+export function createDeliverPrefix(channel: number, consumerTag: string): FixedBytes {
   const tag = Buffer.from(consumerTag);
   const prefix = Buffer.alloc(FRAME_HEADER_SIZE + 5 + tag.length);
   prefix.writeUInt8(FRAME_METHOD, 0);
@@ -41,7 +42,7 @@ export function createDeliverPrefix(channel: number, consumerTag: string): ByteA
   prefix.writeUInt32BE(BASIC_DELIVER_ID, FRAME_HEADER_SIZE);
   prefix.writeUInt8(tag.length, FRAME_HEADER_SIZE + 4);
   tag.copy(prefix, FRAME_HEADER_SIZE + 5);
-  return new ByteArea(prefix);
+  return new FixedBytes(prefix);
 }
 
 /** Size of the header frame. */
@@ -51,6 +52,8 @@ export function sizeOfContentHeader(propertiesSize: number): number {
 
 /** Size of the body frames. */
 function sizeOfBody(bodySize: number, frameMax: number): number {
+  if (bodySize === 0) return 0;
+  if (bodySize <= frameMax - FRAME_OVERHEAD) return bodySize + FRAME_OVERHEAD;
   return bodySize + Math.ceil(bodySize / (frameMax - FRAME_OVERHEAD)) * FRAME_OVERHEAD;
 }
 
@@ -60,10 +63,10 @@ export function sizeOfContent(propertiesSize: number, bodySize: number, frameMax
 }
 
 /** Size of method and header frame of a delivery of the record at `at`. */
-export function sizeOfDeliveryHead(prefix: ByteArea, area: ByteArea, at: number): number {
+export function sizeOfDeliveryHead(prefix: FixedBytes, area: ByteArea, at: number): number {
   const { view } = area;
   return (
-    prefix.buf.length +
+    prefix.size +
     DELIVER_FIXED_SIZE +
     envelopeSizeAt(view, at) +
     1 +
@@ -73,7 +76,7 @@ export function sizeOfDeliveryHead(prefix: ByteArea, area: ByteArea, at: number)
 
 /** Size of all frames of a delivery of the record at `at`, whose body is in it. */
 export function sizeOfDelivery(
-  prefix: ByteArea,
+  prefix: FixedBytes,
   area: ByteArea,
   at: number,
   frameMax: number,
@@ -85,7 +88,7 @@ export function sizeOfDelivery(
 export function writeDelivery(
   out: ByteArea,
   to: number,
-  prefix: ByteArea,
+  prefix: FixedBytes,
   channel: number,
   deliveryTag: number,
   redelivered: boolean,
@@ -93,27 +96,57 @@ export function writeDelivery(
   at: number,
   frameMax: number,
 ): number {
-  const p = writeDeliveryHead(out, to, prefix, channel, deliveryTag, redelivered, area, at);
   const { view } = area;
-  const bodyAt = at + MESSAGE_HEAD_SIZE + envelopeSizeAt(view, at) + propertiesSizeAt(view, at);
-  return writeBody(out, p, channel, area, bodyAt, inlineBodySizeAt(view, at), frameMax);
+  const envelopeSize = envelopeSizeAt(view, at);
+  const propertiesSize = propertiesSizeAt(view, at);
+  const bodySize = inlineBodySizeAt(view, at);
+  const propertiesAt = at + MESSAGE_HEAD_SIZE + envelopeSize;
+  let p = writeDeliver(out, to, prefix, deliveryTag, redelivered, area, at, envelopeSize);
+  p = writeContentHeader(out, p, channel, area, propertiesAt, propertiesSize, bodySize);
+  return writeBody(out, p, channel, area, propertiesAt + propertiesSize, bodySize, frameMax);
 }
 
 /** HOT per delivery. Writes method and header frame at `to`; returns the offset behind them. */
 export function writeDeliveryHead(
   out: ByteArea,
   to: number,
-  prefix: ByteArea,
+  prefix: FixedBytes,
   channel: number,
   deliveryTag: number,
   redelivered: boolean,
   area: ByteArea,
   at: number,
 ): number {
+  const { view } = area;
+  const envelopeSize = envelopeSizeAt(view, at);
+  const p = writeDeliver(out, to, prefix, deliveryTag, redelivered, area, at, envelopeSize);
+  const propertiesAt = at + MESSAGE_HEAD_SIZE + envelopeSize;
+  const propertiesSize = propertiesSizeAt(view, at);
+  return writeContentHeader(
+    out,
+    p,
+    channel,
+    area,
+    propertiesAt,
+    propertiesSize,
+    bodySizeAt(view, at),
+  );
+}
+
+/** HOT per delivery. Writes the method frame. */
+function writeDeliver(
+  out: ByteArea,
+  to: number,
+  prefix: FixedBytes,
+  deliveryTag: number,
+  redelivered: boolean,
+  area: ByteArea,
+  at: number,
+  envelopeSize: number,
+): number {
   const view = out.view;
-  const prefixSize = prefix.buf.length;
-  const envelopeSize = envelopeSizeAt(area.view, at);
-  copyBytes(out, to, prefix, 0, prefixSize);
+  const prefixSize = prefix.size;
+  prefix.copyTo(out, to);
   view.setUint32(to + 3, prefixSize - FRAME_HEADER_SIZE + DELIVER_FIXED_SIZE + envelopeSize);
   let p = to + prefixSize;
   view.setUint32(p, (deliveryTag / 0x1_0000_0000) >>> 0);
@@ -123,10 +156,7 @@ export function writeDeliveryHead(
   copyBytes(out, p, area, at + MESSAGE_HEAD_SIZE, envelopeSize);
   p += envelopeSize;
   view.setUint8(p, FRAME_END);
-  const propertiesAt = at + MESSAGE_HEAD_SIZE + envelopeSize;
-  const propertiesSize = propertiesSizeAt(area.view, at);
-  const bodySize = bodySizeAt(area.view, at);
-  return writeContentHeader(out, p + 1, channel, area, propertiesAt, propertiesSize, bodySize);
+  return p + 1;
 }
 
 /** HOT. Writes a content header frame around properties that are bytes already. */

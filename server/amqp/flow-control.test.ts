@@ -223,6 +223,35 @@ t.test('a queue stays short while its consumer takes what a publisher can send',
   t.equal(queue.index.readyCount, 0);
 });
 
+t.test('a publisher is read more slowly as long as its queue falls behind', async (t) => {
+  const { openSession, openConsumer, publishAll, queue, turns } = await setUp(t);
+  // Goes out in many turns, however willing its consumer is.
+  await publishAll(Array.from({ length: 40 }, () => Buffer.alloc(MIB, 1)));
+  const fast = await openSession();
+  const chunk = publish(1, 'q', Buffer.alloc(4000));
+  fast.client.send(chunk);
+  await turns(1);
+  await openConsumer();
+  t.ok(queue.isBehind);
+  for (let i = 0; i < 1500; i++) fast.client.send(chunk);
+  let [mostBehind, mostAfter, turnsBehind] = [0, 0, 0];
+  for (let isMore = true; isMore; ) {
+    const { isBehind } = queue;
+    const before = queue.index.nextSequence;
+    await turns(1);
+    const bytes = (queue.index.nextSequence - before) * chunk.length;
+    if (isBehind && queue.isBehind) {
+      mostBehind = Math.max(mostBehind, bytes);
+      turnsBehind++;
+      t.ok(bytes > 0, 'it is never left out');
+    } else if (!isBehind) mostAfter = Math.max(mostAfter, bytes);
+    isMore = !fast.client.socket.isRead;
+  }
+  t.ok(turnsBehind > 10, `behind for ${turnsBehind} turns`);
+  t.ok(mostBehind < MIB / 8, `${mostBehind} octets in a turn while it is behind`);
+  t.ok(mostAfter > MIB / 8, `${mostAfter} octets in a turn afterwards`);
+});
+
 t.test(
   'a client that misses its heartbeats is dropped, and is sent heartbeats before',
   async (t) => {

@@ -3,7 +3,8 @@
  * other method to its handler, channel 0 to the connection.
  *
  * - A publish that lies whole in a chunk goes to its channel without a frame object.
- * - While an alarm lasts the scan stops before the next publish (held-input.ts): that waits in its chunk, unread.
+ * - While an alarm lasts the scan stops before the next publish (held-input.ts): that waits in its chunk, unread. So
+ *   does an ack of what a get has not brought yet.
  * - What crosses a close that the server has sent is dropped, but for the answer and a close of the peer's own.
  */
 import {
@@ -24,6 +25,7 @@ import {
   FRAME_METHOD,
   FrameScanner,
   type FrameSink,
+  IntegerTooLarge,
   METHODS,
 } from '../../generated/index.ts';
 import { ByteArea } from '../base/byte-area.ts';
@@ -31,14 +33,17 @@ import { type Alarms, HeldByAlarm } from '../broker/alarms.ts';
 import type { Channel } from './channel.ts';
 import { locatePublish } from './content-assembly.ts';
 import { channelMethods } from './handlers/table.ts';
+import { HeldByGets } from './held-by-gets.ts';
 import type { HeldInput, HeldMethod } from './held-input.ts';
 import {
   channelError,
   commandInvalid,
   ProtocolError,
+  preconditionFailed,
   strayFrame,
   unexpectedFrame,
 } from './protocol-error.ts';
+import type { Settlements } from './settlements.ts';
 
 /** Largest frame payload before tune-ok: client properties and tokens must fit. */
 const HANDSHAKE_PAYLOAD_MAX = 128 * 1024;
@@ -84,6 +89,8 @@ export class FrameRouter implements FrameSink {
   private readonly reader: ByteReader;
   /** The chunk being scanned; publishes borrow from it. */
   private area: ByteArea;
+  /** Holds acks that wait to be carried out with those behind them; null: nobody does. */
+  private acking: Settlements | null;
 
   constructor(owner: FrameRouterOwner, alarms: Alarms, held: HeldInput, frameMax: number) {
     this.frameMax = frameMax;
@@ -96,6 +103,7 @@ export class FrameRouter implements FrameSink {
     this.scanner = new FrameScanner(this, HANDSHAKE_PAYLOAD_MAX);
     this.reader = new ByteReader();
     this.area = new ByteArea(Buffer.alloc(0));
+    this.acking = null;
   }
 
   /** Bytes held of a frame that has not come whole. */
@@ -117,7 +125,11 @@ export class FrameRouter implements FrameSink {
    */
   scan(area: ByteArea, size: number): number {
     this.area = area;
-    return this.scanner.scan(area.buf, 0, size);
+    try {
+      return this.scanner.scan(area.buf, 0, size);
+    } finally {
+      this.flushAcks();
+    }
   }
 
   /** HOT per frame, and per publish that lies whole in the chunk. */
@@ -142,17 +154,16 @@ export class FrameRouter implements FrameSink {
           return next;
         }
       } else if (methodId === BASIC_ACK_ID && channel.isReadyForMethod && end - start === 13) {
-        this.lastMethodId = methodId;
-        try {
-          channel.settlements.settle(
-            basicAckDeliveryTag(buf, start + 4),
-            basicAckMultiple(buf, start + 4),
-            true,
-          );
-        } catch (error) {
-          this.owner.fail(error, channel);
+        const tag = basicAckDeliveryTag(buf, start + 4);
+        if (tag <= Number.MAX_SAFE_INTEGER) {
+          this.lastMethodId = methodId;
+          try {
+            this.ack(channel, tag, basicAckMultiple(buf, start + 4));
+          } catch (error) {
+            this.failed(error, channel, buf, start, end);
+          }
+          return this.held.isActive ? start - FRAME_HEADER_SIZE : end + 1;
         }
-        return end + 1;
       }
     }
     this.handleFrame(type, number, channel, buf, start, end);
@@ -181,6 +192,24 @@ export class FrameRouter implements FrameSink {
     return channel;
   }
 
+  private ack(channel: Channel, tag: number, multiple: boolean): void {
+    const { settlements } = channel;
+    channel.requireGiven(tag);
+    if (this.acking !== settlements) this.flushAcks();
+    if (multiple) settlements.settle(tag, true, true);
+    else {
+      this.acking = settlements;
+      settlements.ack(tag);
+    }
+  }
+
+  private flushAcks(): void {
+    const { acking } = this;
+    if (acking === null) return;
+    this.acking = null;
+    acking.flush();
+  }
+
   private publish(channel: Channel): void {
     try {
       channel.publish();
@@ -190,10 +219,17 @@ export class FrameRouter implements FrameSink {
   }
 
   /** Stops the scan before the method frame at `buf[start..end)`; the offset at which it stops. */
-  private stopBefore(method: HeldMethod, buf: Buffer, start: number, end: number): number {
+  private stopBefore(
+    method: HeldMethod,
+    buf: Buffer,
+    start: number,
+    end: number,
+    channel: Channel | null = null,
+  ): number {
     const at = start - FRAME_HEADER_SIZE;
     // A frame that came in pieces lies in the scanner's own memory, and the rest of the chunk behind it.
-    this.held.begin(method, buf === this.area.buf ? null : Buffer.from(buf.subarray(at, end + 1)));
+    const frame = buf === this.area.buf ? null : Buffer.from(buf.subarray(at, end + 1));
+    this.held.begin(method, frame, channel);
     this.scanner.stopRequested = true;
     return at;
   }
@@ -207,6 +243,7 @@ export class FrameRouter implements FrameSink {
     end: number,
   ): void {
     const { owner } = this;
+    this.flushAcks();
     // Until a method is read, no method is to blame.
     if (type !== FRAME_HEADER && type !== FRAME_BODY) this.lastMethodId = 0;
     try {
@@ -221,9 +258,21 @@ export class FrameRouter implements FrameSink {
       else if (channel.isClosing) this.whileChannelCloses(channel, type, buf, start, end);
       else this.onChannel(channel, type, buf, start, end);
     } catch (error) {
-      if (error instanceof HeldByAlarm) this.stopBefore('definition', buf, start, end);
-      else owner.fail(error, channel);
+      this.failed(error, channel, buf, start, end);
     }
+  }
+
+  /** A frame could not be carried out: perhaps only not yet. */
+  private failed(
+    error: unknown,
+    channel: Channel | null,
+    buf: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    if (error instanceof HeldByAlarm) this.stopBefore('definition', buf, start, end);
+    else if (error instanceof HeldByGets) this.stopBefore('settlement', buf, start, end, channel);
+    else this.owner.fail(error instanceof IntegerTooLarge ? unknownTag(error) : error, channel);
   }
 
   private readMethodId(buf: Buffer, start: number, end: number): number {
@@ -320,6 +369,11 @@ function finishContent(channel: Channel): void {
 function checkHeartbeat(number: number, buf: Buffer, start: number, end: number): void {
   if (number !== 0) throw strayFrame('heartbeat frame on a channel other than 0');
   if (end > start) throw unknownFrame(FRAME_HEARTBEAT, buf, start, end);
+}
+
+/** The one 64-bit argument of a method that a client sends is a delivery tag; ours never become so large. */
+function unknownTag({ value }: IntegerTooLarge): ProtocolError {
+  return preconditionFailed(`unknown delivery tag ${value}`);
 }
 
 /** One that only a server sends, or that nobody knows. */

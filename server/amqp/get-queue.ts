@@ -12,6 +12,11 @@ import type { Output } from './output.ts';
 /** No get begins while more bytes of output than this wait for the peer, or of answers for their turn. */
 const WAITING_BYTES_MAX = 1024 * 1024;
 
+/** Told when a channel has carried out all its gets and recovers. */
+export interface GetQueueOwner {
+  getsEnded(): void;
+}
+
 /** Made for a channel with its first get. */
 export class GetQueue {
   /** Bytes of answers that are laid out and wait for replies before them. */
@@ -20,19 +25,26 @@ export class GetQueue {
   owesLarge: boolean;
   private readonly output: Output;
   private readonly reactor: Reactor;
+  private readonly owner: GetQueueOwner;
   private readonly waiting: (() => void)[];
   /** A get or recover has begun, and has no answer yet. */
   private isBusy: boolean;
   private isStarting: boolean;
 
-  constructor(output: Output, reactor: Reactor) {
+  constructor(output: Output, reactor: Reactor, owner: GetQueueOwner) {
     this.heldBytes = 0;
     this.owesLarge = false;
     this.output = output;
     this.reactor = reactor;
+    this.owner = owner;
     this.waiting = [];
     this.isBusy = false;
     this.isStarting = false;
+  }
+
+  /** Whether there are some that have no answer yet. */
+  get isWaiting(): boolean {
+    return this.isBusy || this.waiting.length > 0;
   }
 
   /** Calls `begin` now or later; it leads to {@link ended}, at once or when what it waits for has come. */
@@ -58,11 +70,13 @@ export class GetQueue {
     } finally {
       this.isStarting = false;
     }
+    if (!this.isWaiting) this.owner.getsEnded();
   }
 
   /** The channel closes: what has not begun never will. */
   clear(): void {
     this.waiting.length = 0;
+    this.owner.getsEnded();
   }
 
   private canBegin(): boolean {

@@ -237,6 +237,7 @@ function serverProperties(version: string): FieldTable {
   return toFieldTable({
     capabilities: CAPABILITIES,
     cluster_name: `firnmq@${hostname()}`,
+    copyright: 'Copyright (c) 2026 the FirnMQ authors',
     information: 'Licensed under the Apache License 2.0',
     platform: `Node.js ${process.version}`,
     product: 'FirnMQ',

@@ -1,6 +1,6 @@
 /**
- * What a connection has received and must not carry out yet, because an alarm holds its next publish, or a
- * durable declare, back.
+ * What a connection has received and must not carry out yet: its next publish, or a durable declare, because an alarm
+ * holds it back; or an ack of what a basic.get before it still waits for.
  *
  * Nothing behind that method is read, acks among it, since a channel's methods keep their order; RabbitMQ does
  * the same. Little more than what has come is kept: then the socket is paused. Until then it is read on, so that
@@ -19,8 +19,14 @@ import type { MethodWriter } from './output.ts';
 const HELD_BYTES_MAX = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
 
-/** What is held back. */
-export type HeldMethod = 'publish' | 'definition';
+/** What is held back: the first two by alarms, a settlement (ack, nack, reject) by the gets of its channel. */
+export type HeldMethod = 'publish' | 'definition' | 'settlement';
+
+/** The channel of a settlement. */
+export interface SettlingChannel {
+  /** A basic.get has no answer yet. */
+  readonly awaitsGet: boolean;
+}
 
 /** Told when the connection may go on; it then calls {@link HeldInput.end}. */
 export interface HeldInputOwner {
@@ -37,6 +43,8 @@ export class HeldInput implements AlarmListener {
   private readonly output: MethodWriter;
   private readonly owner: HeldInputOwner;
   private method: HeldMethod;
+  /** Whose gets hold a settlement back; null where alarms hold. */
+  private channel: SettlingChannel | null;
   private bytes: Buffer;
   /** It was told, and not yet of the end. */
   private isTold: boolean;
@@ -48,6 +56,7 @@ export class HeldInput implements AlarmListener {
     this.output = output;
     this.owner = owner;
     this.method = 'publish';
+    this.channel = null;
     this.bytes = NOTHING;
     this.isTold = false;
   }
@@ -64,14 +73,18 @@ export class HeldInput implements AlarmListener {
 
   /** Whether nothing holds the method back any more. */
   get mayEnd(): boolean {
-    return this.method === 'publish' ? !this.alarms.holdsPublishes : !this.alarms.holdsDefinitions;
+    const { method, alarms } = this;
+    if (method === 'settlement') return this.channel?.awaitsGet !== true;
+    return method === 'publish' ? !alarms.holdsPublishes : !alarms.holdsDefinitions;
   }
 
   /** Holds from here on. `frame`: a copy of the method's frame where it does not lie in the chunk being scanned. */
-  begin(method: HeldMethod, frame: Buffer | null): void {
+  begin(method: HeldMethod, frame: Buffer | null, channel: SettlingChannel | null = null): void {
     this.isActive = true;
     this.method = method;
+    this.channel = channel;
     this.bytes = frame ?? NOTHING;
+    if (method === 'settlement') return;
     this.alarms.listen(this);
     this.tell();
   }
@@ -93,6 +106,7 @@ export class HeldInput implements AlarmListener {
   release(): void {
     this.isActive = false;
     this.bytes = NOTHING;
+    this.channel = null;
     this.alarms.unlisten(this);
   }
 

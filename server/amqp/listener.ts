@@ -19,6 +19,9 @@ import type { Transport } from './transport.ts';
 
 /** How often heartbeats and deadlines are looked at. */
 const TICK_MS = 250;
+/** Garbage that a connection leaves, about, in bytes: its socket, a channel, a consumer; and over TLS what OpenSSL has. */
+const CONNECTION_GARBAGE = 7000;
+const TLS_CONNECTION_GARBAGE = 35_000;
 /** How long clients may take to answer the close of a stopping server. */
 const STOP_TIMEOUT_MS = 5000;
 
@@ -32,9 +35,11 @@ interface Parts {
   readonly end: End;
 }
 
-/** Who waits for the last connection to close. */
+/** What has closed, and who waits for the last connection to do so. */
 interface End {
   whenEmpty: (() => void) | null;
+  /** What those that closed since the last look have left, about, in bytes. */
+  garbageBytes: number;
 }
 
 /** The AMQP side of a server. */
@@ -84,15 +89,20 @@ export class AmqpListener {
     const shared: AmqpServices = { ...services, slabs, reader, openConnections, handshakes };
     const connections = new Set<Connection>();
     // Connections come and go from the first listening socket on, while the others are being opened.
-    const end: End = { whenEmpty: null };
-    const events = {
+    const end: End = { whenEmpty: null, garbageBytes: 0 };
+    const eventsLeaving = (garbageBytes: number) => ({
       closed: (connection: Connection) => {
         connections.delete(connection);
+        end.garbageBytes += garbageBytes;
         if (connections.size === 0) end.whenEmpty?.();
       },
-    };
+    });
+    const events = eventsLeaving(CONNECTION_GARBAGE);
+    const tlsEvents = eventsLeaving(TLS_CONNECTION_GARBAGE);
     const connect = (transport: Transport) => {
-      connections.add(new Connection(transport, shared, events, logger));
+      // Only over TLS there is something to know of a certificate.
+      const heard = transport.identity === null ? events : tlsEvents;
+      connections.add(new Connection(transport, shared, heard, logger));
     };
     const servesTls = config.tlsCertPath !== null && config.amqpsPort !== null;
     const tls = servesTls ? await TlsAcceptor.load(config, logger) : null;
@@ -123,9 +133,11 @@ export class AmqpListener {
     return this.slabs.usedBytes;
   }
 
-  /** Lets go of output memory that nobody uses; returns how much, in bytes. Free with the next collection. */
+  /** Lets go of output memory that nobody uses; returns how much, and what connections that closed have left, in bytes. */
   rest(): number {
-    return this.slabs.trim();
+    const { garbageBytes } = this.end;
+    this.end.garbageBytes = 0;
+    return this.slabs.trim() + garbageBytes;
   }
 
   /** Memory that connections hold besides output, in bytes; asks every one. */

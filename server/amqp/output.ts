@@ -28,10 +28,11 @@ export class SlabPool {
   private readonly pieces: PiecePool;
   private readonly smallPieces: PiecePool;
 
-  constructor() {
+  /** @param regionBytes see {@link PiecePool} */
+  constructor(regionBytes?: number) {
     this.usedBytes = 0;
-    this.pieces = new PiecePool(SLAB_SIZE);
-    this.smallPieces = new PiecePool(SMALL_SLAB_SIZE);
+    this.pieces = new PiecePool(SLAB_SIZE, regionBytes);
+    this.smallPieces = new PiecePool(SMALL_SLAB_SIZE, regionBytes);
   }
 
   /** A slab of {@link SMALL_SLAB_SIZE}. */

@@ -1,17 +1,24 @@
 /** Replies leave in the order of their requests, whatever each of them waits for. */
 import t from 'tap';
 import {
+  basicAck,
   basicCancel,
   basicConsume,
   basicGet,
+  basicNack,
   basicRecover,
+  basicReject,
   channelClose,
   channelOpen,
   confirmSelect,
+  connectionCloseOk,
   publish,
   queueDeclare,
   queueDelete,
   queuePurge,
+  txCommit,
+  txRollback,
+  txSelect,
 } from '../testing/client-frames.ts';
 import { eventually } from '../testing/eventually.ts';
 import { GatedFileSystem } from '../testing/gated-file-system.ts';
@@ -189,7 +196,7 @@ async function setUpCold(t: Teardown, ...bodies: readonly string[]) {
   client.write(channelOpen(1), channelOpen(2));
   await client.expect(1, 'channel.open-ok');
   await client.expect(2, 'channel.open-ok');
-  return { gated, client };
+  return { gated, client, server: second };
 }
 
 t.test('a get whose record must be read from disk keeps later replies waiting', async (t) => {
@@ -211,6 +218,92 @@ t.test('a recover gives back what a get before it still waits for', async (t) =>
   t.match(await client.expectGot(1), { tag: 1, body: 'one' });
   await client.expect(1, 'basic.recover-ok');
   t.match(await client.expectGot(1), { tag: 2, body: 'one' });
+});
+
+t.test('an ack of all there is covers what a get before it still waits for', async (t) => {
+  const { gated, client } = await setUpCold(t, 'one', 'two');
+  client.write(basicGet(1, 'q'), basicAck(1, 0, true), basicRecover(1), basicGet(1, 'q'));
+  await readBegins(gated);
+  gated.reads.release();
+  t.match(await client.expectGot(1), { tag: 1, body: 'one' });
+  await client.expect(1, 'basic.recover-ok');
+  t.match(await client.expectGot(1), { tag: 2, body: 'two', redelivered: false });
+});
+
+t.test('the tag that a get will bring can be settled before it has', async (t) => {
+  const { gated, client } = await setUpCold(t, 'one', 'two', 'three');
+  client.write(
+    basicGet(1, 'q'),
+    basicReject(1, 1, true),
+    basicGet(1, 'q'),
+    basicNack(1, { deliveryTag: 2, multiple: true, requeue: false }),
+    basicGet(1, 'q'),
+    basicAck(1, 3),
+    basicGet(1, 'q'),
+    basicAck(1, 5),
+  );
+  await readBegins(gated);
+  gated.reads.release();
+  const found = [await client.expectGot(1), await client.expectGot(1), await client.expectGot(1)];
+  t.same(
+    found.map(({ body, redelivered }) => [body, redelivered]),
+    [
+      ['one', false],
+      ['one', true],
+      ['two', false],
+    ],
+  );
+  t.match(await client.expectGot(1), { tag: 4, body: 'three' });
+  const { args } = await client.expect(1, 'channel.close');
+  t.match(args, { replyText: 'PRECONDITION_FAILED - unknown delivery tag 5', methodId: 80 });
+});
+
+t.test('a settlement that waits for a get is in the transaction that it was sent in', async (t) => {
+  const { gated, client } = await setUpCold(t, 'one', 'two');
+  client.write(
+    txSelect(1),
+    basicGet(1, 'q'),
+    basicAck(1, 0, true),
+    txCommit(1),
+    publish(1, 'q', 'three'),
+    txRollback(1),
+    basicRecover(1),
+    basicGet(1, 'q'),
+    basicGet(1, 'q'),
+  );
+  await client.expect(1, 'tx.select-ok');
+  await readBegins(gated);
+  gated.reads.release();
+  t.match(await client.expectGot(1), { body: 'one' });
+  await client.expect(1, 'tx.commit-ok');
+  await client.expect(1, 'tx.rollback-ok');
+  await client.expect(1, 'basic.recover-ok');
+  t.match(await client.expectGot(1), { body: 'two' });
+  await client.expect(1, 'basic.get-empty');
+});
+
+t.test('an ack of what was delivered before does not wait for a get', async (t) => {
+  const { gated, client } = await setUpCold(t, 'one');
+  client.write(queueDeclare(1, { queue: 'warm' }), publish(1, 'warm', 'w'), basicGet(1, 'warm'));
+  await client.expect(1, 'queue.declare-ok');
+  t.match(await client.expectGot(1), { tag: 1, body: 'w' });
+  client.write(basicGet(1, 'q'), basicAck(1, 1));
+  await readBegins(gated);
+  await client.expectNothing(2);
+  gated.reads.release();
+  t.match(await client.expectGot(1), { tag: 2, body: 'one' });
+});
+
+t.test('a connection whose ack waits for a get can be closed by the server', async (t) => {
+  const { gated, client, server } = await setUpCold(t, 'one');
+  client.write(basicGet(1, 'q'), basicAck(1, 0, true));
+  await readBegins(gated);
+  const stopped = server.stop();
+  await client.expect(0, 'connection.close');
+  client.write(connectionCloseOk());
+  await client.closed;
+  gated.reads.release();
+  await stopped;
 });
 
 t.test('a message read for a get on a channel that has closed since goes back', async (t) => {

@@ -1,9 +1,11 @@
 /**
  * @hot What a channel was sent and has not acked, and what acks, nacks, rejects and recovers make of it.
  *
+ * Deliveries are mostly acked in their order, so acks are carried out in runs: of those that follow each other in
+ * what was read, the first `ackedCount` entries from `ackedFrom` on wait for {@link Settlements.flush}.
  * In tx mode they are kept for the commit (channel-transaction.ts).
  */
-import { ByteArea } from '../base/byte-area.ts';
+import { FixedBytes } from '../base/fixed-bytes.ts';
 import { Consumer, type ConsumerOptions } from '../broker/consumer.ts';
 import type { DeliverySink } from '../broker/ports.ts';
 import type { Queue } from '../broker/queue.ts';
@@ -18,7 +20,7 @@ const GETTER: ConsumerOptions = {
   prefetchCount: 0,
   priority: 0,
 };
-const NO_PREFIX = new ByteArea(Buffer.alloc(0));
+const NO_PREFIX = new FixedBytes(Buffer.alloc(0));
 
 /** The channel, as far as its deliveries concern it. */
 export interface SettlementsOwner extends DeliverySink {
@@ -36,12 +38,17 @@ export class Settlements {
   private readonly owner: SettlementsOwner;
   /** Unacked messages of basic.get: they do not count against the channel's prefetch. */
   private gotCount: number;
+  /** Entries that have been acked and are still in `unacked`. */
+  private ackedFrom: number;
+  private ackedCount: number;
 
   constructor(owner: SettlementsOwner) {
     this.unacked = new UnackedList();
     this.transaction = null;
     this.owner = owner;
     this.gotCount = 0;
+    this.ackedFrom = 0;
+    this.ackedCount = 0;
   }
 
   /** Deliveries to consumers that count against the channel's prefetch. */
@@ -51,11 +58,46 @@ export class Settlements {
 
   /** Keeps a message of basic.get as unacked, under a consumer that stands for this one get. */
   keepGot(queue: Queue, tag: number, sequence: number, position: number, size: number): void {
+    this.flush();
     const getter = new Consumer(queue, this.owner, GETTER, NO_PREFIX);
     getter.active = false;
     getter.unackedCount = 1;
     this.gotCount++;
     this.unacked.push(tag, getter, sequence, position, size);
+  }
+
+  /**
+   * HOT per ack. Acks one delivery, now or with the next {@link flush}, which must come before anything else is asked
+   * of the channel.
+   *
+   * @throws ProtocolError 406 when the tag is not unacked here
+   */
+  ack(tag: number): void {
+    if (this.transaction !== null || tag === 0) {
+      this.settle(tag, false, true);
+      return;
+    }
+    const { unacked } = this;
+    const entry = unacked.find(tag);
+    const end = this.ackedFrom + this.ackedCount;
+    if (this.ackedCount > 0) {
+      if (entry === end && unacked.follows(entry)) {
+        this.ackedCount++;
+        return;
+      }
+      this.flush();
+    }
+    // What was just carried out may have held it, and an ack of it again is an error.
+    this.ackedFrom = this.requireUnacked(tag);
+    this.ackedCount = 1;
+  }
+
+  /** Carries out the acks that wait. */
+  flush(): void {
+    const { unacked, ackedFrom, ackedCount } = this;
+    if (ackedCount === 0) return;
+    this.ackedCount = 0;
+    this.ackEntries(unacked, ackedFrom, ackedCount);
   }
 
   /**
@@ -65,6 +107,7 @@ export class Settlements {
    * @throws ProtocolError 406 when the tag itself is not unacked here
    */
   settle(tag: number, multiple: boolean, isAcked: boolean): void {
+    this.flush();
     const { unacked } = this;
     if (this.transaction !== null) {
       const settlement = isAcked ? SETTLEMENTS.ack : SETTLEMENTS.reject;
@@ -78,14 +121,17 @@ export class Settlements {
     if (tag !== 0) this.requireUnacked(tag);
     const last = tag === 0 ? Number.POSITIVE_INFINITY : tag;
     for (let entry = unacked.first(); entry >= 0 && unacked.tagAt(entry) <= last; ) {
-      const next = unacked.next(entry);
-      this.settleEntry(unacked, entry, isAcked);
+      const count = isAcked ? unacked.runLength(entry, Number.POSITIVE_INFINITY, last) : 1;
+      const next = unacked.next(entry + count - 1);
+      if (isAcked) this.ackEntries(unacked, entry, count);
+      else this.settleEntry(unacked, entry, false);
       entry = next;
     }
   }
 
   /** Puts back what a tag means, as {@link settle} reads it. */
   requeue(tag: number, multiple: boolean): void {
+    this.flush();
     if (this.transaction !== null) {
       this.hold(this.transaction, tag, multiple, SETTLEMENTS.requeue);
       return;
@@ -104,6 +150,7 @@ export class Settlements {
 
   /** Puts unacked entries with tags up to `upToTag` back to their queues. */
   requeueUpTo(upToTag: number): void {
+    this.flush();
     const { unacked } = this;
     const byQueue = new Map<Queue, number[]>();
     for (let entry = unacked.first(); entry >= 0 && unacked.tagAt(entry) <= upToTag; ) {
@@ -134,6 +181,7 @@ export class Settlements {
 
   /** The channel ends: everything returns to its queue. */
   returnAll(): void {
+    this.flush();
     this.transaction?.rollback(this.unacked);
     this.requeueUpTo(Number.POSITIVE_INFINITY);
   }
@@ -163,6 +211,26 @@ export class Settlements {
     const entry = this.unacked.find(tag);
     if (entry < 0) throw preconditionFailed(`unknown delivery tag ${tag}`);
     return entry;
+  }
+
+  /** HOT per run of acks. Acks `count` entries that {@link UnackedList.runLength} or `follows` found to be a run. */
+  private ackEntries(unacked: UnackedList, entry: number, count: number): void {
+    const consumer = unacked.consumerAt(entry);
+    const { queue } = consumer;
+    const positions = unacked.positionsByEntry;
+    for (let done = 0; done < count; ) {
+      const at = entry + done;
+      const sequence = unacked.sequenceAt(at);
+      const length = queue.settleSpan(sequence, count - done);
+      const bytes = unacked.sizeOfRun(at, length);
+      queue.acknowledgeRun(sequence, length, positions, at, bytes);
+      done += length;
+    }
+    unacked.removeRun(entry, count);
+    consumer.unackedCount -= count;
+    if (consumer.deliverPrefix === NO_PREFIX) this.gotCount -= count;
+    if (this.owner.channelPrefetchCount > 0) this.owner.wakeConsumers();
+    else if (consumer.active) queue.wake();
   }
 
   /** HOT per ack. Settles one unacked entry: acked, or dropped. */

@@ -22,6 +22,21 @@ function entriesOf(list: UnackedList): unknown[] {
   return entries;
 }
 
+/** Tag, consumer, sequence number, position, size. */
+type ModelEntry = readonly [number, Consumer, number, number, number];
+
+/** The entries that make a run with the first one. */
+function runIn(entries: readonly ModelEntry[], lastTag: number): readonly ModelEntry[] {
+  const end = entries.findIndex(([tag, consumer, sequence, position], i) => {
+    if (i === 0) return false;
+    const before = entries[i - 1]!;
+    return (
+      tag > lastTag || consumer !== before[1] || sequence !== before[2] + 1 || position < before[3]
+    );
+  });
+  return end < 0 ? entries : entries.slice(0, end);
+}
+
 /** How many entries its arrays have room for. */
 function capacityOf(list: UnackedList): number {
   const tags: unknown = Reflect.get(list, 'tags');
@@ -33,6 +48,7 @@ const steps = fc.array(
   fc.oneof(
     fc.record({ kind: fc.constant('push' as const), amount: fc.nat(70), skip: fc.nat(3) }),
     fc.record({ kind: fc.constant('remove' as const), amount: fc.nat(1000), skip: fc.nat(40) }),
+    fc.record({ kind: fc.constant('removeRun' as const), amount: fc.nat(1000), skip: fc.nat(40) }),
     fc.record({ kind: fc.constant('removeUpTo' as const), amount: fc.nat(1000), skip: fc.nat(0) }),
   ),
   { maxLength: 60 },
@@ -43,7 +59,7 @@ t.test('it holds what a map by delivery tag holds, in the order of the tags', as
     t,
     fc.property(steps, (plan) => {
       const list = new UnackedList();
-      const model = new Map<number, unknown[]>();
+      const model = new Map<number, ModelEntry>();
       let tag = 0;
       const remove = (removed: number) => {
         list.remove(list.find(removed));
@@ -53,10 +69,27 @@ t.test('it holds what a map by delivery tag holds, in the order of the tags', as
         if (kind === 'push') {
           for (let i = 0; i < amount; i++) {
             tag += 1 + (i === 0 ? skip : 0);
-            const consumer = CONSUMERS[tag % 3]!;
-            list.push(tag, consumer, tag * 2, tag * 3, tag * 5);
-            model.set(tag, [tag, consumer, tag * 2, tag * 3, tag * 5]);
+            // Runs of ten for a consumer, with a message left out and a step back between them now and then.
+            const consumer = CONSUMERS[Math.floor(tag / 10) % 3]!;
+            const sequence = tag + Math.floor(tag / 35);
+            const position = tag % 27 === 0 ? tag : tag * 3;
+            list.push(tag, consumer, sequence, position, tag * 5);
+            model.set(tag, [tag, consumer, sequence, position, tag * 5]);
           }
+        } else if (kind === 'removeRun') {
+          const tags = [...model.keys()];
+          if (tags.length === 0) continue;
+          const at = amount % tags.length;
+          const entry = list.find(tags[at]!);
+          const lastTag = tags[at]! + skip;
+          const length = list.runLength(entry, 1 + skip, lastTag);
+          const run = runIn([...model.values()].slice(at), lastTag).slice(0, 1 + skip);
+          t.equal(length, run.length) || t.bailout();
+          for (let i = 1; i < length; i++) if (!list.follows(entry + i)) return false;
+          const bytes = run.reduce((sum, [, , , , size]) => sum + size, 0);
+          if (list.sizeOfRun(entry, length) !== bytes) return false;
+          list.removeRun(entry, length);
+          for (const [removed] of run) model.delete(removed);
         } else {
           const tags = [...model.keys()];
           const at = tags.length === 0 ? -1 : amount % tags.length;

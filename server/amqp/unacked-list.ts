@@ -9,6 +9,7 @@
  * Bench: micro/unacked-list.
  */
 import type { Consumer } from '../broker/consumer.ts';
+import { segmentEnd } from '../storage/position.ts';
 
 const CAPACITY_FIRST = 16;
 /** Four doubles and a reference. */
@@ -110,6 +111,62 @@ export class UnackedList {
     this.count--;
     if (this.count === 0) this.clear();
     else if (entry === this.head) this.head = this.skipHoles(entry + 1);
+  }
+
+  /**
+   * HOT per ack of many. How many entries from `entry` on, at most `max` and none with a tag above `lastTag`, are
+   * deliveries to one consumer whose sequence numbers follow each other and whose positions, in one segment, ascend.
+   */
+  runLength(entry: number, max: number, lastTag: number): number {
+    const { tail, tags, sequences, positions, consumers } = this;
+    const consumer = consumers[entry]!;
+    const end = Math.min(tail, entry + max);
+    const positionEnd = segmentEnd(positions[entry]!);
+    let at = entry + 1;
+    while (
+      at < end &&
+      consumers[at] === consumer &&
+      tags[at]! <= lastTag &&
+      sequences[at] === sequences[at - 1]! + 1 &&
+      positions[at]! >= positions[at - 1]! &&
+      positions[at]! < positionEnd
+    ) {
+      at++;
+    }
+    return at - entry;
+  }
+
+  /** Whether `entry` goes on what {@link runLength} counts from an entry before it to the one before it. */
+  follows(entry: number): boolean {
+    const { sequences, positions, consumers } = this;
+    return (
+      consumers[entry] === consumers[entry - 1] &&
+      sequences[entry] === sequences[entry - 1]! + 1 &&
+      positions[entry]! >= positions[entry - 1]! &&
+      positions[entry]! < segmentEnd(positions[entry - 1]!)
+    );
+  }
+
+  /** Sum of the body sizes of `count` entries from `entry` on. */
+  sizeOfRun(entry: number, count: number): number {
+    const { sizes } = this;
+    let bytes = 0;
+    for (let i = entry; i < entry + count; i++) bytes += sizes[i]!;
+    return bytes;
+  }
+
+  /** The positions of all entries, by entry; another array takes its place when the list grows. */
+  get positionsByEntry(): Float64Array {
+    return this.positions;
+  }
+
+  /** Takes `count` entries out, none of which has been taken out before. */
+  removeRun(entry: number, count: number): void {
+    const { consumers } = this;
+    for (let i = entry; i < entry + count; i++) consumers[i] = null;
+    this.count -= count;
+    if (this.count === 0) this.clear();
+    else if (entry === this.head) this.head = this.skipHoles(entry + count);
   }
 
   /** Takes the entries of another list back in, by their tags. The other one is not changed. */

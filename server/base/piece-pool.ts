@@ -20,9 +20,9 @@ class Region {
   /** Bytes from the first on that pieces were cut from. */
   private cutBytes: number;
 
-  constructor() {
+  constructor(bytes: number) {
     // Not zeroed: a page that nobody touches costs nothing.
-    this.memory = Buffer.allocUnsafeSlow(REGION_BYTES).buffer;
+    this.memory = Buffer.allocUnsafeSlow(bytes).buffer;
     this.free = [];
     this.usedCount = 0;
     this.cutBytes = 0;
@@ -31,7 +31,7 @@ class Region {
   /** A piece, or null when all are in use. */
   take(pieceBytes: number): ByteArea | null {
     let piece = this.free.pop() ?? null;
-    if (piece === null && this.cutBytes + pieceBytes <= REGION_BYTES) {
+    if (piece === null && this.cutBytes + pieceBytes <= this.memory.byteLength) {
       piece = new ByteArea(Buffer.from(this.memory, this.cutBytes, pieceBytes));
       this.cutBytes += pieceBytes;
     }
@@ -48,11 +48,17 @@ class Region {
 /** Hands out pieces of one size. */
 export class PiecePool {
   readonly pieceBytes: number;
+  private readonly regionBytes: number;
   private readonly regions: Region[];
 
-  /** @param pieceBytes size of a piece, much less than 32 MiB */
-  constructor(pieceBytes: number) {
+  /**
+   * @param pieceBytes size of a piece, much less than 32 MiB
+   * @param regionBytes smaller only for who does not care where the memory is from, and makes many pools: V8 collects
+   *   garbage by what buffers could hold, not by what of them was touched
+   */
+  constructor(pieceBytes: number, regionBytes: number = REGION_BYTES) {
     this.pieceBytes = pieceBytes;
+    this.regionBytes = regionBytes;
     this.regions = [];
   }
 
@@ -69,7 +75,7 @@ export class PiecePool {
       const piece = region.take(this.pieceBytes);
       if (piece !== null) return piece;
     }
-    const region = new Region();
+    const region = new Region(this.regionBytes);
     this.regions.push(region);
     return region.take(this.pieceBytes)!;
   }
@@ -87,6 +93,6 @@ export class PiecePool {
     const { regions } = this;
     const before = regions.length;
     for (let i = before - 1; i >= 0; i--) if (regions[i]!.usedCount === 0) regions.splice(i, 1);
-    return (before - regions.length) * REGION_BYTES;
+    return (before - regions.length) * this.regionBytes;
   }
 }

@@ -21,17 +21,21 @@ import type { VhostStore } from './vhost-store.ts';
 
 /** How often the broker asks each store whether a checkpoint or a compaction is due. */
 const HOUSEKEEPING_MS = 250;
-/** How often the reserve is tried to be taken again, where that has failed. */
+/** How often the reserve is tried to be taken, or made larger, again. */
 const RESERVE_CHECK_MS = 5000;
-/** A server whose logs are smaller than this holds no space back. */
+/** A server whose logs are smaller than this holds no space back, ... */
+const FIRST_RESERVE_FROM_BYTES = 64 * 1024;
+/** ... and one whose logs are smaller than this only a little. */
 const RESERVE_FROM_BYTES = 16 * 1024 * 1024;
 
 /** Sizes that tests make small. */
 export interface BrokerTuning extends StoreTuning {
   /** What is held back on the disk for when it is full. */
   readonly reserveBytes?: number;
-  /** Whether anything is held back depends on the size of the logs: from so many bytes on. */
+  /** How much is held back depends on the size of the logs: all of it from so many bytes on. */
   readonly reserveFromBytes?: number;
+  /** Memory that blocks are cut from. */
+  readonly regionBytes?: number;
   /** How long a stop asks a disk that refuses again. */
   readonly stopRetryMs?: number;
 }
@@ -48,6 +52,7 @@ export class Broker {
   private readonly tuning: BrokerTuning;
   private readonly stopRetryMs: number;
   private readonly reserve: DiskReserve;
+  private reserveWantedBytes: number;
   private reserveCheckMs: number;
   private readonly housekeepingTimer: NodeJS.Timeout;
 
@@ -61,11 +66,12 @@ export class Broker {
     for (const name of vhostStore.names) refuseNewerFiles(fs, vhostStore.folderOf(name));
     this.logger = logger;
     this.clock = new Clock();
-    this.pool = new BlockPool();
+    this.pool = new BlockPool(tuning.regionBytes);
     this.cache = new FileCache(fs);
     this.tuning = tuning;
     this.stopRetryMs = tuning.stopRetryMs ?? STOP_RETRY_MS;
     this.reserve = new DiskReserve(fs, vhostStore.dataDir, tuning.reserveBytes);
+    this.reserveWantedBytes = 0;
     this.reserveCheckMs = 0;
     this.reactor = new Reactor(this.clock, (err) => {
       logger.error({ event: 'turn.fail', err }, 'a step of a turn failed');
@@ -169,7 +175,7 @@ export class Broker {
         event: 'vhost.open',
         clean: recovered.clean,
         queues: vhost.queues.size,
-        messages: [...vhost.queues.values()].reduce((sum, q) => sum + q.index.readyCount, 0),
+        messages: [...vhost.queues.values()].reduce((sum, q) => sum + q.readyCount, 0),
         elapsedMs: Math.round(performance.now() - startedAt),
       },
       'vhost is open',
@@ -206,13 +212,23 @@ export class Broker {
       }
       return;
     }
-    if (this.reserve.isTaken || now < this.reserveCheckMs) return;
     const logs = [...this.vhosts.values()].map(({ store }) => store.log);
     if (logs.some(({ state }) => state.diskFull)) return;
     const bytes = logs.reduce((sum, log) => sum + log.fileBytes, 0);
-    if (bytes < (this.tuning.reserveFromBytes ?? RESERVE_FROM_BYTES)) return;
+    const wantedBytes = this.reserveFor(bytes);
+    if (wantedBytes === 0) return;
+    // The disk may be full before long: no growth waits for the next look.
+    if (wantedBytes === this.reserveWantedBytes && now < this.reserveCheckMs) return;
+    this.reserveWantedBytes = wantedBytes;
     this.reserveCheckMs = now + RESERVE_CHECK_MS;
-    void this.reserve.take();
+    void this.reserve.hold(wantedBytes);
+  }
+
+  /** What logs of so many bytes are to hold back; 0: nothing. */
+  private reserveFor(bytes: number): number {
+    if (bytes >= (this.tuning.reserveFromBytes ?? RESERVE_FROM_BYTES))
+      return this.reserve.sizeBytes;
+    return bytes >= FIRST_RESERVE_FROM_BYTES ? this.reserve.firstBytes : 0;
   }
 
   private deleteSpentSegments({ name, store }: Vhost): void {

@@ -3,7 +3,7 @@
  *
  * @hot One shape; `unackedCount` moves with every delivery and ack.
  */
-import type { ByteArea } from '../base/byte-area.ts';
+import type { FixedBytes } from '../base/fixed-bytes.ts';
 import type { DeliverySink } from './ports.ts';
 import type { Queue } from './queue.ts';
 
@@ -36,9 +36,14 @@ export class Consumer {
    */
   active: boolean;
   /** What the sink writes before each delivery (amqp/delivery-writer.ts); made by the sink. */
-  readonly deliverPrefix: ByteArea;
+  readonly deliverPrefix: FixedBytes;
 
-  constructor(queue: Queue, sink: DeliverySink, options: ConsumerOptions, deliverPrefix: ByteArea) {
+  constructor(
+    queue: Queue,
+    sink: DeliverySink,
+    options: ConsumerOptions,
+    deliverPrefix: FixedBytes,
+  ) {
     this.queue = queue;
     this.sink = sink;
     this.tag = options.tag;

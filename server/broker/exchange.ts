@@ -7,7 +7,7 @@ import { validateHeadersArguments } from '../routing/headers-arguments.ts';
 import { HeadersIndex } from '../routing/headers-index.ts';
 import { TopicIndex } from '../routing/topic-index.ts';
 import type { Destination } from './binding.ts';
-import type { BindingGroup } from './binding-group.ts';
+import type { BindingGroup, BindingGroups } from './binding-group.ts';
 
 /** The argument that names an {@link Exchange.alternate}. */
 export const ALTERNATE_EXCHANGE = 'alternate-exchange';
@@ -76,11 +76,10 @@ export class Exchange {
   alternate: string | null;
   /** Bindings that begin here, by where they lead. */
   readonly outgoing: Map<Destination, BindingGroup>;
-  /** Bindings that lead here, by where they begin. */
-  readonly incoming: Map<Exchange, BindingGroup>;
   /** Log position of its definition; -1: it does not survive a restart, or always existed. */
   definedAt: number;
   isDeleted: boolean;
+  private readonly groups: Map<Exchange, BindingGroup>;
 
   constructor(declaration: ExchangeDeclaration, type: ExchangeType) {
     this.name = declaration.name;
@@ -94,9 +93,22 @@ export class Exchange {
     this.index = type.createIndex();
     this.alternate = alternateOf(declaration.args);
     this.outgoing = new Map();
-    this.incoming = new Map();
+    this.groups = new Map();
     this.definedAt = -1;
     this.isDeleted = false;
+  }
+
+  /** Bindings that lead here, by where they begin. */
+  get incoming(): BindingGroups<Exchange> {
+    return this.groups;
+  }
+
+  addIncoming(group: BindingGroup): void {
+    this.groups.set(group.source, group);
+  }
+
+  removeIncoming(source: Exchange): void {
+    this.groups.delete(source);
   }
 
   /** As permissions name it. */

@@ -33,9 +33,9 @@ export function declareExchange(
   declaration: ExchangeDeclaration,
 ): number {
   const { name, type, args } = declaration;
+  if (!EXCHANGE_TYPES.has(type)) throw preconditionFailed(`unknown exchange type '${type}'`);
   refuseDefaultExchange(name);
   requireAccess(vhost, actor, 'configure', 'exchange', name);
-  if (!EXCHANGE_TYPES.has(type)) throw preconditionFailed(`unknown exchange type '${type}'`);
   const existing = vhost.exchanges.get(name);
   if (existing !== undefined) {
     requireEquivalent(vhost, existing, declaration);

@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import t from 'tap';
 import { EMPTY_TABLE } from '../../generated/index.ts';
 import { eventually } from '../testing/eventually.ts';
-import { openBroker, testActor } from '../testing/open-broker.ts';
+import { openBroker, publishAll, RecordingSink, testActor } from '../testing/open-broker.ts';
 import { SimulatedFs } from '../testing/simulated-fs.ts';
 import { declareQueue } from './queues.ts';
 
@@ -35,3 +35,26 @@ t.test(
     t.notOk(fs.paths.includes('/data/reserve.given'));
   },
 );
+
+t.test('a disk that is full before there is much in the log becomes writable again', async (t) => {
+  const fs = new SimulatedFs({ capacityBytes: 12 * 2 ** 20 });
+  fs.makeDirectory('/data');
+  const { broker, vhost } = await openBroker(t, fs, '/data');
+  declareQueue(vhost, testActor(), QUEUE);
+  const queue = vhost.queue('q');
+  const some = Array.from({ length: 10 }, () => 'x'.repeat(10_000));
+  publishAll(vhost, 'q', some);
+  await eventually(() => assert.ok(fs.paths.includes('/data/reserve')));
+  while (!broker.alarms.holdsPublishes) {
+    publishAll(vhost, 'q', some);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.notOk(fs.paths.includes('/data/reserve'));
+  t.ok(vhost.store.log.fileBytes < 12 * 2 ** 20);
+  new RecordingSink().consume(queue);
+  await eventually(() => assert.equal(broker.alarms.holdsPublishes, false));
+  t.equal(queue.index.readyCount, 0);
+  publishAll(vhost, 'q', some);
+  await vhost.store.log.syncAll();
+  t.ok(fs.paths.includes('/data/reserve'));
+});

@@ -30,11 +30,11 @@ export function getMessage(
   nowMs: number,
   use: (message: GotMessage | null) => void,
 ): void {
-  const { index, messageStore: store } = queue;
-  if (queue.isDeleted || index.readyCount === 0) {
+  if (queue.isDeleted || queue.readyCount === 0) {
     use(null);
     return;
   }
+  const { index, messageStore: store } = queue;
   const retry = () => getMessage(queue, nowMs, use);
   if (index.peekSequence() > index.deliverableUpTo) {
     reserveDeliveries(queue, nowMs, retry);

@@ -20,10 +20,12 @@ t.test('arguments that are carried out, and those that nobody knows, are accepte
 t.test('what would not be carried out is refused, by its name and with a reason', async (t) => {
   const refused = [
     [{ 'x-queue-type': 'quorum' }, 'x-queue-type', `"unsupported queue type 'quorum'"`],
-    [{ 'x-queue-type': 1 }, 'x-queue-type', `"unsupported queue type '1'"`],
-    [{ 'x-queue-mode': 'fast' }, 'x-queue-mode', 'invalid_queue_mode'],
-    [{ 'x-queue-mode': 1 }, 'x-queue-mode', 'invalid_queue_mode'],
+    [{ 'x-queue-type': 1 }, 'x-queue-type', '{unacceptable_type,signedint}'],
+    [{ 'x-queue-mode': 'fast' }, 'x-queue-mode', `"unsupported queue mode 'fast'"`],
+    [{ 'x-queue-mode': true }, 'x-queue-mode', '{unacceptable_type,bool}'],
     [{ 'x-queue-version': 3 }, 'x-queue-version', `"unsupported queue version '3'"`],
+    [{ 'x-queue-version': -1 }, 'x-queue-version', '{value_negative,-1}'],
+    [{ 'x-queue-version': '1' }, 'x-queue-version', '"expected integer, got longstr"'],
     [{ 'x-message-ttl': 60_000 }, 'x-message-ttl', '"not supported by this version of FirnMQ"'],
     [{ a: 1, 'x-max-length': 1 }, 'x-max-length', '"not supported by this version of FirnMQ"'],
   ] as const;

@@ -6,35 +6,34 @@
  * RabbitMQ.
  */
 import type { FieldTable, FieldValue } from '../../generated/index.ts';
-import { fieldValueTerm } from '../routing/field-value-text.ts';
+import { fieldTypeName, integerOf } from '../routing/field-value-text.ts';
 import { type ArgumentDifference, findDifference } from './argument-difference.ts';
 
 /** What is wrong with a value, as RabbitMQ prints it, or null. */
 type Validator = (value: FieldValue) => string | null;
 
-function oneOf(accepted: readonly string[], reason: string): Validator {
-  return (value) =>
-    value.tag === 'S' && typeof value.value === 'string' && accepted.includes(value.value)
-      ? null
-      : reason;
+/** A text out of a list; `what` names it in the refusal. */
+function oneOf(what: string, accepted: readonly string[]): Validator {
+  return (value) => {
+    if (value.tag !== 'S') return `{unacceptable_type,${fieldTypeName(value)}}`;
+    const text = value.value.toString();
+    return accepted.includes(text) ? null : `"unsupported queue ${what} '${text}'"`;
+  };
 }
 
-const queueType: Validator = (value) =>
-  value.tag === 'S' && value.value === 'classic'
-    ? null
-    : `"unsupported queue type '${String(value.value)}'"`;
-
-const queueVersion: Validator = (value) =>
-  value.value === 1 || value.value === 2
-    ? null
-    : `"unsupported queue version '${fieldValueTerm(value)}'"`;
+const queueVersion: Validator = (value) => {
+  const version = integerOf(value);
+  if (version === null) return `"expected integer, got ${fieldTypeName(value)}"`;
+  if (version < 0) return `{value_negative,${version}}`;
+  return version === 1 || version === 2 ? null : `"unsupported queue version '${version}'"`;
+};
 
 const notYet: Validator = () => '"not supported by this version of FirnMQ"';
 
 /** Arguments that take part in the comparison of two declarations. */
 const VALIDATORS: ReadonlyMap<string, Validator> = new Map([
-  ['x-queue-type', queueType],
-  ['x-queue-mode', oneOf(['default', 'lazy'], 'invalid_queue_mode')],
+  ['x-queue-type', oneOf('type', ['classic'])],
+  ['x-queue-mode', oneOf('mode', ['default', 'lazy'])],
   ['x-queue-version', queueVersion],
   ...[
     'x-dead-letter-exchange',

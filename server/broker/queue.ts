@@ -2,6 +2,9 @@
  * @hot A queue: its index of messages, its consumers, and the verbs that move messages between ready, unacked
  * and gone.
  *
+ * A queue that never had a message, nor a route that leads to it, costs a few hundred bytes: index and table of bindings
+ * are made when they are needed first.
+ *
  * State plus verbs; what a queue may be declared with and who may use it is vhost.ts, how deliveries
  * happen is deliver.ts. After a delete its consumers' unacked deliveries stay valid on their channels:
  * an ack then does nothing, and a requeue drops them.
@@ -9,10 +12,10 @@
 import type { FieldTable } from '../../generated/index.ts';
 import type { MemoryBlock } from '../storage/memory-block.ts';
 import type { MessageStore } from '../storage/message-store.ts';
-import type { QueueIndex } from '../storage/queue-index.ts';
+import { QueueIndex } from '../storage/queue-index.ts';
 import { SETTLE_REASONS } from '../storage/record-format.ts';
 import type { RouteSet } from '../storage/route-set.ts';
-import type { BindingGroup } from './binding-group.ts';
+import type { BindingGroup, BindingGroups } from './binding-group.ts';
 import type { Consumer } from './consumer.ts';
 import {
   addToLevels,
@@ -25,6 +28,8 @@ import type { QueueOwner } from './ports.ts';
 import type { Reactor } from './reactor.ts';
 
 const NO_LEVELS: readonly ConsumerLevel[] = [];
+const NO_CONSUMERS: readonly Consumer[] = [];
+const NO_BINDINGS: BindingGroups<Exchange> = new Map();
 
 /** How a queue was declared. */
 export interface QueueDeclaration {
@@ -45,11 +50,10 @@ export class Queue {
   readonly args: FieldTable;
   /** The connection it belongs to, or null when it is open to all. */
   readonly owner: QueueOwner | null;
-  readonly index: QueueIndex;
+  /** Its number in the log, never used for another queue; 0: the log hears nothing of it. */
+  readonly number: number;
   /** Log position of its definition; it exists for good once that is durable. -1: transient. */
   definedAt: number;
-  /** Bindings that lead here, by where they begin. */
-  readonly incoming: Map<Exchange, BindingGroup>;
   /** Of messages that go to this queue alone; null before the first (route.ts). */
   routeSet: RouteSet | null;
   consumers: readonly Consumer[];
@@ -66,17 +70,24 @@ export class Queue {
   block: MemoryBlock | null;
   /** The position that the last read of this queue was for; infinite before the first. */
   readFrom: number;
+  /** All consumers want acks, or none does. */
+  hasOneAckMode: boolean;
   /** Its consumers as they are asked. */
   private levels: readonly ConsumerLevel[];
 
   private readonly store: MessageStore;
   private readonly reactor: Reactor;
   private hadConsumer: boolean;
+  /** Null until it is needed. */
+  private made: QueueIndex | null;
+  /** Null: no binding ever led here. */
+  private groups: Map<Exchange, BindingGroup> | null;
 
   constructor(
     store: MessageStore,
     reactor: Reactor,
-    index: QueueIndex,
+    number: number,
+    recovered: QueueIndex | null,
     declaration: QueueDeclaration,
     owner: QueueOwner | null,
   ) {
@@ -85,21 +96,57 @@ export class Queue {
     this.autoDelete = declaration.autoDelete;
     this.args = declaration.args;
     this.owner = owner;
-    this.index = index;
+    this.number = number;
     this.definedAt = -1;
-    this.incoming = new Map();
     this.routeSet = null;
-    this.consumers = [];
+    this.consumers = NO_CONSUMERS;
     this.isDeleted = false;
     this.isMarked = false;
     this.isBehind = false;
     this.isParked = false;
     this.block = null;
     this.readFrom = Number.POSITIVE_INFINITY;
+    this.hasOneAckMode = true;
     this.levels = NO_LEVELS;
     this.store = store;
     this.reactor = reactor;
     this.hadConsumer = false;
+    this.made = recovered;
+    this.groups = null;
+  }
+
+  /** Its messages by sequence number. */
+  get index(): QueueIndex {
+    return this.made ?? this.makeIndex();
+  }
+
+  /** The same where there is one yet. */
+  get madeIndex(): QueueIndex | null {
+    return this.made;
+  }
+
+  /** Messages that wait for a consumer. */
+  get readyCount(): number {
+    return this.made === null ? 0 : this.made.readyCount;
+  }
+
+  /** Whether the log hears of what happens here: the queue survives a restart. */
+  get isLogged(): boolean {
+    return this.number > 0;
+  }
+
+  /** Bindings that lead here, by where they begin. */
+  get incoming(): BindingGroups<Exchange> {
+    return this.groups ?? NO_BINDINGS;
+  }
+
+  addIncoming(group: BindingGroup): void {
+    this.groups ??= new Map();
+    this.groups.set(group.source, group);
+  }
+
+  removeIncoming(source: Exchange): void {
+    this.groups?.delete(source);
   }
 
   get messageStore(): MessageStore {
@@ -122,6 +169,24 @@ export class Queue {
     this.settle(sequence, position, bodySize, SETTLE_REASONS.acked);
   }
 
+  /** How many of `max` deliveries from `sequence` on may go into one {@link acknowledgeRun}. */
+  settleSpan(sequence: number, max: number): number {
+    return this.isDeleted ? max : Math.min(max, this.index.rowSpan(sequence));
+  }
+
+  /** HOT per run. The same for several deliveries, as {@link MessageStore.settleRun} has them. */
+  acknowledgeRun(
+    sequence: number,
+    count: number,
+    positions: Float64Array,
+    from: number,
+    bodyBytes: number,
+  ): void {
+    if (this.isDeleted) return;
+    const { index, store } = this;
+    store.settleRun(index, sequence, count, positions, from, bodyBytes, SETTLE_REASONS.acked);
+  }
+
   /** Drops a delivered message. There is no dead-lettering yet: it is gone. */
   reject(sequence: number, position: number, bodySize: number): void {
     this.settle(sequence, position, bodySize, SETTLE_REASONS.dropped);
@@ -136,13 +201,14 @@ export class Queue {
 
   /** Drops all ready messages; returns their number. */
   purge(): number {
-    return this.store.purge(this.index);
+    return this.made === null ? 0 : this.store.purge(this.made);
   }
 
   /** The consumer has its place; deliveries begin with {@link startConsumer}. */
   addConsumer(consumer: Consumer): void {
     this.consumers = [...this.consumers, consumer];
     this.levels = addToLevels(this.levels, consumer);
+    this.hasOneAckMode = haveOneAckMode(this.consumers);
     this.hadConsumer = true;
   }
 
@@ -155,11 +221,12 @@ export class Queue {
     consumer.active = false;
     this.consumers = this.consumers.filter((other) => other !== consumer);
     this.levels = removeFromLevels(this.levels, consumer);
+    this.hasOneAckMode = haveOneAckMode(this.consumers);
   }
 
   /** Something changed that may allow a delivery. */
   wake(): void {
-    if (this.index.readyCount > 0 && this.consumers.length > 0) this.reactor.markQueue(this);
+    if (this.readyCount > 0 && this.consumers.length > 0) this.reactor.markQueue(this);
   }
 
   /** A message could not be read back. */
@@ -176,19 +243,31 @@ export class Queue {
   close(): void {
     this.isDeleted = true;
     const consumers = this.consumers;
-    this.consumers = [];
+    this.consumers = NO_CONSUMERS;
     this.levels = NO_LEVELS;
     for (const consumer of consumers) {
       consumer.active = false;
       consumer.sink.consumerCancelled(consumer);
     }
     this.owner?.queueClosed(this);
-    this.store.dropIndex(this.index);
+    if (this.made !== null) this.store.dropIndex(this.made);
     this.block = null;
+  }
+
+  private makeIndex(): QueueIndex {
+    const index = new QueueIndex(this.number, this.isLogged);
+    index.dropped = this.isDeleted;
+    this.store.adopt(index);
+    this.made = index;
+    return index;
   }
 
   private settle(sequence: number, position: number, bodySize: number, reason: number): void {
     if (this.isDeleted) return;
     this.store.settle(this.index, sequence, position, bodySize, reason);
   }
+}
+
+function haveOneAckMode(consumers: readonly Consumer[]): boolean {
+  return consumers.every(({ noAck }) => noAck === consumers[0]!.noAck);
 }

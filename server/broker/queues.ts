@@ -51,8 +51,8 @@ export function declareQueue(vhost: Vhost, actor: Actor, asked: QueueDeclaration
   }
   if (declaration.durable && !declaration.exclusive) vhost.requireRoom();
   const queue = vhost.addQueue(declaration, declaration.exclusive ? actor.owner : null);
-  if (queue.index.durable) {
-    const { number } = queue.index;
+  if (queue.isLogged) {
+    const { number } = queue;
     queue.definedAt = vhost.store.define(DEFINITION_ACTIONS.declare, number, queueFrame(queue));
   }
   return { queue, position: queue.definedAt };
@@ -76,7 +76,7 @@ function requireEquivalent(
   const text = resourceText('queue', existing.name, vhost.name);
   const compared = [
     // One that is exclusive goes with its connection, whatever was asked for.
-    ['durable', declaration.durable && !declaration.exclusive, existing.index.durable],
+    ['durable', declaration.durable && !declaration.exclusive, existing.isLogged],
     ['auto_delete', declaration.autoDelete, existing.autoDelete],
   ] as const;
   for (const [what, received, current] of compared) {
@@ -110,10 +110,9 @@ export function deleteQueue(
   if (queue === undefined) return { messageCount: 0, position: -1 };
   requireUnlocked(vhost, actor, queue);
   const text = resourceText('queue', name, vhost.name);
-  if (condition.ifEmpty && queue.index.readyCount > 0)
-    throw preconditionFailed(`${text} not empty`);
+  if (condition.ifEmpty && queue.readyCount > 0) throw preconditionFailed(`${text} not empty`);
   if (condition.ifUnused && queue.consumers.length > 0) throw preconditionFailed(`${text} in use`);
-  const messageCount = queue.index.readyCount;
+  const messageCount = queue.readyCount;
   return { messageCount, position: removeQueue(vhost, queue) };
 }
 
@@ -122,12 +121,8 @@ export function removeQueue(vhost: Vhost, queue: Queue): number {
   if (queue.isDeleted) return -1;
   vhost.queues.delete(queue.name);
   vhost.topologyChanged();
-  const position = queue.index.durable
-    ? vhost.store.define(
-        DEFINITION_ACTIONS.deleteQueue,
-        queue.index.number,
-        queueDeleteFrame(queue.name),
-      )
+  const position = queue.isLogged
+    ? vhost.store.define(DEFINITION_ACTIONS.deleteQueue, queue.number, queueDeleteFrame(queue.name))
     : -1;
   queue.close();
   removeBindingsTo(vhost, queue);
@@ -140,7 +135,7 @@ export function purgeQueue(vhost: Vhost, actor: Actor, name: string): EmptiedQue
   const queue = vhost.queue(name);
   requireUnlocked(vhost, actor, queue);
   const messageCount = queue.purge();
-  const isLogged = queue.index.durable && messageCount > 0;
+  const isLogged = queue.isLogged && messageCount > 0;
   return { messageCount, position: isLogged ? vhost.store.log.end : -1 };
 }
 

@@ -139,7 +139,10 @@ t.test('what work has left is given back, and collected, once the server rests',
   const server = setUp();
   const { now, monitor } = server;
   rest(server);
-  now.spare = 33 * MIB;
+  now.spare = 5 * MIB;
+  rest(server);
+  t.equal(now.collected, 0, 'little is not worth it');
+  now.spare = 5 * MIB;
   for (let turn = 0; turn < 100; turn++) monitor.endTurn();
   monitor.check();
   t.equal(now.collected, 0, 'not while it works');
@@ -157,6 +160,8 @@ t.test(
     const { now } = server;
     now.heap = 10 * MIB;
     rest(server);
+    t.equal(now.collected, 1, 'what the start has left');
+    now.collected = 0;
     now.heap = 17 * MIB;
     rest(server);
     t.equal(now.collected, 0);

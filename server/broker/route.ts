@@ -5,7 +5,7 @@
  * (exchange and routing key as they stand in the publish), so a hit decodes no string: first against
  * the route of the channel's last publish, then in a table of the vhost. Bench: micro/route.
  */
-import type { ByteArea } from '../base/byte-area.ts';
+import { ByteArea, equalBytes } from '../base/byte-area.ts';
 import { RouteSet } from '../storage/route-set.ts';
 import type { ReplySink } from './direct-reply.ts';
 import type { Exchange } from './exchange.ts';
@@ -25,7 +25,7 @@ export class Route {
   /** Who consumes answers under the routing key; null: nobody. */
   readonly replies: readonly ReplySink[] | null;
   readonly set: RouteSet;
-  private readonly envelope: Buffer;
+  private readonly envelope: ByteArea;
 
   constructor(
     version: number,
@@ -39,16 +39,13 @@ export class Route {
     this.queues = queues;
     this.replies = replies;
     this.set = setOf(queues);
-    this.envelope = envelope;
+    this.envelope = new ByteArea(envelope);
   }
 
   /** HOT per publish. Whether the envelope at `at` is this route's. */
   matches(area: ByteArea, at: number, size: number): boolean {
-    const envelope = this.envelope;
-    if (size !== envelope.length) return false;
-    const view = area.view;
-    for (let i = 0; i < size; i++) if (view.getUint8(at + i) !== envelope[i]) return false;
-    return true;
+    const { envelope } = this;
+    return size === envelope.buf.length && equalBytes(envelope, 0, area, at, size);
   }
 }
 

@@ -82,7 +82,7 @@ function linkNew(
   if (group === undefined) {
     group = new BindingGroup(source, destination);
     source.outgoing.set(destination, group);
-    destination.incoming.set(source, group);
+    destination.addIncoming(group);
   }
   group.add(binding);
   source.index.add(bindingKey, args, destination);
@@ -91,7 +91,7 @@ function linkNew(
 }
 
 function isDurable(destination: Destination): boolean {
-  return destination.kind === 'queue' ? destination.index.durable : destination.durable;
+  return destination.kind === 'queue' ? destination.isLogged : destination.durable;
 }
 
 /** Removes a binding on a client's wish; the position to wait for. */
@@ -151,7 +151,7 @@ export function forgetExchange(vhost: Vhost, exchange: Exchange): void {
 /** Parts a deleted exchange from all that is bound to it; the exchanges at which bindings to it began. */
 export function partExchange(vhost: Vhost, exchange: Exchange): readonly Exchange[] {
   // Its own index goes with it.
-  for (const destination of exchange.outgoing.keys()) destination.incoming.delete(exchange);
+  for (const destination of exchange.outgoing.keys()) destination.removeIncoming(exchange);
   exchange.outgoing.clear();
   return part(vhost, exchange.incoming);
 }
@@ -161,7 +161,7 @@ export function part(vhost: Vhost, incoming: BindingGroups<Exchange>): readonly 
   const groups = [...incoming.values()];
   for (const { source, destination } of groups) {
     source.outgoing.delete(destination);
-    destination.incoming.delete(source);
+    destination.removeIncoming(source);
   }
   vhost.topologyChanged();
   vhost.sweep.add(groups);
@@ -175,7 +175,7 @@ export function unlink(vhost: Vhost, binding: Binding): void {
   group?.remove(binding);
   if (group?.size === 0) {
     source.outgoing.delete(destination);
-    destination.incoming.delete(source);
+    destination.removeIncoming(source);
   }
   source.index.remove(bindingKey, args, destination);
   vhost.topologyChanged();

@@ -195,7 +195,7 @@ t.test('numbers of queues are never used again', async (t) => {
       exclusive: false,
       autoDelete: false,
       args: EMPTY_TABLE,
-    }).queue.index.number;
+    }).queue.number;
   const numbers = [declare(first.vhost, 'a'), declare(first.vhost, 'b')];
   deleteQueue(first.vhost, ACTOR, 'b', UNCONDITIONAL);
   await first.close();

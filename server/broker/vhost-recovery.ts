@@ -26,7 +26,7 @@ import {
   QUEUE_UNBIND_ID,
 } from '../../generated/index.ts';
 import type { Definition } from '../storage/definitions-format.ts';
-import { QueueIndex } from '../storage/queue-index.ts';
+import type { QueueIndex } from '../storage/queue-index.ts';
 import { DEFINITION_ACTIONS } from '../storage/record-format.ts';
 import type { Recovered } from '../storage/recovery.ts';
 import type { BindingRequest } from './binding.ts';
@@ -99,8 +99,8 @@ function applyDefinition(vhost: Vhost, recovered: Recovered, { queue, frame }: D
       return;
     case QUEUE_DECLARE_ID: {
       const { queue: name, arguments: args, ...method } = decodeQueueDeclare(reader);
-      const index = recovered.queues.get(queue) ?? new QueueIndex(queue, true);
-      vhost.addQueue({ ...method, name, args }, null, index).definedAt = LONG_AGO;
+      const index = recovered.queues.get(queue) ?? null;
+      vhost.enterQueue(queue, index, { ...method, name, args }, null).definedAt = LONG_AGO;
       return;
     }
     case QUEUE_DELETE_ID:

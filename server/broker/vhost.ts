@@ -7,7 +7,7 @@
 import { EMPTY_TABLE } from '../../generated/index.ts';
 import type { Definition } from '../storage/definitions-format.ts';
 import type { CheckpointSource, MessageStore } from '../storage/message-store.ts';
-import { QueueIndex } from '../storage/queue-index.ts';
+import type { QueueIndex } from '../storage/queue-index.ts';
 import { type Alarms, HeldByAlarm } from './alarms.ts';
 import type { Binding } from './binding.ts';
 import { notFound } from './broker-error.ts';
@@ -116,9 +116,19 @@ export class Vhost implements CheckpointSource {
   /** Adds a queue with a number of its own, or, after a restart, with the index that was recovered. */
   addQueue(declaration: QueueDeclaration, owner: QueueOwner | null, recovered?: QueueIndex): Queue {
     const durable = declaration.durable && !declaration.exclusive;
-    const index = recovered ?? new QueueIndex(durable ? this.queueNumber++ : 0, durable);
-    this.store.adopt(index);
-    const queue = new Queue(this.store, this.reactor, index, declaration, owner);
+    const number = recovered?.number ?? (durable ? this.queueNumber++ : 0);
+    return this.enterQueue(number, recovered ?? null, declaration, owner);
+  }
+
+  /** Adds a queue under a number that the log gave it; `index` has its messages, null where it never had one. */
+  enterQueue(
+    number: number,
+    index: QueueIndex | null,
+    declaration: QueueDeclaration,
+    owner: QueueOwner | null,
+  ): Queue {
+    if (index !== null) this.store.adopt(index);
+    const queue = new Queue(this.store, this.reactor, number, index, declaration, owner);
     this.queues.set(queue.name, queue);
     this.topologyChanged();
     return queue;
@@ -129,13 +139,15 @@ export class Vhost implements CheckpointSource {
   }
 
   durableIndexes(): readonly QueueIndex[] {
-    const indexes: QueueIndex[] = [];
-    for (const { index } of this.queues.values()) if (index.durable) indexes.push(index);
-    return indexes;
+    return this.allIndexes().filter((index) => index.durable);
   }
 
   allIndexes(): readonly QueueIndex[] {
-    return [...this.queues.values()].map((queue) => queue.index);
+    const indexes: QueueIndex[] = [];
+    for (const { madeIndex } of this.queues.values()) {
+      if (madeIndex !== null) indexes.push(madeIndex);
+    }
+    return indexes;
   }
 
   definitions(): Iterable<Definition> {
@@ -160,7 +172,7 @@ function* framesOf(
     if (exchange.definedAt >= 0) yield { queue: 0, frame: exchangeFrame(exchange) };
   }
   for (const queue of queues) {
-    if (queue.definedAt >= 0) yield { queue: queue.index.number, frame: queueFrame(queue) };
+    if (queue.definedAt >= 0) yield { queue: queue.number, frame: queueFrame(queue) };
   }
   for (const binding of bindings) {
     if (binding.definedAt >= 0) yield { queue: 0, frame: bindingFrame(binding) };

@@ -59,6 +59,8 @@ export interface Config {
   readonly memoryHighWatermark: number;
   /** Free space on the disk of the data directory below which publishers are blocked. */
   readonly diskFreeLimitBytes: number;
+  /** Whether what was consumed before it was due to be written is written nonetheless. */
+  readonly writeConsumed: boolean;
   /** Whether small pieces of output leave at once. */
   readonly tcpNodelay: boolean;
   /** Silence after which TCP asks whether the peer is there; null: never. */
@@ -127,6 +129,7 @@ export const configDefaults: Omit<Config, 'dataDir'> = Object.freeze({
   bindAddresses: Object.freeze(['127.0.0.1', '::1']),
   memoryHighWatermark: 0.4,
   diskFreeLimitBytes: 50_000_000,
+  writeConsumed: false,
   tcpNodelay: true,
   tcpKeepaliveIdleSeconds: 60,
   tlsCertPath: null,

@@ -154,6 +154,13 @@ export const settings: Settings = {
     defaultText: '50MB',
     aliases: ['main.free_disk_min'],
   },
+  writeConsumed: {
+    section: 'main',
+    key: 'write_consumed',
+    flags: '--write-consumed <bool>',
+    type: booleanType,
+    description: 'whether messages that are consumed at once are written too',
+  },
   tcpNodelay: {
     section: 'main',
     key: 'tcp_nodelay',

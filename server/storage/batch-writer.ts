@@ -50,15 +50,18 @@ export class BatchWriter {
 
   private readonly sink: BatchSink;
   private readonly clock: Clock;
+  private readonly writesConsumed: boolean;
   private readonly batches: ClosedBatch[];
   private gapUpTo: number;
   private gapSegment: Segment | null;
   /** End of the last batch that really went to a file. */
   private writtenForReal: number;
 
-  constructor(sink: BatchSink, clock: Clock, position: number) {
+  /** @param writesConsumed leave nothing unwritten */
+  constructor(sink: BatchSink, clock: Clock, position: number, writesConsumed: boolean) {
     this.sink = sink;
     this.clock = clock;
+    this.writesConsumed = writesConsumed;
     this.writtenUpTo = position;
     this.bytes = 0;
     this.sinceMs = 0;
@@ -89,6 +92,27 @@ export class BatchWriter {
 
   /** HOT per message and queue that keeps up: `count` references more to the record at `position`. */
   refer(position: number, count: number): void {
+    this.batches[this.find(position)]!.live += count;
+  }
+
+  /**
+   * HOT per run of messages. One reference less to each record at the ascending `positions[from..to)`, as far as they
+   * lie in closed batches; returns the index of the first that does not.
+   */
+  releaseRun(positions: Float64Array, from: number, to: number): number {
+    const { batches } = this;
+    let at = from;
+    for (let i = at < to ? this.find(positions[at]!) : 0; at < to && i < batches.length; i++) {
+      const batch = batches[i]!;
+      const first = at;
+      while (at < to && positions[at]! < batch.end) at++;
+      batch.live -= at - first;
+    }
+    return at;
+  }
+
+  /** Index of the batch that holds `position`, or of the last one. */
+  private find(position: number): number {
     const { batches } = this;
     let low = 0;
     let high = batches.length - 1;
@@ -97,7 +121,7 @@ export class BatchWriter {
       if (batches[middle]!.start <= position) low = middle;
       else high = middle - 1;
     }
-    batches[low]!.live += count;
+    return low;
   }
 
   /**
@@ -145,7 +169,9 @@ export class BatchWriter {
     let fileEnd = this.writtenForReal;
     for (let i = 0; i < batches.length; i++) {
       const batch = batches[i]!;
-      if (batch.live > 0 || batch.operationsFrom < fileEnd) batch.isNeeded = true;
+      if (this.writesConsumed || batch.live > 0 || batch.operationsFrom < fileEnd) {
+        batch.isNeeded = true;
+      }
       if (!batch.isNeeded) continue;
       fileEnd = batch.end;
       let from = batch.operationsFrom;

@@ -47,8 +47,8 @@ export class ChunkFile {
   private readonly cache: FileCache;
   private readonly slotBytes: number;
   private readonly entries: number;
-  /** Slots in use, and by which row. */
-  private readonly used: Map<number, IndexRow>;
+  /** Slots in use: the rows of the index tell which. */
+  private usedCount: number;
   private freed: FreedSlot[];
   private readonly reusable: number[];
   /** The first slot that was never used; -1: the file has not been looked at. */
@@ -69,7 +69,7 @@ export class ChunkFile {
     this.cache = cache;
     this.slotBytes = 8 * entries;
     this.entries = entries;
-    this.used = new Map();
+    this.usedCount = 0;
     this.freed = [];
     this.reusable = [];
     this.next = -1;
@@ -79,22 +79,21 @@ export class ChunkFile {
   }
 
   /** A row of a checkpoint that was read names its slot. */
-  adopt(row: IndexRow): void {
-    this.used.set(row.slot, row);
+  adopt(): void {
+    this.usedCount++;
     this.mayExist = true;
   }
 
   /** A slot for a row, not used before it is written. @throws StorageError when the file cannot be opened */
-  assign(row: IndexRow): number {
+  assign(): number {
     this.prepared();
-    const slot = this.reusable.pop() ?? this.next++;
-    this.used.set(slot, row);
-    return slot;
+    this.usedCount++;
+    return this.reusable.pop() ?? this.next++;
   }
 
   /** The row of a slot is gone. The attempts `since` to `until` may name it. */
   free(slot: number, since: number, until: number): void {
-    this.used.delete(slot);
+    this.usedCount--;
     // It stays dirty: the checkpoint being written may name it.
     this.suspect.delete(slot);
     if (since > until) this.reusable.push(slot);
@@ -120,7 +119,7 @@ export class ChunkFile {
 
   /** Neither a row nor a kept checkpoint needs anything of the file. */
   get isUnneeded(): boolean {
-    return this.used.size === 0 && this.freed.length === 0;
+    return this.usedCount === 0 && this.freed.length === 0;
   }
 
   /** Writes what of the row is not yet in its slot. @throws StorageError */
@@ -146,15 +145,16 @@ export class ChunkFile {
     this.verify(slot, into, length, stored, crc);
   }
 
-  /** The rows whose slots failed syncs may have lost. */
+  /** The rows whose slots failed syncs may have lost; who asks holds each of them. */
   suspectRows(): IndexRow[] {
-    const rows: IndexRow[] = [];
-    for (const slot of [...this.suspect]) {
-      const row = this.used.get(slot);
-      if (row === undefined) this.suspect.delete(slot);
-      else rows.push(row);
+    const found: IndexRow[] = [];
+    if (this.suspect.size === 0) return found;
+    const { rows } = this.index;
+    for (let at = 0; at < rows.length; at++) {
+      if (this.suspect.has(rows.view(at)!.slot)) found.push(rows.at(at)!);
     }
-    return rows;
+    for (const row of found) row.holders++;
+    return found;
   }
 
   /** Writes again what a slot has, or should have: the same positions. @throws StorageError */
@@ -172,18 +172,18 @@ export class ChunkFile {
     try {
       await this.cache.datasync(this.path);
     } catch (error) {
-      for (const slot of slots) if (this.used.has(slot)) this.suspect.add(slot);
+      for (const { slot } of this.index.rows.views()) if (slots.has(slot)) this.suspect.add(slot);
       throw error;
     }
   }
 
   /** Whether the file has all slots that are in use. @throws StorageError when it cannot be looked at */
   isComplete(): boolean {
-    if (this.used.size === 0) return true;
+    if (this.usedCount === 0) return true;
     try {
       const size = this.cache.forReading(this.path).size();
-      for (const [slot, { stored }] of this.used) {
-        if (this.offsetOf(slot) + 8 * stored > size) return false;
+      for (const { slot, stored } of this.index.rows.views()) {
+        if (slot >= 0 && this.offsetOf(slot) + 8 * stored > size) return false;
       }
       return true;
     } catch (error) {
@@ -264,8 +264,9 @@ export class ChunkFile {
   /** The file is of an earlier run: slots that the checkpoint read does not name may be named by another one. */
   private find(size: number): void {
     this.next = Math.max(0, Math.ceil((size - CHUNK_HEADER_SIZE) / this.slotBytes));
-    for (const slot of this.used.keys()) this.next = Math.max(this.next, slot + 1);
-    const known = new Set([...this.used.keys(), ...this.freed.map(({ slot }) => slot)]);
+    const known = new Set([...this.freed.map(({ slot }) => slot), ...this.reusable]);
+    for (const { slot } of this.index.rows.views()) if (slot >= 0) known.add(slot);
+    for (const slot of known) this.next = Math.max(this.next, slot + 1);
     for (let slot = 0; slot < this.next; slot++) {
       if (!known.has(slot)) this.freed.push({ slot, since: 0, until: 0 });
     }

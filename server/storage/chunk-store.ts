@@ -122,21 +122,25 @@ export class ChunkStore implements ChunkHome {
     if (!index.durable) return;
     const { rows } = index;
     const cursor = index.cursorRow === null ? 0 : index.indexOf(index.cursorRow);
-    for (let at = rows.length - 2; at > cursor + 1 && rows[at]!.positions !== null; at--) {
-      this.spill(index, rows[at]!);
+    for (let at = rows.length - 2; at > cursor + 1; at--) {
+      const row = rows.loaded(at);
+      if (row === null) break;
+      this.spill(index, row);
     }
   }
 
   cursorMoved(index: QueueIndex): void {
     const { rows } = index;
     const cursor = index.indexOf(index.cursorRow!);
-    const next = rows[cursor + 1];
+    const next = rows.at(cursor + 1);
     if (next !== undefined && next.live > 0 && next.positions === null && next.listeners === null) {
       this.load(index, next, () => {});
     }
     if (!index.durable) return;
-    for (let at = cursor - 2; at >= 0 && rows[at]!.positions !== null; at--) {
-      this.spill(index, rows[at]!);
+    for (let at = cursor - 2; at >= 0; at--) {
+      const row = rows.loaded(at);
+      if (row === null) break;
+      this.spill(index, row);
     }
   }
 
@@ -195,8 +199,8 @@ export class ChunkStore implements ChunkHome {
   /** The index of a recovered queue, whose rows name slots, has its home here. */
   adoptRecovered(index: QueueIndex): void {
     index.home = this;
-    for (const row of index.rows) {
-      if (row.slot >= 0) this.fileOf(index).adopt(row);
+    for (const row of index.rows.views()) {
+      if (row.slot >= 0) this.fileOf(index).adopt();
       if (row.positions !== null) this.chunkBytes += row.positions.byteLength;
     }
   }
@@ -254,7 +258,12 @@ export class ChunkStore implements ChunkHome {
   /** Writes again what failed syncs may have lost. @throws StorageError */
   async repair(): Promise<void> {
     for (const file of this.files.values()) {
-      for (const row of file.suspectRows()) await this.repairRow(file, row);
+      const rows = file.suspectRows();
+      try {
+        for (const row of rows) await this.repairRow(file, row);
+      } finally {
+        for (const row of rows) release(file.index, row);
+      }
     }
   }
 
@@ -293,13 +302,18 @@ export class ChunkStore implements ChunkHome {
     row: IndexRow,
     use: (positions: Float64Array) => void,
   ): Promise<void> {
-    const positions = await this.read(index, row);
-    if (positions !== null) {
-      if (!row.isGone) use(positions);
-      this.giveBack(positions);
-    } else if (row.positions !== null) {
-      use(row.positions);
-      if (row !== index.cursorRow) this.spill(index, row);
+    row.holders++;
+    try {
+      const positions = await this.read(index, row);
+      if (positions !== null) {
+        if (!row.isGone) use(positions);
+        this.giveBack(positions);
+      } else if (row.positions !== null) {
+        use(row.positions);
+        if (row !== index.cursorRow) this.spill(index, row);
+      }
+    } finally {
+      release(index, row);
     }
   }
 
@@ -313,7 +327,9 @@ export class ChunkStore implements ChunkHome {
   private spill(index: QueueIndex, row: IndexRow): void {
     if (row.count < SLOT_WORTH_SHARE * this.rowEntries) return;
     if (reachesInto(row, this.writtenUpTo())) return;
-    if (row.stored === row.count || this.write(index, row)) this.letGo(row);
+    if (row.stored !== row.count && !this.write(index, row)) return;
+    this.letGo(row);
+    index.pack(row);
   }
 
   private write(index: QueueIndex, row: IndexRow): boolean {
@@ -340,7 +356,7 @@ export class ChunkStore implements ChunkHome {
     const file = this.fileOf(index);
     try {
       if (row.slot < 0) {
-        row.slot = file.assign(row);
+        row.slot = file.assign();
         row.slotSince = this.attemptUnderWay ? this.attempt : this.attempt + 1;
       }
       file.write(row);
@@ -380,14 +396,37 @@ export class ChunkStore implements ChunkHome {
     rescue: ChunkRescue,
   ): Promise<void> {
     const lost: LostRow[] = [];
-    for (let at = firstToRebuild(index, asked); lost.length < REBUILT_ROWS_MAX; at++) {
-      const row = asked.isGone ? undefined : index.rows[at];
-      if (row === undefined) break;
-      const positions = await this.probe(index, row, row === asked);
-      if (positions !== null) lost.push({ row, positions });
-      at = index.indexOf(row);
+    try {
+      await this.findDamaged(index, asked, lost);
+      if (lost.length > 0) await this.rebuildRows(index, asked, lost, rescue);
+    } finally {
+      for (const { row } of lost) release(index, row);
     }
-    if (lost.length === 0) return;
+  }
+
+  /** Enters the rows that cannot be read, from the cursor's or the one `asked` for on, into `lost`, and holds them. */
+  private async findDamaged(index: QueueIndex, asked: IndexRow, lost: LostRow[]): Promise<void> {
+    for (let at = firstToRebuild(index, asked); lost.length < REBUILT_ROWS_MAX; at++) {
+      const row = asked.isGone ? undefined : index.rows.at(at);
+      if (row === undefined) break;
+      row.holders++;
+      let positions: Float64Array | null = null;
+      try {
+        positions = await this.probe(index, row, row === asked);
+        if (positions !== null) lost.push({ row, positions });
+        at = index.indexOf(row);
+      } finally {
+        if (positions === null) release(index, row);
+      }
+    }
+  }
+
+  private async rebuildRows(
+    index: QueueIndex,
+    asked: IndexRow,
+    lost: readonly LostRow[],
+    rescue: ChunkRescue,
+  ): Promise<void> {
     try {
       await rescue.find(index.number, lost);
     } catch (error) {
@@ -496,6 +535,12 @@ export class ChunkStore implements ChunkHome {
     file.delete();
     if (file.droppedAt >= 0) this.files.delete(file.index.number);
   }
+}
+
+/** Somebody has held a row over an await, and does no longer. */
+function release(index: QueueIndex, row: IndexRow): void {
+  row.holders--;
+  index.pack(row);
 }
 
 /** Whether a slot that could not be read for this reason is to be found again: not where the process lacks something. */

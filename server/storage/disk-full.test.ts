@@ -260,6 +260,37 @@ t.test(
   },
 );
 
+t.test('a reserve that grows is held all the time, and shrinks by no failure', async (t) => {
+  const fs = new SimulatedFs({ capacityBytes: 8 * RESERVE });
+  fs.makeDirectory('/data');
+  const reserve = new DiskReserve(fs, '/data', RESERVE);
+  const heldBytes = (): number => fs.readFile('/data/reserve')?.length ?? 0;
+  await reserve.hold(reserve.firstBytes);
+  t.equal(heldBytes(), RESERVE / 32);
+  const free = fs.freeBytes('/');
+  for (const call of ['create', 'write', 'sync', 'rename'] as const) {
+    fs.failNext(call, 'ENOSPC');
+    await reserve.hold(RESERVE);
+    t.equal(heldBytes(), RESERVE / 32, call);
+    t.notOk(reserve.isGivenUp, call);
+    t.equal(fs.freeBytes('/'), free, call);
+  }
+  const growing = reserve.hold(RESERVE);
+  t.ok(reserve.giveUp(), 'there is one to give up meanwhile');
+  await growing;
+  t.equal(fs.freeBytes('/'), 8 * RESERVE);
+  await reserve.hold(RESERVE);
+  t.equal(heldBytes(), 0, 'only a log that is well again takes it back');
+  t.ok(await reserve.take());
+  t.equal(heldBytes(), RESERVE / 32);
+  await Promise.all([reserve.hold(reserve.firstBytes), reserve.hold(RESERVE)]);
+  t.equal(heldBytes(), RESERVE);
+  t.equal(fs.freeBytes('/'), 7 * RESERVE);
+  t.same(fs.list('/data'), ['reserve']);
+  await reserve.hold(reserve.firstBytes);
+  t.equal(heldBytes(), RESERVE, 'nor does it shrink because less is wanted');
+});
+
 t.test(
   'a server that is killed with its reserve given up begins as one whose disk is full',
   async (t) => {

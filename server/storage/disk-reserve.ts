@@ -3,8 +3,8 @@
  * allocated. Given up, it makes room for the records that settle messages and for the checkpoint that lets segments be
  * deleted; taken again when there is enough.
  *
- * It takes at most a quarter of what is free when it is first taken. It is filled with noise, since some file systems
- * store zeros in no space at all. A server that has written little has none.
+ * It takes at most a quarter of what is free. It is filled with noise, since some file systems store zeros in no space
+ * at all. Who has written little holds a small one, which grows later: another file takes its place.
  *
  * A file `reserve.given` of the same size, but a hole throughout, remembers that it was given up: a server that is
  * killed in that state begins in it, since publishers would use up what is left for the log.
@@ -17,6 +17,8 @@ import { StorageError } from './storage-error.ts';
 
 /** Its size, unless the caller says otherwise. */
 export const RESERVE_BYTES: number = 64 * 1024 * 1024;
+/** The first one has this part of it: as much as the smallest that is of use. */
+const FIRST_SHARE = 1 / 32;
 
 /** Its name, in the data directory. */
 export const RESERVE_FILE = 'reserve';
@@ -25,8 +27,10 @@ export const RESERVE_GIVEN_FILE = 'reserve.given';
 const PIECE_BYTES = 1024 * 1024;
 /** Bytes written between two turns of the event loop: publishers fill the same disk meanwhile. */
 const BYTES_PER_TURN = 4 * PIECE_BYTES;
-/** Of what is free when it is first taken. */
+/** Of what is free when it is first taken, or grows. */
 const FREE_SHARE = 1 / 4;
+/** It grows only to this many times its size. */
+const GROWTH_MIN = 2;
 /**
  * Where no reserve was ever held, this part of its size is room enough to go on, and to take one: a quarter of less would
  * be given up for nothing.
@@ -35,11 +39,12 @@ const ENOUGH_SHARE = 1 / 8;
 
 /** The reserve of a data directory, shared by its vhosts. */
 export class DiskReserve {
+  /** What it is to take where there is room. */
+  readonly sizeBytes: number;
   private readonly fs: FileSystem;
   private readonly directory: string;
   private readonly path: string;
   private readonly givenPath: string;
-  private readonly sizeBytes: number;
   private taken: boolean;
   private given: boolean;
   /** What it takes, or took before it was given up; 0: it was never taken. */
@@ -72,6 +77,11 @@ export class DiskReserve {
     return this.taken;
   }
 
+  /** Size of the one that is held for little, in bytes. */
+  get firstBytes(): number {
+    return Math.floor(FIRST_SHARE * this.sizeBytes);
+  }
+
   /** It was given up, by this run or the one before, and has not been taken again: the disk counts as full. */
   get isGivenUp(): boolean {
     return this.given;
@@ -96,9 +106,9 @@ export class DiskReserve {
     return true;
   }
 
-  /** The disk is full before the reserve is whole: it goes, and counts as given up. */
+  /** The disk is full before the first reserve is whole: it goes, and counts as given up. */
   private takingFailed(): void {
-    if (this.takingBytes === 0) return;
+    if (this.takingBytes === 0 || this.taken) return;
     this.heldBytes = this.takingBytes;
     this.given = true;
     this.remember();
@@ -126,13 +136,23 @@ export class DiskReserve {
    *   for one, and some is free
    */
   async take(): Promise<boolean> {
-    const isHeld = this.taken || (await this.tryToTake());
+    const isHeld = this.taken || (await this.tryToTake(this.sizeBytes));
     return isHeld || (this.heldBytes === 0 && this.freeBytes() >= ENOUGH_SHARE * this.sizeBytes);
   }
 
-  private tryToTake(): Promise<boolean> {
+  /**
+   * Sees to it that `bytes` are held, or what a quarter of the free space allows; resolves when that is done, or has
+   * failed. One that was given up is not taken here.
+   */
+  async hold(bytes: number): Promise<void> {
+    if (this.taking !== null) await this.taking;
+    if (this.given || (this.taken && this.heldBytes >= bytes)) return;
+    await this.tryToTake(bytes);
+  }
+
+  private tryToTake(bytes: number): Promise<boolean> {
     if (this.sizeBytes === 0) return Promise.resolve(false);
-    this.taking ??= this.fill().finally(() => {
+    this.taking ??= this.fill(bytes).finally(() => {
       this.taking = null;
     });
     return this.taking;
@@ -147,11 +167,18 @@ export class DiskReserve {
     }
   }
 
-  private async fill(): Promise<boolean> {
-    const free = this.freeBytes();
-    if (this.heldBytes === 0 && free < ENOUGH_SHARE * this.sizeBytes) return false;
-    const size = this.heldBytes || Math.min(this.sizeBytes, Math.floor(free * FREE_SHARE));
-    if (size === 0 || free < 2 * size) return false;
+  /** What is to be taken where `free` bytes are free and at most `bytes` are wanted; 0: nothing, or no more. */
+  private sizeToTake(bytes: number, free: number): number {
+    // One that was given up is taken again as large as it was, where that is known.
+    if (this.given && this.heldBytes > 0) return free < 2 * this.heldBytes ? 0 : this.heldBytes;
+    if (!this.taken && free < ENOUGH_SHARE * this.sizeBytes) return 0;
+    const size = Math.min(bytes, Math.floor(free * FREE_SHARE));
+    return this.taken && size < GROWTH_MIN * this.heldBytes ? 0 : size;
+  }
+
+  private async fill(bytes: number): Promise<boolean> {
+    const size = this.sizeToTake(bytes, this.freeBytes());
+    if (size === 0) return this.taken;
     const { generation } = this;
     const temporary = `${this.path}.tmp`;
     this.takingBytes = size;
@@ -174,7 +201,7 @@ export class DiskReserve {
     } finally {
       this.takingBytes = 0;
     }
-    return false;
+    return this.taken;
   }
 
   /** False when it is to be given up meanwhile. */

@@ -36,13 +36,16 @@ export type RowStore = (index: QueueIndex, row: IndexRow) => boolean;
 
 /** Encodes one queue as it is now; `position` is the end of the last closed batch. */
 export function encodePart(index: QueueIndex, position: number, store: RowStore): Buffer {
-  const rows = index.rows.filter((row) => row.live > 0);
-  const encoded = rows.map((row) => encodeRow(row, store(index, row)));
+  const encoded: Buffer[] = [];
+  for (const row of index.rows.views()) {
+    if (row.live > 0) encoded.push(encodeRow(row, store(index, row)));
+  }
+  const rowCount = encoded.length;
   encoded.push(encodeLarge(index));
   const size = PART_HEAD_SIZE + encoded.reduce((sum, { length }) => sum + length, 0);
   const head = Buffer.allocUnsafe(PART_HEAD_SIZE);
   head.writeUInt32BE(size, 0);
-  head.writeUInt32BE(rows.length, 4);
+  head.writeUInt32BE(rowCount, 4);
   head.writeDoubleBE(index.number, 8);
   head.writeDoubleBE(position, 16);
   head.writeDoubleBE(index.nextSequence, 24);
@@ -171,8 +174,9 @@ function settledIn(row: IndexRow): EncodedSettled {
   }
   const bytes = Buffer.allocUnsafe(2 * settledCount);
   let p = 0;
-  let entry = row.nextSettled(row.settledPrefix);
-  for (; entry < row.count; entry = row.nextSettled(entry + 1)) p = bytes.writeUInt16BE(entry, p);
+  let entry = row.nextSettled(row.settledPrefix, row.count);
+  for (; entry < row.count; entry = row.nextSettled(entry + 1, row.count))
+    p = bytes.writeUInt16BE(entry, p);
   return { kind: SETTLED_LIST, count: settledCount, bytes };
 }
 

@@ -15,7 +15,7 @@ export function restoreMessage(
   position: number,
   bodySize: number,
 ): void {
-  const tail = index.rows[index.rows.length - 1];
+  const tail = index.rows.at(index.rows.length - 1);
   if (tail !== undefined && tail.positions !== null) fillHole(index, tail, sequence);
   index.nextSequence = sequence;
   index.append(position, bodySize);
@@ -24,14 +24,14 @@ export function restoreMessage(
 /** The messages `first` to `last`, as far as they are there, have left. */
 export function discardRange(index: QueueIndex, first: number, last: number): void {
   const { rows } = index;
-  for (let at = index.findRow(first); at < rows.length && rows[at]!.first <= last; ) {
-    const row = rows[at]!;
+  for (let at = index.findRow(first); at < rows.length && rows.first(at) <= last; ) {
+    const row = rows.at(at)!;
     const from = Math.max(0, first - row.first);
     const to = Math.min(row.count, last - row.first + 1);
     if (from <= row.nextUnsettled(0) && to === row.count) discardRow(index, row);
     else for (let entry = from; entry < to; entry++) discardEntry(index, row, entry);
     // A row of which nothing is left has gone.
-    if (rows[at] === row) at++;
+    if (!row.isGone && rows.at(at) === row) at++;
   }
 }
 
@@ -81,7 +81,7 @@ export function discardIn(
  */
 export function finishReplay(index: QueueIndex, bytes: number): void {
   index.readyBytes = bytes;
-  for (const row of index.rows) {
+  for (const row of index.rows.views()) {
     row.returns?.forEach((entry) => {
       index.redeliveredUpTo = Math.max(index.redeliveredUpTo, row.first + entry);
     });

@@ -51,6 +51,8 @@ export class IndexRow {
   isGone: boolean;
   /** Who waits for the positions to be read; null: no read is under way. */
   listeners: RowListener[] | null;
+  /** How many keep the row over an await: it is not packed meanwhile (row-list.ts). */
+  holders: number;
 
   constructor(first: number) {
     this.first = first;
@@ -67,6 +69,7 @@ export class IndexRow {
     this.crc = 0;
     this.isGone = false;
     this.listeners = null;
+    this.holders = 0;
   }
 
   /** HOT per delivery. Whether entry `entry`, which is in use, is not settled. */
@@ -91,18 +94,18 @@ export class IndexRow {
     return this.count;
   }
 
-  /** The first entry from `entry` on that is settled; `count` when there is none. */
-  nextSettled(entry: number): number {
+  /** The first entry from `entry` on and before `end` that is settled; `end` when there is none. */
+  nextSettled(entry: number, end: number): number {
     if (entry < this.settledPrefix) return entry;
     const bits = this.settledBits;
-    if (bits === null) return this.count;
+    if (bits === null) return end;
     let at = entry;
-    while (at < this.count) {
+    while (at < end) {
       if ((at & 7) === 0 && bits[at >> 3] === 0) at += 8;
       else if ((bits[at >> 3]! & (1 << (at & 7))) === 0) at++;
       else return at;
     }
-    return this.count;
+    return end;
   }
 
   /** HOT per ack out of order. Marks an entry; false: it was settled already. `entries`: of a full row. */
@@ -142,6 +145,15 @@ export class IndexRow {
     let bytes = 0;
     for (let at = 0; at < segments.length; at += TRIPLET) bytes += segments[at + 2]!;
     return bytes;
+  }
+
+  /** Whether every segment with an unsettled message is among these. */
+  liesIn(known: ReadonlyMap<number, unknown>): boolean {
+    const { segments } = this;
+    for (let at = 0; at < segments.length; at += TRIPLET) {
+      if (segments[at + 1]! > 0 && !known.has(segments[at]!)) return false;
+    }
+    return true;
   }
 
   /** Unsettled messages in a segment. */

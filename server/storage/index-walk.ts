@@ -24,17 +24,25 @@ export async function forEachMessageIn(
 ): Promise<void> {
   let rowsLeft = ROWS_PER_SLICE;
   for (const index of [...indexes]) {
-    for (const row of index.rows.filter((some) => some.countIn(segment) > 0)) {
+    for (const first of rowsIn(index, segment)) {
       if (rowsLeft-- === 0) {
         await new Promise((resolve) => setImmediate(resolve));
         rowsLeft = ROWS_PER_SLICE;
       }
-      if (row.isGone) continue;
+      const row = index.rows.at(index.findRow(first));
+      if (row === undefined || row.first !== first) continue;
       const show = (positions: Float64Array) => showRow(index, row, positions, segment, visit);
       if (row.positions !== null) show(row.positions);
       else await chunks.withPositions(index, row, show);
     }
   }
+}
+
+/** The first numbers of the rows with messages in a segment. */
+function rowsIn(index: QueueIndex, segment: number): number[] {
+  const firsts: number[] = [];
+  for (const row of index.rows.views()) if (row.countIn(segment) > 0) firsts.push(row.first);
+  return firsts;
 }
 
 function showRow(

@@ -1,6 +1,8 @@
-/** The sizes and times that the log goes by; tests use small ones. */
+/** What the log goes by: sizes and times, of which tests use small ones, and what it may leave out. */
 
 export interface LogLimits {
+  /** Whether batches are written of which nobody needs anything any more. */
+  readonly writesConsumed: boolean;
   /** A new segment begins when a batch would end behind this offset. */
   readonly segmentBytes: number;
   /** Closed batches are written when this many bytes have come together ... */
@@ -23,6 +25,7 @@ export interface LogLimits {
 const MIB = 1024 * 1024;
 
 export const LOG_LIMITS: LogLimits = Object.freeze({
+  writesConsumed: false,
   segmentBytes: 32 * MIB,
   unwrittenBytes: MIB,
   unwrittenMs: 5,

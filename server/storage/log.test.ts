@@ -172,6 +172,19 @@ t.test(
   },
 );
 
+t.test('where consumed messages are to be written, no gap takes their place', async (t) => {
+  const h = StorageHarness.open(t, new SimulatedFs(), { limits: { writesConsumed: true } });
+  const queue = h.queue(1);
+  h.publish(1, [queue]);
+  h.consume(queue, 1);
+  h.publish(2, [queue]);
+  await h.store.log.syncAll();
+  const { batches } = segmentOnDisk(h.fs, 1)!.content;
+  t.ok(batches.length > 0);
+  t.ok(batches.every(({ isGap }) => !isGap));
+  t.same(StorageHarness.open(t, h.fs.crash('power', new Random(1))).idsOf(1), [2]);
+});
+
 t.test(
   'a batch that settles a message of the file is written though all its own have left',
   async (t) => {

@@ -160,7 +160,7 @@ export class MessageLog implements SyncListener {
     this.isAtomic = false;
     this.health = new LogHealth(this.limits, (state) => events.stateChanged(state));
     this.sync = new LogSync(fs, cache, directory, clock, this, this.end);
-    this.writer = new BatchWriter(this.sync, clock, this.end);
+    this.writer = new BatchWriter(this.sync, clock, this.end, this.limits.writesConsumed);
     this.recent = new RecentBlocks(pool);
     this.waiters = new Set();
     this.waitUntil = 0;
@@ -234,6 +234,18 @@ export class MessageLog implements SyncListener {
     bodySize: number,
     reason: number,
   ): void {
+    this.settleRun(index, sequence, 1, position, bodySize, reason);
+  }
+
+  /** HOT per run. `count` messages from `sequence` on, the first of them at `position`, left the queue for good. */
+  settleRun(
+    index: QueueIndex,
+    sequence: number,
+    count: number,
+    position: number,
+    bodyBytes: number,
+    reason: number,
+  ): void {
     const ranges = index.settledRanges;
     const length = ranges.length;
     if (position < this.settledFrom) this.settledFrom = position;
@@ -244,10 +256,10 @@ export class MessageLog implements SyncListener {
       this.writeSettled(index);
     }
     index.settleReason = reason;
-    index.settledBytes += bodySize;
+    index.settledBytes += bodyBytes;
     const last = ranges.length - 1;
-    if (last > 0 && ranges[last] === sequence - 1) ranges[last] = sequence;
-    else ranges.push(sequence, sequence);
+    if (last > 0 && ranges[last] === sequence - 1) ranges[last] = sequence + count - 1;
+    else ranges.push(sequence, sequence + count - 1);
   }
 
   /** Messages came back to their queue: `entries` holds sequence number and delivery count in turn. */
@@ -343,7 +355,23 @@ export class MessageLog implements SyncListener {
     segment.liveBytes -= bytes;
   }
 
-  /** Gives up `count` references to records of a segment, all of them written, with `bytes` octets of bodies. */
+  /**
+   * HOT per run. Gives up a reference to each of `count` records of one segment, at ascending `positions[from..]`, with
+   * `bytes` octets of bodies in all.
+   */
+  releaseRun(positions: Float64Array, from: number, count: number, bytes: number): void {
+    const end = from + count;
+    const { writtenUpTo } = this.writer;
+    if (positions[end - 1]! >= writtenUpTo) {
+      let at = from;
+      while (positions[at]! < writtenUpTo) at++;
+      at = this.writer.releaseRun(positions, at, end);
+      this.batch.live -= end - at;
+    }
+    this.releaseMany(segmentOf(positions[from]!), count, bytes);
+  }
+
+  /** Gives up `count` references to records of a segment, of which the batches know, with `bytes` octets of bodies. */
   releaseMany(number: number, count: number, bytes: number): void {
     const segment = this.segments.get(number)!;
     segment.live -= count;

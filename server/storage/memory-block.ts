@@ -47,10 +47,11 @@ export class BlockPool {
   private readonly pieces: PiecePool;
   private readonly smallPieces: PiecePool;
 
-  constructor() {
+  /** @param regionBytes see {@link PiecePool} */
+  constructor(regionBytes?: number) {
     this.usedBytes = 0;
-    this.pieces = new PiecePool(BLOCK_SIZE);
-    this.smallPieces = new PiecePool(SMALL_BLOCK_SIZE);
+    this.pieces = new PiecePool(BLOCK_SIZE, regionBytes);
+    this.smallPieces = new PiecePool(SMALL_BLOCK_SIZE, regionBytes);
   }
 
   /** A block of at least `sizeMin` bytes, and of {@link BLOCK_SIZE}, for the positions from `start` on. */

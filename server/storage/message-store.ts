@@ -221,6 +221,28 @@ export class MessageStore {
   }
 
   /**
+   * HOT per run. Messages that were taken have left their queue for good: `count` of them, entries of one row of the
+   * index from `sequence` on; their positions, `positions[from..]`, ascend and lie in one segment.
+   */
+  settleRun(
+    index: QueueIndex,
+    sequence: number,
+    count: number,
+    positions: Float64Array,
+    from: number,
+    bodyBytes: number,
+    reason: number,
+  ): void {
+    const position = positions[from]!;
+    if (position >= TRANSIENT_POSITION_FIRST) this.lane.releaseMany(segmentOf(position), count);
+    else this.log.releaseRun(positions, from, count, bodyBytes);
+    index.settleRun(sequence, count, position, bodyBytes);
+    if (index.durable) this.log.settleRun(index, sequence, count, position, bodyBytes, reason);
+    if (index.large === null) return;
+    for (let i = 0; i < count; i++) this.largeFiles.settle(index, sequence + i);
+  }
+
+  /**
    * A message with a large body was stored by {@link publish}, and its position entered into `indexes`: from now on
    * they keep the body's file.
    */

@@ -26,6 +26,11 @@ export function segmentOf(position: number): number {
   return Math.floor(position / SEGMENT_SPAN);
 }
 
+/** The position behind the segment of `position`. */
+export function segmentEnd(position: number): number {
+  return (segmentOf(position) + 1) * SEGMENT_SPAN;
+}
+
 /** The byte offset of a position in its segment. */
 export function offsetOf(position: number): number {
   return position - segmentOf(position) * SEGMENT_SPAN;

@@ -110,6 +110,46 @@ class Checked {
     }
   }
 
+  /** Takes what can be taken in runs, and the others one by one. */
+  async takeRuns(count: number): Promise<void> {
+    const { index } = this;
+    for (let left = Math.min(count, index.readyCount); left > 0; ) {
+      equal(index.peekSequence(), this.inState('ready')[0]!.sequence, 'next before a run');
+      if (index.peekPosition() === NOT_LOADED) await this.load();
+      const length = Math.min(left, index.runLength);
+      if (length === 0) {
+        await this.take(1);
+        left--;
+        continue;
+      }
+      const run = this.inState('ready').slice(0, length);
+      const positions = index.runPositions.slice(index.runFrom, index.runFrom + length);
+      equal(positions.join(), run.map(({ position }) => position).join(), 'positions of a run');
+      index.takeRun(length, bytesOf(run));
+      equal(index.takenSequence, run[length - 1]!.sequence, 'last of a run');
+      for (const message of run) message.state = 'unacked';
+      left -= length;
+    }
+  }
+
+  /** Settles what can be settled together from one of the unacked messages on. */
+  async settleRun(from: number): Promise<void> {
+    const unacked = this.inState('unacked');
+    const first = unacked[from % Math.max(1, unacked.length)];
+    if (first === undefined) return;
+    const span = this.index.rowSpan(first.sequence);
+    const run = unacked.filter(({ sequence, position }, i) => {
+      const distance = sequence - first.sequence;
+      const isNext = i === unacked.indexOf(first) + distance;
+      return isNext && distance < span && segmentOf(position) === segmentOf(first.position);
+    });
+    const end = run.findIndex(({ sequence }, i) => sequence !== first.sequence + i);
+    const whole = end < 0 ? run : run.slice(0, end);
+    this.index.settleRun(first.sequence, whole.length, first.position, bytesOf(whole));
+    for (const { position, size } of whole) this.counters.release(position, size);
+    this.messages = this.messages.filter((m) => !whole.includes(m));
+  }
+
   async settle(isChosen: (i: number) => boolean): Promise<void> {
     const gone = new Set(this.inState('unacked').filter((_m, i) => isChosen(i)));
     for (const { sequence, position, size } of gone) {
@@ -135,7 +175,7 @@ class Checked {
     const from = this.messages[Math.max(0, this.messages.length - unwritten)]?.position;
     // Rows that a spill has taken out of memory are written.
     const isSafe = this.messages.every(
-      (m) => m.position < (from ?? 0) || this.index.rowOf(m.sequence).positions !== null,
+      (m) => m.position < (from ?? 0) || isLoaded(this.index, m.sequence),
     );
     const { counters } = this;
     counters.unwrittenFrom = isSafe && from !== undefined ? from : Number.POSITIVE_INFINITY;
@@ -206,7 +246,10 @@ class Checked {
       equal(index.positionOf(sequence), position, 'position');
     }
     equal(this.countsByModel(), this.countsBySegment(), 'references by segment');
-    const inRows = index.rows.reduce((sum, row) => sum + row.live, 0);
+    const inRows = Array.from(index.rows.views(), ({ live }) => live).reduce(
+      (sum, live) => sum + live,
+      0,
+    );
     equal(inRows, messages.length, 'live in rows');
     await this.compareWalk();
   }
@@ -234,7 +277,7 @@ class Checked {
   private countsBySegment(): string {
     const logged = [...this.counters.live].filter(([, count]) => count !== 0);
     const rows = new Map<number, number>();
-    for (const row of this.index.rows) {
+    for (const row of this.index.rows.views()) {
       for (let at = 0; at < row.segments.length; at += 3) {
         const segment = row.segments[at]!;
         rows.set(segment, (rows.get(segment) ?? 0) + row.segments[at + 1]!);
@@ -319,11 +362,27 @@ function verbs(countMax: number): fc.Arbitrary<Verb> {
       ),
     },
     {
+      weight: 2,
+      arbitrary: count.map(
+        (n): Verb =>
+          (c) =>
+            c.takeRuns(n),
+      ),
+    },
+    {
       weight: 3,
       arbitrary: choice.map(
         (f): Verb =>
           (c) =>
             c.settle(f),
+      ),
+    },
+    {
+      weight: 2,
+      arbitrary: count.map(
+        (n): Verb =>
+          (c) =>
+            c.settleRun(n),
       ),
     },
     {
@@ -398,8 +457,18 @@ function filled(count: number): { index: QueueIndex; chunks: ChunkStore; fs: Sim
   return { index, chunks, fs };
 }
 
+function isLoaded({ rows }: QueueIndex, sequence: number): boolean {
+  let isLoaded = false;
+  for (const { first, positions } of rows.views()) {
+    if (first <= sequence) isLoaded = positions !== null;
+  }
+  return isLoaded;
+}
+
 function arraysOf(index: QueueIndex): number {
-  return index.rows.filter(({ positions }) => positions !== null).length;
+  return Array.from(index.rows.views(), ({ positions }) => positions).filter(
+    (each) => each !== null,
+  ).length;
 }
 
 t.test('of a long queue a few rows are in memory, and its restart loads none', async (t) => {
@@ -504,10 +573,10 @@ t.test('ten thousand long queues are written, synced and read with a few files o
   t.same(fs.unsyncedWrites(), []);
   t.ok(fs.openFileCount <= 8, `${fs.openFileCount} files open`);
   await Promise.all(
-    indexes.slice(0, 16).map((index) => chunks.withPositions(index, index.rows[2]!, () => {})),
+    indexes.slice(0, 16).map((index) => chunks.withPositions(index, index.rows.at(2)!, () => {})),
   );
   for (const [i, index] of indexes.entries()) {
-    await chunks.withPositions(index, index.rows[2]!, (positions) => {
+    await chunks.withPositions(index, index.rows.at(2)!, (positions) => {
       if (positions[0] !== positionAt(1, 33_000 + i)) t.fail(`queue ${i}`);
     });
   }
@@ -517,19 +586,19 @@ t.test('ten thousand long queues are written, synced and read with a few files o
 t.test('a row that cannot be read stays on disk, and comes when it can', async (t) => {
   const { index, chunks, fs } = filled(50_000);
   const load = (): Promise<Error | null> =>
-    new Promise((resolve) => chunks.load(index, index.rows[3]!, resolve));
+    new Promise((resolve) => chunks.load(index, index.rows.at(3)!, resolve));
   fs.failNext('read', 'EIO');
   t.match(await load(), { code: 'STORAGE_EIO' });
-  t.equal(index.rows[3]!.positions, null);
+  t.equal(index.rows.at(3)!.positions, null);
   t.equal(await load(), null);
-  t.equal(index.rows[3]!.positions![0], positionAt(3, 3 * 8192 + 1));
+  t.equal(index.rows.at(3)!.positions![0], positionAt(3, 3 * 8192 + 1));
 });
 
 t.test('a damaged slot is told, and never read as positions', async (t) => {
   const { index, chunks, fs } = filled(50_000);
   const [path] = fs.paths;
   const file = fs.openForWriting(path!);
-  const row = index.rows[3]!;
+  const row = index.rows.at(3)!;
   file.writeAt(Buffer.from([0xff]), 0, 1, 4096 + row.slot * 65_536 + 77);
   const error = await new Promise((resolve) => chunks.load(index, row, resolve));
   t.match(error, { message: /slot \d+ is damaged/ });

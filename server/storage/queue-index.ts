@@ -10,7 +10,8 @@
  * - Ready = unsettled from the cursor on, and the heap; unacked = the rest. A row goes when its last entry is
  *   settled.
  * - Positions are in memory around the cursor and at the tail; those between lie on disk (chunk-store.ts, the
- *   index's `home`). Where the cursor stands on such a row {@link QueueIndex.peekPosition} says so.
+ *   index's `home`). Where the cursor stands on such a row {@link QueueIndex.peekPosition} says so. What is known of
+ *   those rows is packed into numbers (row-list.ts).
  * - An empty queue owns no array; the first one has 16 entries and doubles.
  *
  * It owns numbers only: live counters and log records are kept by message-store.ts, which calls it. What recovery
@@ -23,10 +24,13 @@ import { IndexRow, ROW_ENTRIES } from './index-row.ts';
 import { SEGMENT_SPAN, segmentOf } from './position.ts';
 import { releaseReady, releaseRow } from './release-row.ts';
 import { ReturnCounts } from './return-counts.ts';
+import { RowList } from './row-list.ts';
 
 const ENTRIES_FIRST = 16;
 /** An empty queue keeps an array up to this many entries. */
 const ENTRIES_KEPT = 64;
+/** Entries that are looked at one by one to find how long a run is. */
+const LOOKED_AT_MAX = 64;
 
 /** What {@link QueueIndex.peekPosition} says of a row that has to be read first. */
 export const NOT_LOADED = -1;
@@ -93,7 +97,7 @@ export class QueueIndex {
   // For the rest of the storage alone.
   /** Where rows go that are not needed in memory; null: all stay. */
   home: ChunkHome | null;
-  readonly rows: IndexRow[];
+  readonly rows: RowList;
   /** What the last base checkpoint holds, or null. */
   checkpointed: CheckpointedState | null;
   /** Noted by its home as one to look at when it has rested (chunk-store.ts). */
@@ -140,7 +144,7 @@ export class QueueIndex {
     this.settleReason = 0;
     this.large = null;
     this.home = null;
-    this.rows = [];
+    this.rows = new RowList();
     this.checkpointed = null;
     this.isResting = false;
     this.cursor = null;
@@ -228,11 +232,56 @@ export class QueueIndex {
     this.unackedBytes += bodySize;
   }
 
+  /**
+   * How many messages can be taken in a run: the next ones, one row's entries side by side, their positions in memory
+   * from `runPositions[runFrom]` on. 0 where the next message must be taken by itself. HOT per run.
+   */
+  get runLength(): number {
+    const row = this.cursor;
+    if (row === null || row.positions === null) return 0;
+    if (this.requeued !== null && this.requeued.size > 0) return 0;
+    const from = this.cursorEntry;
+    if (row.settledBits === null) return row.count - from;
+    return row.nextSettled(from, Math.min(row.count, from + LOOKED_AT_MAX)) - from;
+  }
+
+  get runPositions(): Float64Array {
+    return this.cursor!.positions!;
+  }
+
+  get runFrom(): number {
+    return this.cursorEntry;
+  }
+
+  /** Takes `count` messages with bodies of `bodyBytes` in all, of those that {@link runLength} counts. HOT per run. */
+  takeRun(count: number, bodyBytes: number): void {
+    this.cursorEntry += count;
+    this.takenSequence = this.cursor!.first + this.cursorEntry - 1;
+    this.readyCount -= count;
+    this.readyBytes -= bodyBytes;
+    this.unackedCount += count;
+    this.unackedBytes += bodyBytes;
+  }
+
   /** Ends the message `sequence`, which was taken. HOT per ack. */
   settle(sequence: number, position: number, bodySize: number): void {
-    this.unackedCount--;
-    this.unackedBytes -= bodySize;
-    this.erase(sequence, position, bodySize);
+    this.settleRun(sequence, 1, position, bodySize);
+  }
+
+  /**
+   * Ends `count` messages that were taken: entries of one row from `sequence` on, in the segment of `position`, with
+   * bodies of `bodyBytes` in all. HOT per run.
+   */
+  settleRun(sequence: number, count: number, position: number, bodyBytes: number): void {
+    this.unackedCount -= count;
+    this.unackedBytes -= bodyBytes;
+    this.erase(sequence, count, position, bodyBytes);
+  }
+
+  /** How many messages from `sequence` on, which is not settled, lie in its row. */
+  rowSpan(sequence: number): number {
+    const row = this.settlingRow(sequence);
+    return row.first + row.count - sequence;
   }
 
   /** Puts a taken message back to its original place; returns how often it has been delivered. */
@@ -263,18 +312,19 @@ export class QueueIndex {
     this.requeued?.forEach((sequence, position, size) => {
       this.readyBytes -= size;
       sink.release(position, size);
-      this.erase(sequence, position, size);
+      this.erase(sequence, 1, position, size);
     });
     this.requeued = null;
     const { cursor } = this;
     if (cursor !== null) {
       const at = this.indexOf(cursor);
-      const behind = this.rows.splice(at + 1);
-      for (const row of behind) {
+      for (let behind = at + 1; behind < this.rows.length; behind++) {
+        const row = this.rows.view(behind)!;
         this.readyBytes -= row.bytes;
         releaseRow(row, sink);
         this.forgetRow(row);
       }
+      this.rows.truncate(at + 1);
       this.tail = cursor;
       this.tailFrom = this.tailTo;
       this.settling = null;
@@ -293,13 +343,13 @@ export class QueueIndex {
     if (cursor === null || sequence < cursor.first + this.cursorEntry) return false;
     this.readyCount--;
     this.readyBytes -= bodySize;
-    this.erase(sequence, position, bodySize);
+    this.erase(sequence, 1, position, bodySize);
     return true;
   }
 
   /** The queue is gone: gives up every reference and lets go of all memory. */
   drop(sink: ReferenceSink): void {
-    for (const row of this.rows) releaseRow(row, sink);
+    for (const row of this.rows.views()) releaseRow(row, sink);
     this.clear();
   }
 
@@ -310,8 +360,8 @@ export class QueueIndex {
     this.readyBytes = 0;
     this.unackedCount = 0;
     this.unackedBytes = 0;
-    for (const row of this.rows) this.forgetRow(row);
-    this.rows.length = 0;
+    for (const row of this.rows.views()) this.forgetRow(row);
+    this.rows.truncate(0);
     this.cursor = null;
     this.tail = null;
     this.settling = null;
@@ -323,21 +373,24 @@ export class QueueIndex {
    * recovery and tests.
    */
   forEachUnsettled(visit: UnsettledVisitor): void {
-    for (const row of this.rows.filter(({ live }) => live > 0)) {
+    for (let at = 0; at < this.rows.length; at++) {
+      const row = this.rows.at(at)!;
+      if (row.live === 0) continue;
       const positions = this.positionsOf(row);
       let entry = row.nextUnsettled(0);
       for (; entry < row.count; entry = row.nextUnsettled(entry + 1)) {
         visit(row.first + entry, positions[entry]!);
       }
+      this.pack(row);
     }
   }
 
   /** Ranges (first, last in turn) of all that is not settled. */
   unsettledRanges(): number[] {
     const ranges: number[] = [];
-    for (const row of this.rows) {
+    for (const row of this.rows.views()) {
       for (let entry = row.nextUnsettled(0); entry < row.count; ) {
-        const end = row.nextSettled(entry);
+        const end = row.nextSettled(entry, row.count);
         const first = row.first + entry;
         if (ranges[ranges.length - 1] === first - 1)
           ranges[ranges.length - 1] = row.first + end - 1;
@@ -350,7 +403,7 @@ export class QueueIndex {
 
   /** Whether the message is in the queue, ready or unacked. */
   isUnsettled(sequence: number): boolean {
-    const row = this.rows[this.findRow(sequence)];
+    const row = this.rows.view(this.findRow(sequence));
     const entry = row === undefined ? -1 : sequence - row.first;
     return entry >= 0 && entry < row!.count && row!.isUnsettled(entry);
   }
@@ -385,7 +438,7 @@ export class QueueIndex {
 
   /** How often the message was delivered and came back. */
   deliveryCount(sequence: number): number {
-    const row = this.rows[this.findRow(sequence)];
+    const row = this.rows.view(this.findRow(sequence));
     const entry = row === undefined ? -1 : sequence - row.first;
     return entry >= 0 && entry < row!.count ? (row!.returns?.get(entry) ?? 0) : 0;
   }
@@ -393,7 +446,7 @@ export class QueueIndex {
   /** Delivery counts of messages that came back: number and count in turn. */
   deliveryCountEntries(): number[] {
     const entries: number[] = [];
-    for (const row of this.rows) {
+    for (const row of this.rows.views()) {
       row.returns?.forEach((entry, count) => {
         entries.push(row.first + entry, count);
       });
@@ -418,7 +471,7 @@ export class QueueIndex {
     let high = rows.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (rows[middle]!.first <= sequence) low = middle;
+      if (rows.first(middle) <= sequence) low = middle;
       else high = middle - 1;
     }
     return low;
@@ -431,7 +484,7 @@ export class QueueIndex {
 
   /** The row of an entry in use. @throws Error when there is none */
   rowOf(sequence: number): IndexRow {
-    const row = this.rows[this.findRow(sequence)];
+    const row = this.rows.at(this.findRow(sequence));
     if (row === undefined || sequence < row.first || sequence >= row.first + row.count) {
       throw new Error(`sequence number ${sequence} is not in the index`);
     }
@@ -440,8 +493,10 @@ export class QueueIndex {
 
   /** Adds a row behind all others; recovery only. */
   adoptRow(row: IndexRow): void {
+    const before = this.tail;
     this.rows.push(row);
     this.tail = row;
+    if (before !== null) this.pack(before);
     this.tailFrom = this.tailTo;
     this.cursor ??= row;
   }
@@ -466,6 +521,12 @@ export class QueueIndex {
     return row.positions ?? this.home!.readNow(this, row);
   }
 
+  /** Packs a row that has nothing in memory, unless cursor or tail stand on it or somebody holds it. */
+  pack(row: IndexRow): void {
+    if (row === this.cursor || row === this.tail || row.isGone) return;
+    if (this.rows.pack(this.indexOf(row)) && row === this.settling) this.settling = null;
+  }
+
   /** A row whose last entry was settled leaves the index, unless cursor or tail still need it. */
   rowFinished(row: IndexRow): void {
     if (row === this.tail) {
@@ -474,7 +535,7 @@ export class QueueIndex {
       return;
     }
     if (row === this.cursor) return;
-    this.rows.splice(this.indexOf(row), 1);
+    this.rows.remove(this.indexOf(row));
     this.forgetRow(row);
     this.settling = null;
   }
@@ -489,28 +550,39 @@ export class QueueIndex {
 
   // --- inside ----------------------------------------------------------------------------------
 
-  /** Takes an unsettled message out. */
-  private erase(sequence: number, position: number, bodySize: number): void {
-    let row = this.settling;
-    if (row === null || sequence < row.first || sequence >= row.first + row.count) {
-      row = this.rowOf(sequence);
-      this.settling = row;
-      this.settleFrom = 0;
-      this.settleTo = 0;
-    }
+  /** Takes unsettled messages out: a run as {@link settleRun} has it. */
+  private erase(sequence: number, count: number, position: number, bodyBytes: number): void {
+    const row = this.settlingRow(sequence);
     const entry = sequence - row.first;
-    if (entry === row.settledPrefix && row.settledBits === null) row.settledPrefix++;
-    else if (!row.mark(entry, this.rowEntries)) {
-      throw new Error(`sequence number ${sequence} is settled already`);
-    }
-    if (row.returns !== null) row.returns.delete(entry);
+    if (entry === row.settledPrefix && row.settledBits === null) row.settledPrefix += count;
+    else this.mark(row, entry, count);
+    if (row.returns !== null) for (let i = 0; i < count; i++) row.returns.delete(entry + i);
     if (position < this.settleFrom || position >= this.settleTo) {
       this.findSettleSegment(row, position);
     }
     const { segments } = row;
-    segments[this.settleTriplet + 1]!--;
-    segments[this.settleTriplet + 2]! -= bodySize;
-    if (--row.live === 0) this.rowFinished(row);
+    segments[this.settleTriplet + 1]! -= count;
+    segments[this.settleTriplet + 2]! -= bodyBytes;
+    row.live -= count;
+    if (row.live === 0) this.rowFinished(row);
+  }
+
+  private mark(row: IndexRow, entry: number, count: number): void {
+    for (let i = entry; i < entry + count; i++) {
+      if (!row.mark(i, this.rowEntries)) {
+        throw new Error(`sequence number ${row.first + i} is settled already`);
+      }
+    }
+  }
+
+  private settlingRow(sequence: number): IndexRow {
+    const last = this.settling;
+    if (last !== null && sequence >= last.first && sequence < last.first + last.count) return last;
+    const row = this.rowOf(sequence);
+    this.settling = row;
+    this.settleFrom = 0;
+    this.settleTo = 0;
+    return row;
   }
 
   private findTailSegment(row: IndexRow, position: number): void {
@@ -538,7 +610,7 @@ export class QueueIndex {
       // The cursor stays at the end of the last row, where the next message will be entered.
       if (row === this.tail) return 0;
       const at = this.indexOf(row);
-      this.cursor = this.rows[at + 1]!;
+      this.cursor = this.rows.at(at + 1)!;
       this.cursorEntry = 0;
       if (row.live === 0) this.rowFinished(row);
       this.home?.cursorMoved(this);

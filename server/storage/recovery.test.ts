@@ -4,9 +4,10 @@ import { Random } from '../testing/random.ts';
 import { SimulatedFs } from '../testing/simulated-fs.ts';
 import { STORE_DIRECTORY, StorageHarness } from '../testing/storage-harness.ts';
 import type { Teardown } from '../testing/temporary-directory.ts';
-import { decodeSegmentHeader } from './batch-format.ts';
+import { decodeSegmentHeader, SEGMENT_HEADER_SIZE } from './batch-format.ts';
 import { checkpointFileName } from './checkpoint-format.ts';
 import { DEFINITIONS_FILE } from './definitions-format.ts';
+import { LOG_LIMITS } from './log-limits.ts';
 import { readSegment } from './log-reader.ts';
 import { positionAt } from './position.ts';
 import { DEFINITION_ACTIONS } from './record-format.ts';
@@ -468,6 +469,68 @@ t.test('a gap at the end of the log, and a checkpoint behind it, is no damage', 
   const next = StorageHarness.open(t, fs.crash('power', new Random(1)));
   t.same(next.recovered.damage, []);
   t.equal(next.queue(1).readyCount, 0);
+});
+
+t.test('what comes back of a segment that was deleted in order is no damage', async (t) => {
+  let headlessCount = 0;
+  let shortCount = 0;
+  for (const diskSeed of [1, 2, 3, 4]) {
+    const fs = new SimulatedFs({ seed: diskSeed });
+    const h = StorageHarness.open(t, fs);
+    const { log } = h.store;
+    const queue = h.queue(1);
+    h.publish(1, [queue]);
+    // What the first file holds may never reach the disk: another takes over, and has what comes behind.
+    fs.failNext('sync', 'EIO');
+    await t.rejects(log.syncAll());
+    h.clock.advance(LOG_LIMITS.retryMsMax);
+    await log.syncAll();
+    h.publish(2, [queue]);
+    await h.checkpoint([queue]);
+    h.consume(queue, 2);
+    await log.syncAll();
+    log.beginSegment();
+    for (let i = 0; i < 2; i++) await h.checkpoint([queue]);
+    await h.cache.deletionsEnded;
+    t.equal(fs.peek(FIRST_SEGMENT, 0, 0), null);
+
+    for (let seed = 1; seed <= 20; seed++) {
+      const disk = powerCycle(fs.copy(), seed);
+      const header = disk.peek(FIRST_SEGMENT, 0, SEGMENT_HEADER_SIZE);
+      const isHeadless = header !== null && typeof decodeSegmentHeader(header) === 'string';
+      const names = disk.list(STORE_DIRECTORY).filter((name) => name.startsWith('msgs.'));
+      if (isHeadless) headlessCount++;
+      else if (header !== null && names.length === 1) shortCount++;
+      const again = StorageHarness.open(t, disk);
+      t.same(again.recovered.damage, []);
+      if (isHeadless) t.equal(disk.peek(FIRST_SEGMENT, 0, 0), null, 'it goes again');
+    }
+  }
+  t.ok(headlessCount > 0 && shortCount > 0, `${headlessCount} headless, ${shortCount} short`);
+});
+
+t.test('a checkpoint at the start of a segment that was never written is no damage', async (t) => {
+  const h = StorageHarness.open(t, new SimulatedFs());
+  const queue = h.queue(1);
+  h.publish(1, [queue]);
+  // The definitions are written here, inside a segment that goes afterwards.
+  await h.checkpoint([queue]);
+  h.consume(queue, 1);
+  await h.store.log.syncAll();
+  h.store.log.beginSegment();
+  for (let i = 0; i < 2; i++) await h.checkpoint([queue]);
+  await h.cache.deletionsEnded;
+  const disk = h.fs.crash('kill', new Random(1));
+  const isSegment = (name: string): boolean => name.startsWith('msgs.');
+  t.notOk(disk.list(STORE_DIRECTORY).some(isSegment), 'nothing is left but the checkpoints');
+
+  const again = StorageHarness.open(t, disk);
+  t.same(again.recovered.damage, []);
+  again.publish(2, [again.queue(1)]);
+  await again.store.log.syncAll();
+  const third = StorageHarness.open(t, powerCycle(disk));
+  t.same(third.recovered.damage, []);
+  t.same(third.idsOf(1), [2]);
 });
 
 t.test(

@@ -433,13 +433,14 @@ class Recovery implements RecordVisitor {
   /** Marks what may have been delivered, fills the live counters, and drops what lies in no segment. */
   private finishQueues(segments: readonly Segment[]): void {
     const byNumber = new Map(segments.map((segment) => [segment.number, segment]));
+    this.segments.judgeUnread(this.wantedSegments());
     for (const index of this.queues.values()) {
       this.discardLost(index, byNumber);
       for (const lost of this.unfound.filter((message) => message.index === index)) {
         discardRange(index, lost.sequence, lost.sequence);
         this.addBytes(index.number, -lost.bodySize);
       }
-      for (const { segments: triplets } of index.rows) {
+      for (const { segments: triplets } of index.rows.views()) {
         for (let at = 0; at < triplets.length; at += TRIPLET) {
           const segment = byNumber.get(triplets[at]!);
           if (segment === undefined) continue;
@@ -455,10 +456,26 @@ class Recovery implements RecordVisitor {
     for (const segment of segments) segment.fullLive = segment.live;
   }
 
+  /** The numbers of the segments in which messages lie. */
+  private wantedSegments(): Set<number> {
+    const wanted = new Set<number>();
+    for (const index of this.queues.values()) {
+      for (const { segments: triplets } of index.rows.views()) {
+        for (let at = 0; at < triplets.length; at += TRIPLET) {
+          if (triplets[at + 1]! > 0) wanted.add(triplets[at]!);
+        }
+      }
+    }
+    return wanted;
+  }
+
   /** Takes out the messages that lie in no segment. */
   private discardLost(index: QueueIndex, segments: ReadonlyMap<number, Segment>): void {
     let lost = 0;
-    for (const row of [...index.rows]) {
+    // From the last one on: a row of which nothing is left goes.
+    for (let at = index.rows.length - 1; at >= 0; at--) {
+      if (index.rows.view(at)!.liesIn(segments)) continue;
+      const row = index.rows.at(at)!;
       lost += discardIn(index, row, (segment) => !segments.has(segment));
     }
     if (lost > 0) {

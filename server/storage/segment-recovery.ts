@@ -64,6 +64,8 @@ export class SegmentRecovery {
   private readonly tables: TableCache;
   private readonly damage: DamageLog;
   private readonly headless: HeadlessFile[];
+  /** Those of them that replay does not read. */
+  private unread: HeadlessFile[];
 
   constructor(
     fs: FileSystem,
@@ -78,6 +80,7 @@ export class SegmentRecovery {
     this.tables = tables;
     this.damage = damage;
     this.headless = [];
+    this.unread = [];
   }
 
   /** Opens all segments; those that end before `replayFrom` are not read. */
@@ -103,10 +106,22 @@ export class SegmentRecovery {
    * @throws StorageError when the disk refuses
    */
   settle(onDisk: Map<number, SegmentOnDisk>, replayFrom: number, syncedUpTo: number): number {
-    this.judgeHeadless(syncedUpTo);
+    this.judgeHeadless(replayFrom, syncedUpTo);
     const end = this.findEnd(onDisk, replayFrom, syncedUpTo);
     this.makeStable(onDisk, syncedUpTo, end);
     return end;
+  }
+
+  /**
+   * Judges the files without a header that lie before the replay, now that `wanted` holds the segments in which there
+   * are messages. One that nobody wants was deleted with what had taken its place after a failed sync, and its name
+   * alone came back: it goes again.
+   */
+  judgeUnread(wanted: ReadonlySet<number>): void {
+    for (const { name, number, reason } of this.unread) {
+      if (wanted.has(number)) this.damage.report(name, `${reason}: the segment is skipped`);
+      else this.fs.delete(join(this.directory, name));
+    }
   }
 
   /**
@@ -234,9 +249,16 @@ export class SegmentRecovery {
     if (problem !== null) this.damage.report(name, problem);
   }
 
-  /** A file without a header was never synced, and goes; or it is damaged, and stays where it is. */
-  private judgeHeadless(syncedUpTo: number): void {
-    for (const { name, number, reason } of this.headless) {
+  /**
+   * A file without a header was never synced, and goes; or it is damaged, and stays where it is. Of those before the
+   * replay that is said later ({@link judgeUnread}).
+   */
+  private judgeHeadless(replayFrom: number, syncedUpTo: number): void {
+    const isUnread = ({ number }: HeadlessFile): boolean => number < segmentOf(replayFrom);
+    this.unread = this.headless.filter(isUnread);
+    for (const file of this.headless) {
+      if (isUnread(file)) continue;
+      const { name, number, reason } = file;
       const path = join(this.directory, name);
       if (positionAt(number, 0) < syncedUpTo) {
         this.damage.report(name, `${reason}: the segment is skipped`);
@@ -276,10 +298,11 @@ export class SegmentRecovery {
       previousEnd = start + end;
     }
     const last = [...onDisk.values()].pop()?.segment;
-    // A checkpoint may begin at a segment of which nothing was written yet, and need none before.
+    // A checkpoint may begin at a segment of which nothing was written yet, and need none before: what is left of
+    // those may be names that came back.
     const emptyEnd = offsetOf(replayFrom) > SEGMENT_HEADER_SIZE ? 0 : replayFrom;
     const end = last === undefined ? emptyEnd : positionAt(last.number, last.size);
-    if (end < syncedUpTo) {
+    if (Math.max(end, emptyEnd) < syncedUpTo) {
       this.damage.report(
         '',
         `the log ends at position ${end}, but it was synced up to ${syncedUpTo}`,

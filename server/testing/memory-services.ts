@@ -5,13 +5,14 @@ import { SlabPool } from '../amqp/output.ts';
 import type { AmqpServices } from '../amqp/services.ts';
 import { SocketReader } from '../amqp/socket-reader.ts';
 
-/** Services over a broker and its users. */
+/** Services over a broker and its users; `regionBytes` as in {@link SlabPool}. */
 export function memoryServices(
   parts: Pick<AmqpServices, 'config' | 'users' | 'broker'>,
+  regionBytes?: number,
 ): AmqpServices {
   return {
     ...parts,
-    slabs: new SlabPool(),
+    slabs: new SlabPool(regionBytes),
     handshakes: new HandshakeMemory(),
     reader: new SocketReader(),
     openConnections: new OpenConnections(0),

@@ -3,6 +3,7 @@
 import { writeShortstr } from '../../generated/index.ts';
 import { Permissions } from '../auth/permissions.ts';
 import { ByteArea } from '../base/byte-area.ts';
+import { FixedBytes } from '../base/fixed-bytes.ts';
 import { Broker, type BrokerTuning } from '../broker/broker.ts';
 import { Consumer, type ConsumerOptions } from '../broker/consumer.ts';
 import type { Actor, DeliverySink } from '../broker/ports.ts';
@@ -122,7 +123,7 @@ export class RecordingSink implements DeliverySink {
       priority: 0,
       ...options,
     };
-    const consumer = new Consumer(queue, this, all, new ByteArea(Buffer.alloc(0)));
+    const consumer = new Consumer(queue, this, all, new FixedBytes(Buffer.alloc(0)));
     queue.addConsumer(consumer);
     queue.startConsumer(consumer);
     return consumer;

@@ -41,7 +41,7 @@ export async function printCheckpoint(file: DumpFile, out: DumpOutput): Promise<
         deliverable_up_to: index.reservedUpTo,
       },
     });
-    for (const row of index.rows) printRow(row, out);
+    for (const row of index.rows.views()) printRow(row, out);
     await out.drained();
   }
 }

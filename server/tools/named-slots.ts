@@ -58,7 +58,7 @@ function addSlots(
   { parts, rowEntries }: Checkpoint,
 ): void {
   for (const { index } of parts) {
-    for (const { slot, first, count, crc } of index.rows) {
+    for (const { slot, first, count, crc } of index.rows.views()) {
       if (slot < 0) continue;
       const own = slots.get(index.number) ?? [];
       slots.set(index.number, own);

@@ -9,31 +9,38 @@ check_equal() {
   [ "$1" = "$2" ] || { echo "found '$1', expected '$2'" >&2; exit 1; }
 }
 
+# A tool with where the broker is and, where the URL asks for TLS, whom to trust.
+amqp() {
+  tool=amqp-$1
+  shift
+  "$tool" --url="$url" ${INTEROP_CA:+--cacert="$INTEROP_CA"} "$@"
+}
+
 publish() {
-  amqp-publish --url="$url" --persistent --routing-key="$@"
+  amqp publish --persistent --routing-key="$@"
 }
 
 get() {
-  amqp-get --url="$url" --queue="$1"
+  amqp get --queue="$1"
 }
 
 # Declares a queue with a name of its own.
 make_queue() {
   queue=$name-$1
-  amqp-declare-queue --url="$url" --queue="$queue" --durable >/dev/null
+  amqp declare-queue --queue="$queue" --durable >/dev/null
 }
 
 # Deletes a queue, which must be empty.
 drop_queue() {
-  check_equal "$(amqp-delete-queue --url="$url" --queue="$queue")" 0
+  check_equal "$(amqp delete-queue --queue="$queue")" 0
 }
 
 declare_scenario() {
   queue=$name-declare
-  check_equal "$(amqp-declare-queue --url="$url" --queue="$queue" --durable)" "$queue"
-  check_equal "$(amqp-declare-queue --url="$url" --queue="$queue" --durable)" "$queue"
-  case $(amqp-declare-queue --url="$url" --queue= 2>/dev/null) in amq.gen-*) ;; *) echo 'no name' >&2; exit 1 ;; esac
-  case $(amqp-declare-queue --url="$url" --queue="$queue" 2>&1) in *406*) ;; *) echo 'no 406' >&2; exit 1 ;; esac
+  check_equal "$(amqp declare-queue --queue="$queue" --durable)" "$queue"
+  check_equal "$(amqp declare-queue --queue="$queue" --durable)" "$queue"
+  case $(amqp declare-queue --queue= 2>/dev/null) in amq.gen-*) ;; *) echo 'no name' >&2; exit 1 ;; esac
+  case $(amqp declare-queue --queue="$queue" 2>&1) in *406*) ;; *) echo 'no 406' >&2; exit 1 ;; esac
   case $(get "$queue-missing" 2>&1) in *404*) ;; *) echo 'no 404' >&2; exit 1 ;; esac
   drop_queue
 }
@@ -42,7 +49,7 @@ consume_scenario() {
   make_queue consume
   for i in 1 2 3 4 5 6 7 8 9 10; do publish "$queue" --body="number $i
 "; done
-  consumed=$(amqp-consume --url="$url" --queue="$queue" --count=10 --prefetch-count=3 cat)
+  consumed=$(amqp consume --queue="$queue" --count=10 --prefetch-count=3 cat)
   check_equal "$consumed" "$(for i in 1 2 3 4 5 6 7 8 9 10; do echo "number $i"; done)"
   drop_queue
 }
@@ -63,7 +70,7 @@ large_scenario() {
   large_body | publish "$queue"
   check_equal "$(get "$queue" | sha1sum)" "$(large_body | sha1sum)"
   large_body | publish "$queue"
-  consumed=$(amqp-consume --url="$url" --queue="$queue" --count=1 sha1sum)
+  consumed=$(amqp consume --queue="$queue" --count=1 sha1sum)
   check_equal "$consumed" "$(large_body | sha1sum)"
   drop_queue
 }
@@ -83,7 +90,7 @@ unicode_scenario() {
 heartbeat_scenario() {
   make_queue heartbeat
   { sleep 3.5; publish "$queue" --body=alive; } &
-  consumed=$(amqp-consume --url="$url" --heartbeat=1 --queue="$queue" --count=1 cat)
+  consumed=$(amqp consume --heartbeat=1 --queue="$queue" --count=1 cat)
   check_equal "$consumed" alive
   wait
   drop_queue

@@ -14,6 +14,7 @@ SILENCE_S = 3.5 # more than three intervals: a silent side is given up after two
 CONFIRMED_BEFORE_RESTART = 100
 COLLECT_PREFETCH = 100
 PUBLISH_PAUSE_S = 0.01 # between the messages after those, while other clients are not yet ready
+CA = ENV.fetch('INTEROP_CA', nil) # whom the client trusts, where the URL asks for TLS
 UNICODE = 'clé.ключ.鍵 🗝'.freeze
 LARGE_BODY = ('abcdefghijk' * (1024 * 1024))[0, 10 * 1024 * 1024 + 7]
 RICH_HEADERS = {
@@ -101,11 +102,10 @@ class Client
 
   def initialize(url, heartbeat: nil)
     @recovered = Queue.new
-    @connection = Bunny.new(
-      url,
-      { logger: Logger.new(IO::NULL), network_recovery_interval: 0.2, heartbeat: heartbeat || :server,
-        recovery_completed: -> { @recovered << true } }
-    )
+    options = { logger: Logger.new(IO::NULL), network_recovery_interval: 0.2, heartbeat: heartbeat || :server,
+                recovery_completed: -> { @recovered << true } }
+    options.update(tls_ca_certificates: [CA], verify_peer: true) if url.start_with?('amqps:')
+    @connection = Bunny.new(url, options)
     @connection.start
     @channel = @connection.create_channel
     @channel.confirm_select

@@ -119,7 +119,7 @@ final class PhpAmqpClient implements InteropClient
         $this->connection = new AMQPConnection([
             'host' => $host, 'port' => $port, 'login' => $user, 'password' => $password,
             'read_timeout' => PATIENCE_S, 'write_timeout' => PATIENCE_S, 'heartbeat' => $heartbeat ?? 0,
-        ]);
+        ] + ($url['scheme'] === 'amqps' ? ['cacert' => CA, 'verify' => true] : []));
         $this->connection->connect();
         $this->channel = new AMQPChannel($this->connection);
         $this->channel->confirmSelect();

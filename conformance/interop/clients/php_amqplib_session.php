@@ -4,6 +4,7 @@ require_once 'PhpAmqpLib/autoload.php';
 require_once __DIR__ . '/session.php';
 
 use PhpAmqpLib\Channel\AMQPChannel;
+use PhpAmqpLib\Connection\AMQPSSLConnection;
 use PhpAmqpLib\Connection\AMQPStreamConnection;
 use PhpAmqpLib\Exception\AMQPBasicCancelException;
 use PhpAmqpLib\Exception\AMQPProtocolChannelException;
@@ -123,14 +124,11 @@ final class PhpAmqplibClient implements InteropClient
     public function __construct(array $url, ?int $heartbeat = null)
     {
         ['host' => $host, 'port' => $port, 'user' => $user, 'pass' => $password] = $url;
-        $this->connection = new AMQPStreamConnection(
-            $host,
-            $port,
-            $user,
-            $password,
-            read_write_timeout: PATIENCE_S,
-            heartbeat: $heartbeat ?? 0,
-        );
+        $address = [$host, $port, $user, $password];
+        $timing = ['read_write_timeout' => PATIENCE_S, 'heartbeat' => $heartbeat ?? 0];
+        $this->connection = $url['scheme'] === 'amqps'
+            ? new AMQPSSLConnection(...$address, ssl_options: ['cafile' => CA, 'verify_peer' => true], options: $timing)
+            : new AMQPStreamConnection(...$address, ...$timing);
         $this->channel = $this->connection->channel();
         $this->channel->confirm_select();
         $this->channel->set_nack_handler(function () {

@@ -13,6 +13,7 @@ const CONFIRMED_BEFORE_RESTART = 100;
 const PUBLISH_PAUSE_US = 10_000; // between the messages after those, while other clients are not yet ready
 const COLLECT_PREFETCH = 100;
 const CONNECT_PAUSE_US = 100_000;
+define('CA', getenv('INTEROP_CA')); // whom the client trusts, where the URL asks for TLS
 const UNICODE = 'clé.ключ.鍵 🗝';
 const EVERY_PROPERTY = [
     'content_type' => 'application/x-note',

@@ -147,15 +147,18 @@ export const basicHandlers: Pick<
   },
 
   basicAck(channel, m) {
+    channel.requireGiven(m.deliveryTag);
     channel.settlements.settle(m.deliveryTag, m.multiple, true);
   },
 
   basicNack(channel, m) {
+    channel.requireGiven(m.deliveryTag);
     if (m.requeue) channel.settlements.requeue(m.deliveryTag, m.multiple);
     else channel.settlements.settle(m.deliveryTag, m.multiple, false);
   },
 
   basicReject(channel, m) {
+    channel.requireGiven(m.deliveryTag);
     if (m.requeue) channel.settlements.requeue(m.deliveryTag, false);
     else channel.settlements.settle(m.deliveryTag, false, false);
   },
@@ -219,7 +222,11 @@ function recover(channel: Channel, requeue: boolean, answer: () => void): void {
 }
 
 function getsOf(channel: Channel): GetQueue {
-  channel.gets ??= new GetQueue(channel.connection.output, channel.vhost.reactor);
+  channel.gets ??= new GetQueue(
+    channel.connection.output,
+    channel.vhost.reactor,
+    channel.connection,
+  );
   return channel.gets;
 }
 

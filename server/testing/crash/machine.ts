@@ -24,11 +24,14 @@ const DATA_DIRECTORY = '/data';
 /** Turns after which something that should have happened is given up. */
 const TURNS_MAX = 20_000;
 const FRAME_MAX = 131_072;
+/** Thousands of brokers share a process, each for a moment: with usual regions half of the time went to the collector. */
+const REGION_BYTES = 2 * 1024 * 1024;
 /** Small sizes, so that what is rare happens in the short life of a broker here. */
 const TUNING: BrokerTuning = {
   compactedFileSizeMin: 2048,
   reserveBytes: 262_144,
   reserveFromBytes: 0,
+  regionBytes: REGION_BYTES,
   transientMemoryBytes: 65_536,
   // Rows so short that queues of a run have some on disk.
   indexRowEntries: 16,
@@ -80,7 +83,7 @@ export class Machine {
     const users = await UserStore.load(disk, DATA_DIRECTORY, config);
     const vhosts = await VhostStore.load(disk, DATA_DIRECTORY);
     const broker = new Broker(disk, vhosts, log, TUNING);
-    this.services = memoryServices({ config, users, broker });
+    this.services = memoryServices({ config, users, broker }, REGION_BYTES);
   }
 
   /** The folder of the vhost `/`. */

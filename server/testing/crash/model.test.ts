@@ -12,10 +12,10 @@ const TURN: CrashEvent = { type: 'turn' };
 
 function publish(
   id: number,
-  more: { exchange?: string; key?: string; tx?: number } = {},
+  more: { exchange?: string; key?: string; tx?: number; size?: number } = {},
 ): CrashEvent {
-  const { exchange = '', key = 'q', tx = null } = more;
-  return { type: 'publish', id, publisher: 'p', exchange, key, size: 10, tx };
+  const { exchange = '', key = 'q', tx = null, size = 10 } = more;
+  return { type: 'publish', id, publisher: 'p', exchange, key, size, tx };
 }
 
 function confirm(...ids: readonly number[]): CrashEvent {
@@ -173,6 +173,22 @@ t.test('a purge takes what is ready, for good when it is answered', async (t) =>
     'message 2 of q#1 was purged and is back',
     'message 3 of q#1 was confirmed and is lost',
   ]);
+});
+
+t.test('a large message may be on its way to a consumer when its queue is purged', async (t) => {
+  const source = { queueKey: Q, noAck: false, isGet: false } as const;
+  const purge = { kind: 'purge', name: 'q' } as const;
+  const purged: CrashEvent[] = [
+    publish(1, { size: 2_000_000 }),
+    publish(2),
+    confirm(1, 2),
+    { type: 'ask', question: 2, change: purge },
+    { type: 'answer', question: 2 },
+  ];
+  const consumed: CrashEvent[] = [...MADE, { type: 'source', ...source }, ...purged];
+  t.doesNotThrow(() => modelOf([...consumed, deliver(1)]));
+  t.throws(() => modelOf([...consumed, deliver(2)]), /delivered though it was purged/);
+  t.throws(() => modelOf([...MADE, ...purged, deliver(1)]), /delivered though it was purged/);
 });
 
 t.test('a get whose connection ended may have put back what came after that', async (t) => {

@@ -18,6 +18,9 @@
 import { strict as assert } from 'node:assert';
 import type { Change, CopyName, CrashEvent, ExchangeType, Source } from './events.ts';
 
+/** A larger message is delivered piece by piece, and heard of when the last one has come. */
+const WHOLE_BYTES_MAX = 1024 * 1024;
+
 /** How far the making and the end of a thing are settled. */
 export interface Existence {
   isMade: boolean;
@@ -75,6 +78,8 @@ export interface ModelQueue {
   readonly existence: Existence;
   /** Gets and consumers that do not ack: what is on its way to them is nobody's any more. */
   noAckSources: number;
+  /** Consumers: one may have a large message that takes many turns on its way. */
+  consumers: number;
   /** Gets without an answer: each may have a message that waits for answers before it. */
   gets: number;
   /** Gets whose connection ended before their answer: each may have taken a message, perhaps later, and put it back. */
@@ -172,6 +177,7 @@ export class Model {
       durable,
       existence: newExistence(),
       noAckSources: 0,
+      consumers: 0,
       gets: 0,
       lostGets: 0,
       copies: [],
@@ -380,6 +386,7 @@ export class Model {
     const change = type === 'source' ? 1 : -1;
     if (noAck) queue.noAckSources += change;
     if (isGet) queue.gets += change;
+    else queue.consumers += change;
     if (type !== 'source-lost') return;
     if (isGet) queue.lostGets++;
     for (const copy of queue.copies) {
@@ -536,7 +543,7 @@ export class Model {
     for (const copy of queue?.copies ?? []) {
       if (copy.isOut || copy.settledInTurn !== null || copy.message.tx?.state === 'open') continue;
       copy.mayBeGone = true;
-      if (onTheWay-- > 0) continue;
+      if (onTheWay-- > 0 || (queue!.consumers > 0 && copy.message.size > WHOLE_BYTES_MAX)) continue;
       if (copy.referredBy !== null || copy.message.isRead || copy.message.isConfirmed) {
         taken.push({ copy, deliveries: copy.deliveries });
       }
