@@ -20,7 +20,7 @@ const BEYOND_THE_ROWS = [['amqp', 'features']];
 // The files that may touch the disk: the one door of storage, its lock, a listening socket that has a path, and
 // reading a configuration.
 const MAY_USE_FS =
-  '^server/(storage/(fs|directory-lock)\\.ts$|base/listen-on-unix-socket\\.ts$|config/)';
+  '^server/(storage/(fs|directory-lock)\\.ts$|base/listen-on-unix-socket\\.ts$|telemetry/pipe-output\\.ts$|config/)';
 
 const TEST = '\\.test\\.ts$|/(testdata|testing|tests)/';
 

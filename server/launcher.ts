@@ -24,6 +24,7 @@ import { acquireDirectoryLock } from './storage/directory-lock.ts';
 import { type FileSystem, realFileSystem } from './storage/fs.ts';
 import { logListening, logSkippedAddress } from './telemetry/log-listening.ts';
 import type { Logger } from './telemetry/logger.ts';
+import { LoopDelay } from './telemetry/loop-delay.ts';
 
 /** A server that accepts connections. */
 export interface RunningServer {
@@ -70,6 +71,9 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     undo.push(() => amqp.stop());
     const monitor = watchResources(config, fs, broker, amqp);
     undo.push(() => monitor.stop());
+    const loopDelay = new LoopDelay();
+    loopDelay.start();
+    undo.push(() => loopDelay.stop());
     const listeners: ListenerAddress[] = [...amqp.addresses];
     const http = await HttpListener.start({
       addresses: config.httpBindAddresses ?? config.bindAddresses,
@@ -78,6 +82,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
         listeners: () => listeners,
         health: () => broker.health(),
         alarm: () => broker.alarms.reason,
+        loopDelays: () => loopDelay.latest,
       },
       logger,
     });

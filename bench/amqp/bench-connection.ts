@@ -91,6 +91,8 @@ export class BenchConnection implements TrafficConnection {
   private readonly scanner: TrafficScanner;
   private pending: PendingCall | null;
   private failure: Error | null;
+  /** It reads nothing more. */
+  private isDeaf: boolean;
   private resolveFailed: (error: Error) => void;
   private wakeWriter: (() => void) | null;
   private readonly afterWrite: (error?: Error | null) => void;
@@ -103,6 +105,7 @@ export class BenchConnection implements TrafficConnection {
     this.scanner = new TrafficScanner((methodId, reader) => this.onReply(methodId, reader));
     this.pending = null;
     this.failure = null;
+    this.isDeaf = false;
     this.resolveFailed = () => {};
     this.whenFailed = new Promise((resolve) => {
       this.resolveFailed = resolve;
@@ -222,7 +225,7 @@ export class BenchConnection implements TrafficConnection {
 
   /** Closes the connection; never rejects. */
   async close(): Promise<void> {
-    if (this.failure === null) {
+    if (this.failure === null && !this.isDeaf) {
       const close = { replyCode: REPLY_SUCCESS, replyText: '', ...NO_METHOD };
       const frame = Buffer.allocUnsafe(sizeOfConnectionClose(close));
       encodeConnectionClose(frame, 0, 0, close);
@@ -230,6 +233,12 @@ export class BenchConnection implements TrafficConnection {
       await Promise.race([closed.catch(() => {}), this.whenFailed]);
     }
     this.socket.destroy();
+  }
+
+  /** Reads nothing more, as a client that hangs; {@link close} then drops the socket without a word. */
+  stopReading(): void {
+    this.isDeaf = true;
+    this.socket.pause();
   }
 
   /** Returns whether reading goes on. */

@@ -71,7 +71,7 @@ export async function spawnFirnmq(
 }
 
 /** Takes protocol and port from a log line with the event `listening`; nothing from any other line. */
-function noteListener(line: string, ports: Map<string, number>): void {
+export function noteListener(line: string, ports: Map<string, number>): void {
   const entry: unknown = JSON.parse(line);
   if (typeof entry !== 'object' || entry === null) return;
   if (!('event' in entry && 'protocol' in entry && 'port' in entry)) return;

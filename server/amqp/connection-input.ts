@@ -8,10 +8,14 @@ import type { Reactor } from '../broker/reactor.ts';
 import type { FrameRouter } from './frame-router.ts';
 import type { HeldInput } from './held-input.ts';
 
-/** Bytes of one connection that a turn parses; what has come beyond waits for the next. */
+/** Bytes of one connection that a turn parses; what has come beyond waits for another one. */
 const PARSE_BYTES_PER_TURN = 256 * 1024;
 /** The same while a queue that it publishes to has a willing consumer and falls behind. Never zero: acks share it. */
 const PARSE_BYTES_PER_TURN_BEHIND = 64 * 1024;
+/** A turn that is crowded stops whoever brings so much at once; who brings less is no part of the crowd. */
+const CROWD_BYTES = 16 * 1024;
+/** An entry of a message into one more queue costs as much as parsing so many bytes. */
+const COPY_COST_BYTES = 16;
 
 /** What the input asks its connection. */
 export interface ConnectionInputOwner {
@@ -34,6 +38,8 @@ export class ConnectionInput {
   private readonly held: HeldInput;
   private readonly reactor: Reactor;
   private readonly owner: ConnectionInputOwner;
+  /** The turn that {@link bytesThisTurn} counts for. */
+  private turnNumber: number;
   private bytesThisTurn: number;
   private isPaused: boolean;
   private hasLostFraming: boolean;
@@ -50,6 +56,7 @@ export class ConnectionInput {
     this.held = held;
     this.reactor = reactor;
     this.owner = owner;
+    this.turnNumber = 0;
     this.bytesThisTurn = 0;
     this.isPaused = false;
     this.hasLostFraming = false;
@@ -69,7 +76,8 @@ export class ConnectionInput {
 
   /** HOT per read. Carries out `area.buf[0..size)`; past the turn's share the socket is paused. */
   private scan(area: ByteArea, size: number): void {
-    const { router, owner } = this;
+    const { router, owner, reactor } = this;
+    const copiesBefore = reactor.extraCopies;
     try {
       const end = router.scan(area, size);
       if (this.held.isActive) this.hold(area.buf.subarray(end, size));
@@ -77,10 +85,22 @@ export class ConnectionInput {
       this.hasLostFraming = true;
       owner.framingLost(error);
     }
-    this.bytesThisTurn += size;
-    const isAhead = router.lastChannel?.publishesAhead === true;
-    const share = isAhead ? PARSE_BYTES_PER_TURN_BEHIND : PARSE_BYTES_PER_TURN;
-    if (this.bytesThisTurn >= share || owner.mustWait) this.pause();
+    const cost = size + COPY_COST_BYTES * (reactor.extraCopies - copiesBefore);
+    if (this.isOverShare(cost) || owner.mustWait) this.pause();
+  }
+
+  /** HOT per read. Counts work, in bytes; true when it was enough for this turn. */
+  private isOverShare(cost: number): boolean {
+    const { reactor } = this;
+    if (this.turnNumber !== reactor.turnNumber) {
+      this.turnNumber = reactor.turnNumber;
+      this.bytesThisTurn = 0;
+    }
+    this.bytesThisTurn += cost;
+    reactor.parsedBytes += cost;
+    if (reactor.isCrowded && cost >= CROWD_BYTES) return true;
+    const isAhead = this.router.lastChannel?.publishesAhead === true;
+    return this.bytesThisTurn >= (isAhead ? PARSE_BYTES_PER_TURN_BEHIND : PARSE_BYTES_PER_TURN);
   }
 
   private pause(): void {
@@ -100,11 +120,10 @@ export class ConnectionInput {
     if (this.isPaused) this.resumeLater();
   }
 
-  /** The next turn: the connection has its share again. */
+  /** Its turn has come. */
   resume(): void {
     const { owner, held } = this;
     this.isPaused = false;
-    this.bytesThisTurn = 0;
     if (owner.isClosed) return;
     if (owner.mustWait) {
       this.isPaused = true;

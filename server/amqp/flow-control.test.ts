@@ -10,6 +10,7 @@ import {
   channelOpen,
   publish,
   publishTo,
+  queueBind,
   queueDeclare,
 } from '../testing/client-frames.ts';
 import { eventually } from '../testing/eventually.ts';
@@ -159,6 +160,51 @@ t.test('a publisher at full speed does not keep others waiting', async (t) => {
   }
   t.ok(answers >= blocks / 4, `${answers} answers meanwhile`);
   t.ok(turnsMax <= 5, `an answer took ${turnsMax} turns`);
+});
+
+t.test('of many publishers at full speed a turn serves some, and each in its time', async (t) => {
+  const { openSession, queue, turns } = await setUp(t);
+  const sessions = [];
+  for (let i = 0; i < 20; i++) sessions.push(await openSession());
+  for (const { client } of sessions) client.send(BLOCK, BLOCK);
+  await turns(1);
+  let longest = 0;
+  for (let before = -1; before < queue.index.readyCount; ) {
+    before = queue.index.readyCount;
+    await turns(1);
+    longest = Math.max(longest, queue.index.readyCount - before);
+  }
+  t.equal(queue.index.readyCount, 2 * sessions.length * BLOCK_COUNT);
+  t.ok(longest <= 8 * BLOCK_COUNT, `${longest} in one turn`);
+});
+
+t.test('messages to many queues count as the work that they are', async (t) => {
+  const { openSession, vhost, turns, until } = await setUp(t);
+  const fast = await openSession();
+  const queues = Array.from({ length: 100 }, (_, i) => `copy.${i}`);
+  fast.client.send(
+    ...queues.flatMap((name) => [
+      queueDeclare(1, { queue: name }),
+      queueBind(1, { queue: name, exchange: 'amq.fanout' }),
+    ]),
+  );
+  await until(() => fast.of('queue.bind-ok').length === queues.length);
+  const { index } = vhost.queue('copy.0');
+  // 20 KiB on the wire, ten times that in work.
+  const chunkCount = 250;
+  const messages = Array.from({ length: chunkCount }, () =>
+    publishTo(1, { exchange: 'amq.fanout' }, 'x'),
+  );
+  const chunk = Buffer.concat(messages);
+  const chunks = 12;
+  for (let i = 0; i < chunks; i++) fast.client.send(chunk);
+  let longest = 0;
+  while (index.readyCount < chunks * chunkCount) {
+    const before = index.readyCount;
+    await turns(1);
+    longest = Math.max(longest, index.readyCount - before);
+  }
+  t.ok(longest <= chunkCount, `${longest} in one turn`);
 });
 
 t.test('a queue stays short while its consumer takes what a publisher can send', async (t) => {

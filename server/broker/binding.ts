@@ -1,6 +1,5 @@
 /** A binding: from an exchange to a queue or another exchange. */
 import type { FieldTable } from '../../generated/index.ts';
-import { bindingId } from '../routing/binding-id.ts';
 import type { Exchange } from './exchange.ts';
 import type { Queue } from './queue.ts';
 
@@ -9,8 +8,8 @@ export type Destination = Queue | Exchange;
 
 /** A binding as its exchange and its destination keep it. */
 export interface Binding {
-  /** Unique within the vhost. */
-  readonly key: string;
+  /** Its key and arguments (routing/binding-id.ts): unique between its two ends. */
+  readonly id: string;
   readonly source: Exchange;
   readonly destination: Destination;
   readonly bindingKey: string;
@@ -26,19 +25,4 @@ export interface BindingRequest {
   readonly destination: string;
   readonly bindingKey: string;
   readonly args: FieldTable;
-}
-
-/** Identity of a binding: source, kind and name of the destination, binding key, arguments in any order. */
-export function bindingKeyOf(
-  source: Exchange,
-  destination: Destination,
-  bindingKey: string,
-  args: FieldTable,
-): string {
-  return JSON.stringify([
-    source.name,
-    destination.kind,
-    destination.name,
-    bindingId(bindingKey, args),
-  ]);
 }

@@ -3,10 +3,10 @@
  * as in exchanges.ts.
  */
 import { requireAccess, requireUnlocked } from './access.ts';
-import { type BindingRequest, bindingKeyOf } from './binding.ts';
+import type { BindingRequest } from './binding.ts';
 import { accessRefused, preconditionFailed } from './broker-error.ts';
 import type { Actor } from './ports.ts';
-import { addBinding, destinationOf, removeBinding } from './topology.ts';
+import { addBinding, destinationOf, endsOf, findBinding, removeBinding } from './topology.ts';
 import type { Vhost } from './vhost.ts';
 
 function requireBindable(vhost: Vhost, actor: Actor, request: BindingRequest): void {
@@ -32,14 +32,9 @@ export function bind(vhost: Vhost, actor: Actor, request: BindingRequest): numbe
 /** Unbinds; what does not exist is fine. */
 export function unbind(vhost: Vhost, actor: Actor, request: BindingRequest): number {
   requireBindable(vhost, actor, request);
-  const source = vhost.exchanges.get(request.source);
-  const destination =
-    request.kind === 'queue'
-      ? vhost.queues.get(request.destination)
-      : vhost.exchanges.get(request.destination);
-  if (source === undefined || destination === undefined) return -1;
-  if (destination.kind === 'queue') requireUnlocked(vhost, actor, destination);
-  const key = bindingKeyOf(source, destination, request.bindingKey, request.args);
-  const binding = source.outgoing.get(key);
-  return binding === undefined ? -1 : removeBinding(vhost, binding);
+  const ends = endsOf(vhost, request);
+  if (ends === null) return -1;
+  if (ends.destination.kind === 'queue') requireUnlocked(vhost, actor, ends.destination);
+  const binding = findBinding(ends, request);
+  return binding === null ? -1 : removeBinding(vhost, binding);
 }

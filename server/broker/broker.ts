@@ -181,6 +181,7 @@ export class Broker {
       'vhost is open',
     );
     this.reactor.addTurnEnder(store.log);
+    this.reactor.addTurnEnder(vhost.sweep);
     return vhost;
   }
 

@@ -31,38 +31,41 @@ const RESERVATION_GROWTH = 8;
 /** A read that failed is tried again after this long: the message stays where it is. */
 const READ_RETRY_MS = 1000;
 
-/** Delivers until no message or no willing consumer is left. True: the turn's share was used up. */
-export function deliverReady(queue: Queue, nowMs: number): boolean {
-  if (queue.isParked || queue.isDeleted) return false;
-  const isMore = deliverShare(queue, nowMs);
+/**
+ * Delivers until no message or no willing consumer is left, or the queue's share of the turn is used up: then it is
+ * behind. Returns the bytes of the records delivered.
+ */
+export function deliverReady(queue: Queue, nowMs: number): number {
+  if (queue.isParked || queue.isDeleted) return 0;
+  const bytes = deliverShare(queue, nowMs);
+  queue.isBehind = bytes >= DELIVER_BYTES_PER_TURN;
   const { index } = queue;
   const half = (index.deliverableUpTo - index.reservedAtSequence) / 2;
   if (index.takenSequence > index.deliverableUpTo - half) reserve(queue, nowMs);
-  return isMore;
+  return bytes;
 }
 
-function deliverShare(queue: Queue, nowMs: number): boolean {
+function deliverShare(queue: Queue, nowMs: number): number {
   const { index, messageStore: store } = queue;
-  let left = DELIVER_BYTES_PER_TURN;
-  while (index.readyCount > 0) {
-    if (left <= 0) return true;
+  let bytes = 0;
+  while (index.readyCount > 0 && bytes < DELIVER_BYTES_PER_TURN) {
     const consumer = queue.nextWillingConsumer();
-    if (consumer === null) return false;
+    if (consumer === null) break;
     if (index.peekSequence() > index.deliverableUpTo) {
       parkForReservation(queue, nowMs);
-      return false;
+      break;
     }
     const position = index.peekPosition();
     if (position === NOT_LOADED) {
       parkForRow(queue);
-      return false;
+      break;
     }
     let block = queue.block;
     if (block === null || !block.holds(position)) {
       block = store.locate(position);
       if (block === null) {
         parkForRead(queue, position);
-        return false;
+        break;
       }
       queue.block = block;
       store.readAhead(block);
@@ -75,24 +78,24 @@ function deliverShare(queue: Queue, nowMs: number): boolean {
       queue.block = store.locate(position);
       if (queue.block === null) {
         parkForRead(queue, position);
-        return false;
+        break;
       }
       store.readAhead(queue.block);
       continue;
     }
     const length = queue.hasOneAckMode ? runLength(index) : 0;
     if (length > 1) {
-      left -= deliverRun(queue, block, consumer, length, left);
+      bytes += deliverRun(queue, block, consumer, length, DELIVER_BYTES_PER_TURN - bytes);
       continue;
     }
-    left -= size;
+    bytes += size;
     const bodySize = bodySizeAt(area.view, at);
     index.take(bodySize);
     const sequence = index.takenSequence;
     consumer.sink.deliver(consumer, area, at, sequence, position, index.takenRedelivered);
     if (consumer.noAck) store.settle(index, sequence, position, bodySize, SETTLE_REASONS.acked);
   }
-  return false;
+  return bytes;
 }
 
 /** Messages that may be delivered in a run; 0 where the next one goes by itself. */

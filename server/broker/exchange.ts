@@ -6,7 +6,8 @@ import { FanoutIndex } from '../routing/fanout-index.ts';
 import { validateHeadersArguments } from '../routing/headers-arguments.ts';
 import { HeadersIndex } from '../routing/headers-index.ts';
 import { TopicIndex } from '../routing/topic-index.ts';
-import type { Binding, Destination } from './binding.ts';
+import type { Destination } from './binding.ts';
+import type { BindingGroup, BindingGroups } from './binding-group.ts';
 
 /** The argument that names an {@link Exchange.alternate}. */
 export const ALTERNATE_EXCHANGE = 'alternate-exchange';
@@ -73,11 +74,12 @@ export class Exchange {
    * set it where there is none, and then says that the topology has changed. It need not exist.
    */
   alternate: string | null;
-  /** Bindings that begin here, by key. */
-  readonly outgoing: Map<string, Binding>;
+  /** Bindings that begin here, by where they lead. */
+  readonly outgoing: Map<Destination, BindingGroup>;
   /** Log position of its definition; -1: it does not survive a restart, or always existed. */
   definedAt: number;
-  private readonly incoming: Map<string, Binding>;
+  isDeleted: boolean;
+  private readonly groups: Map<Exchange, BindingGroup>;
 
   constructor(declaration: ExchangeDeclaration, type: ExchangeType) {
     this.name = declaration.name;
@@ -91,21 +93,22 @@ export class Exchange {
     this.index = type.createIndex();
     this.alternate = alternateOf(declaration.args);
     this.outgoing = new Map();
-    this.incoming = new Map();
+    this.groups = new Map();
     this.definedAt = -1;
+    this.isDeleted = false;
   }
 
-  /** Bindings that lead here, by key. */
-  get bindings(): ReadonlyMap<string, Binding> {
-    return this.incoming;
+  /** Bindings that lead here, by where they begin. */
+  get incoming(): BindingGroups<Exchange> {
+    return this.groups;
   }
 
-  addBinding(binding: Binding): void {
-    this.incoming.set(binding.key, binding);
+  addIncoming(group: BindingGroup): void {
+    this.groups.set(group.source, group);
   }
 
-  removeBinding(binding: Binding): void {
-    this.incoming.delete(binding.key);
+  removeIncoming(source: Exchange): void {
+    this.groups.delete(source);
   }
 
   /** As permissions name it. */

@@ -19,6 +19,7 @@ import { RouteSearch } from './route-search.ts';
 import type { Vhost } from './vhost.ts';
 
 const NO_COPIES: readonly string[] = [];
+const NO_ENVELOPE = Buffer.alloc(0);
 
 /** What became of a message. */
 export const PUBLISH_OUTCOMES = {
@@ -56,7 +57,10 @@ export class Publisher {
   publish(message: MessageParts): number {
     const route = this.routeOf(message);
     const { queues, set } = route;
-    if (queues.length === 0) return this.publishReply(message, route.replies);
+    if (queues.length !== 1) {
+      if (queues.length === 0) return this.publishReply(message, route.replies);
+      this.vhost.reactor.extraCopies += queues.length - 1;
+    }
     this.lastPosition = storeMessage(this.vhost.store, message, queues, set);
     return set.durable.length > 0 ? PUBLISH_OUTCOMES.durable : PUBLISH_OUTCOMES.transient;
   }
@@ -139,18 +143,28 @@ export class Publisher {
     this.check(exchange);
     const keys = copies.length === 0 ? [routingKey] : [routingKey, ...copies];
     const { queues, replies, isReusable } = this.routeSearch.find(exchange, keys, message);
-    const envelope = Buffer.from(head.buf.subarray(envelopeAt, envelopeAt + envelopeSize));
-    const version = isReusable && copies.length === 0 ? vhost.topologyVersion : 0;
-    return new Route(version, envelope, exchange, queues, replies);
+    if (!isReusable || copies.length > 0)
+      return new Route(0, NO_ENVELOPE, exchange, queues, replies);
+    const envelope = Buffer.allocUnsafe(envelopeSize);
+    head.buf.copy(envelope, 0, envelopeAt, envelopeAt + envelopeSize);
+    return new Route(vhost.topologyVersion, envelope, exchange, queues, replies);
   }
 
   /** @throws BrokerError when the user may not publish to the exchange */
   private check(exchange: Exchange): void {
-    const text = resourceText('exchange', exchange.resource, this.vhost.name);
-    if (!this.actor.permissions.canWrite(exchange.resource)) {
-      throw accessRefused(`write access to ${text} refused for user '${this.actor.userName}'`);
+    const { permissions, userName } = this.actor;
+    if (!permissions.canWrite(exchange.resource)) {
+      throw accessRefused(
+        `write access to ${this.textOf(exchange)} refused for user '${userName}'`,
+      );
     }
-    if (exchange.internal) throw accessRefused(`cannot publish to internal ${text}`);
+    if (exchange.internal) {
+      throw accessRefused(`cannot publish to internal ${this.textOf(exchange)}`);
+    }
+  }
+
+  private textOf(exchange: Exchange): string {
+    return resourceText('exchange', exchange.resource, this.vhost.name);
   }
 }
 

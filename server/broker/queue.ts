@@ -14,7 +14,8 @@ import type { MemoryBlock } from '../storage/memory-block.ts';
 import type { MessageStore } from '../storage/message-store.ts';
 import { QueueIndex } from '../storage/queue-index.ts';
 import { SETTLE_REASONS } from '../storage/record-format.ts';
-import type { Binding } from './binding.ts';
+import type { RouteSet } from '../storage/route-set.ts';
+import type { BindingGroup, BindingGroups } from './binding-group.ts';
 import type { Consumer } from './consumer.ts';
 import {
   addToLevels,
@@ -22,12 +23,13 @@ import {
   nextWillingConsumer,
   removeFromLevels,
 } from './consumer-levels.ts';
+import type { Exchange } from './exchange.ts';
 import type { QueueOwner } from './ports.ts';
 import type { Reactor } from './reactor.ts';
 
 const NO_LEVELS: readonly ConsumerLevel[] = [];
 const NO_CONSUMERS: readonly Consumer[] = [];
-const NO_BINDINGS: ReadonlyMap<string, Binding> = new Map();
+const NO_BINDINGS: BindingGroups<Exchange> = new Map();
 
 /** How a queue was declared. */
 export interface QueueDeclaration {
@@ -52,6 +54,8 @@ export class Queue {
   readonly number: number;
   /** Log position of its definition; it exists for good once that is durable. -1: transient. */
   definedAt: number;
+  /** Of messages that go to this queue alone; null before the first (route.ts). */
+  routeSet: RouteSet | null;
   consumers: readonly Consumer[];
   isDeleted: boolean;
 
@@ -76,8 +80,8 @@ export class Queue {
   private hadConsumer: boolean;
   /** Null until it is needed. */
   private made: QueueIndex | null;
-  /** Bindings that lead here, by key; null: none ever did. */
-  private incoming: Map<string, Binding> | null;
+  /** Null: no binding ever led here. */
+  private groups: Map<Exchange, BindingGroup> | null;
 
   constructor(
     store: MessageStore,
@@ -94,6 +98,7 @@ export class Queue {
     this.owner = owner;
     this.number = number;
     this.definedAt = -1;
+    this.routeSet = null;
     this.consumers = NO_CONSUMERS;
     this.isDeleted = false;
     this.isMarked = false;
@@ -107,7 +112,7 @@ export class Queue {
     this.reactor = reactor;
     this.hadConsumer = false;
     this.made = recovered;
-    this.incoming = null;
+    this.groups = null;
   }
 
   /** Its messages by sequence number. */
@@ -130,18 +135,18 @@ export class Queue {
     return this.number > 0;
   }
 
-  /** Bindings that lead here, by key. */
-  get bindings(): ReadonlyMap<string, Binding> {
-    return this.incoming ?? NO_BINDINGS;
+  /** Bindings that lead here, by where they begin. */
+  get incoming(): BindingGroups<Exchange> {
+    return this.groups ?? NO_BINDINGS;
   }
 
-  addBinding(binding: Binding): void {
-    this.incoming ??= new Map();
-    this.incoming.set(binding.key, binding);
+  addIncoming(group: BindingGroup): void {
+    this.groups ??= new Map();
+    this.groups.set(group.source, group);
   }
 
-  removeBinding(binding: Binding): void {
-    this.incoming?.delete(binding.key);
+  removeIncoming(source: Exchange): void {
+    this.groups?.delete(source);
   }
 
   get messageStore(): MessageStore {

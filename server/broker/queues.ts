@@ -14,7 +14,7 @@ import { queueDeleteFrame, queueFrame } from './definition-frames.ts';
 import type { Actor } from './ports.ts';
 import type { Queue, QueueDeclaration } from './queue.ts';
 import { findArgumentDifference, findInvalidArgument } from './queue-arguments.ts';
-import { removeBindingsOf } from './topology.ts';
+import { removeBindingsTo } from './topology.ts';
 import { RESERVED_PREFIX, type Vhost } from './vhost.ts';
 
 const CONSUMER_PRIORITY = 'x-priority';
@@ -125,7 +125,7 @@ export function removeQueue(vhost: Vhost, queue: Queue): number {
     ? vhost.store.define(DEFINITION_ACTIONS.deleteQueue, queue.number, queueDeleteFrame(queue.name))
     : -1;
   queue.close();
-  removeBindingsOf(vhost, [...queue.bindings.values()]);
+  removeBindingsTo(vhost, queue);
   return position;
 }
 

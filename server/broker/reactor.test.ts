@@ -84,3 +84,56 @@ t.test('a queue that cannot deliver does not keep the others from it', async (t)
     ['first', 'second'],
   );
 });
+
+t.test('those who have used up their share go on in turn, so many at once', async (t) => {
+  const reactor = new Reactor(new ManualClock(), (error) => t.fail(String(error)));
+  const counts = Array<number>(100).fill(0);
+  let isOver = false;
+  const crowd = counts.map((_, i) => ({
+    resume() {
+      counts[i]!++;
+      // As one does that has brought all it may, again.
+      if (!isOver) reactor.resumeLater(crowd[i]!);
+    },
+  }));
+  for (const one of crowd) reactor.resumeLater(one);
+  await nextTurn();
+  t.equal(counts.filter((count) => count > 0).length, 8);
+  for (let turn = 1; turn < 50; turn++) await nextTurn();
+  isOver = true;
+  t.same(counts, Array(100).fill(4), 'nobody is passed over');
+});
+
+t.test('queues that deliver much take turns, those that were passed over first', async (t) => {
+  const { vhost } = await openBroker(t);
+  const size = 64 * 1024;
+  const perQueue = 40;
+  const order: string[] = [];
+  for (let i = 0; i < 12; i++) {
+    const name = `q${i}`;
+    const declaration = { name, durable: false, exclusive: false, autoDelete: false };
+    const queue = vhost.addQueue({ ...declaration, args: EMPTY_TABLE }, null);
+    publishAll(vhost, name, Array(perQueue).fill('x'.repeat(size)));
+    const sink = new RecordingSink();
+    const deliver = sink.deliver.bind(sink);
+    sink.deliver = (...args) => {
+      if (order[order.length - 1] !== name) order.push(name);
+      deliver(...args);
+    };
+    sink.consume(queue);
+  }
+  /** The names of the queues that deliver in the next turn. */
+  const nextOnes = async () => {
+    order.length = 0;
+    await nextTurn();
+    return [...order];
+  };
+  const served = new Set(await nextOnes());
+  t.ok(served.size <= 5, `${[...served]}`);
+  while (served.size < 12) {
+    for (const name of await nextOnes()) {
+      t.notOk(served.has(name), `${name} waits until all had their turn`);
+      served.add(name);
+    }
+  }
+});

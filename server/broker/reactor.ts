@@ -11,6 +11,13 @@ import { deliverReady } from './deliver.ts';
 import type { Flushable } from './ports.ts';
 import type { Queue } from './queue.ts';
 
+/** Bytes that a turn parses, or work that costs as much, until it is crowded. */
+const PARSE_BYTES_PER_TURN = 2 * 1024 * 1024;
+/** Connections that have used up their share and go on in one turn: as many as may crowd it. */
+const RESUMED_PER_TURN = 8;
+/** Bytes of records that a turn delivers from all queues together, and at least from one. */
+const DELIVER_BYTES_PER_TURN = 4 * 1024 * 1024;
+
 /** Has something to do at the end of a turn: a log closes its batch. */
 export interface TurnEnder {
   endTurn(): void;
@@ -29,7 +36,14 @@ export class Reactor {
   private otherQueues: Queue[];
   private outputs: Flushable[];
   private otherOutputs: Flushable[];
-  private resumables: Resumable[];
+  /** The longest waiting first. */
+  private readonly resumables: Resumable[];
+  /** Counts turns: what was parsed under another number belongs to another turn. */
+  turnNumber: number;
+  /** Bytes parsed since the last turn, or work that costs as much. */
+  parsedBytes: number;
+  /** Counts entries of messages into queues beyond the first of each message. */
+  extraCopies: number;
   private readonly turnEnders: TurnEnder[];
   private scheduled: boolean;
   private readonly runTurn: () => void;
@@ -43,6 +57,9 @@ export class Reactor {
     this.outputs = [];
     this.otherOutputs = [];
     this.resumables = [];
+    this.turnNumber = 0;
+    this.parsedBytes = 0;
+    this.extraCopies = 0;
     this.turnEnders = [];
     this.scheduled = false;
     this.runTurn = () => this.turn();
@@ -83,7 +100,12 @@ export class Reactor {
     this.onError(error);
   }
 
-  /** The connection is read again when this turn is over. */
+  /** Whether connections together have used up what a turn parses. */
+  get isCrowded(): boolean {
+    return this.parsedBytes >= PARSE_BYTES_PER_TURN;
+  }
+
+  /** The connection is read again in one of the next turns. */
   resumeLater(connection: Resumable): void {
     this.resumables.push(connection);
     this.schedule();
@@ -98,28 +120,44 @@ export class Reactor {
       this.guarded(() => ender.endTurn());
     }
     this.flush();
-    const { resumables } = this;
-    if (resumables.length === 0) return;
-    this.resumables = [];
-    for (const connection of resumables) this.guarded(() => connection.resume());
+    this.turnNumber++;
+    this.parsedBytes = 0;
+    if (this.resumables.length > 0) this.resumeSome();
+  }
+
+  /** Of many only so many go on as a turn can serve, those first that waited longest. */
+  private resumeSome(): void {
+    const resumed = this.resumables.splice(0, RESUMED_PER_TURN);
+    if (this.resumables.length > 0) this.schedule();
+    for (const connection of resumed) this.guarded(() => connection.resume());
   }
 
   private deliver(): void {
     const queues = this.queues;
     this.queues = this.otherQueues;
     this.otherQueues = queues;
-    for (let i = 0; i < queues.length; i++) {
+    let left = DELIVER_BYTES_PER_TURN;
+    let i = 0;
+    for (; i < queues.length && left > 0; i++) {
       const queue = queues[i]!;
       queue.isMarked = false;
       queue.isBehind = false;
       try {
-        queue.isBehind = deliverReady(queue, this.clock.monotonicMs);
+        left -= deliverReady(queue, this.clock.monotonicMs);
       } catch (error) {
         this.onError(error);
       }
       if (queue.isBehind) this.markQueue(queue);
     }
+    this.postpone(queues, i);
     queues.length = 0;
+  }
+
+  /** What is left of the marked queues from `first` on comes first in the next turn. */
+  private postpone(queues: readonly Queue[], first: number): void {
+    if (first === queues.length) return;
+    this.queues = [...queues.slice(first), ...this.queues];
+    this.schedule();
   }
 
   private flush(): void {

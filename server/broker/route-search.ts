@@ -64,31 +64,37 @@ export class RouteSearch {
   ): FoundRoute {
     const queues: Queue[] = [];
     const reached = new Set<Destination>([first]);
-    const asked = [first];
-    for (let exchange = asked.pop(); exchange !== undefined; exchange = asked.pop()) {
-      for (const destination of this.destinationsOf(exchange, routingKeys, headers)) {
-        if (reached.has(destination)) continue;
-        reached.add(destination);
-        if (destination.kind === 'queue') queues.push(destination);
-        else asked.push(destination);
-      }
+    // What is added on the way is visited as well.
+    for (const destination of reached) {
+      // What is deleted stays in the index for some turns (index-sweep.ts).
+      if (destination.isDeleted) continue;
+      if (destination.kind === 'queue') queues.push(destination);
+      else this.follow(destination, routingKeys, headers, reached);
     }
     return { queues, replies: null, isReusable: !headers.wereRead };
   }
 
-  private destinationsOf(
+  /** Adds where an exchange leads, or its alternate exchange. */
+  private follow(
     exchange: Exchange,
     routingKeys: readonly string[],
     headers: MessageHeaders,
-  ): ReadonlySet<Destination> {
-    const matched = new Set<Destination>();
+    reached: Set<Destination>,
+  ): void {
+    const { index, alternate } = exchange;
     const table = exchange.usesHeaders ? headers.read() : EMPTY_TABLE;
-    for (const key of routingKeys) exchange.index.match(key, table, matched);
-    if (matched.size === 0 && exchange.alternate !== null) {
-      const alternate = this.vhost.exchanges.get(exchange.alternate);
-      if (alternate !== undefined) matched.add(alternate);
+    // With an alternate exchange it counts what matched, also where something else has led there before.
+    const matched = alternate === null ? reached : new Set<Destination>();
+    for (let i = 0; i < routingKeys.length; i++) index.match(routingKeys[i]!, table, matched);
+    if (alternate === null) return;
+    let isMatched = false;
+    for (const destination of matched) {
+      if (destination.isDeleted) continue;
+      isMatched = true;
+      reached.add(destination);
     }
-    return matched;
+    const next = isMatched ? undefined : this.vhost.exchanges.get(alternate);
+    if (next !== undefined) reached.add(next);
   }
 }
 

@@ -3,7 +3,9 @@ import t from 'tap';
 import { checkProperty } from '../../codegen/runtime/testing/check-property.ts';
 import { EMPTY_TABLE } from '../../generated/index.ts';
 import { ByteArea } from '../base/byte-area.ts';
+import { QueueIndex } from '../storage/queue-index.ts';
 import { EXCHANGE_TYPES, Exchange } from './exchange.ts';
+import type { Queue } from './queue.ts';
 import { Route, RouteTable } from './route.ts';
 
 const EXCHANGE = new Exchange(
@@ -65,4 +67,41 @@ t.test('the table finds what was remembered last in a slot, for its version alon
     if (table.find(2, placed(envelope, 2), 2, envelope.length) !== null) t.fail('a void route');
   }
   t.ok(found.length > 2000, `${found.length} of 4096 slots in use`);
+});
+
+t.test('two keys of one slot do not push each other out', async (t) => {
+  const envelopes = Array.from({ length: 20_000 }, (_, i) =>
+    Buffer.from(`\x01x\x05${i}`, 'latin1'),
+  );
+  const isFound = (table: RouteTable, envelope: Buffer) =>
+    table.find(1, placed(envelope, 0), 0, envelope.length) !== null;
+  const remember = (table: RouteTable, envelope: Buffer) =>
+    table.remember(routeFor(envelope), placed(envelope, 0), 0, envelope.length);
+  const [first, ...others] = envelopes;
+  // The second of a pair stays beside the first, the third pushes it out.
+  const rivals = others.filter((rival) => {
+    const table = new RouteTable();
+    remember(table, first!);
+    remember(table, rival);
+    remember(table, rival);
+    return !isFound(table, first!);
+  });
+  t.ok(rivals.length >= 2, `${rivals.length}`);
+  const table = new RouteTable();
+  remember(table, first!);
+  remember(table, rivals[0]!);
+  t.ok(isFound(table, first!) && isFound(table, rivals[0]!));
+  remember(table, rivals[1]!);
+  t.notOk(isFound(table, first!));
+  t.ok(isFound(table, rivals[0]!) && isFound(table, rivals[1]!));
+});
+
+t.test('routes to one queue alone share what the log notes of it', async (t) => {
+  const index = new QueueIndex(1, true);
+  const queue = { index, routeSet: null } as unknown as Queue;
+  const other = { index: new QueueIndex(2, true), routeSet: null } as unknown as Queue;
+  const routeTo = (...queues: Queue[]) => new Route(1, Buffer.alloc(2), EXCHANGE, queues, null);
+  t.equal(routeTo(queue).set, routeTo(queue).set);
+  t.not(routeTo(queue).set, routeTo(other).set);
+  t.not(routeTo(queue, other).set, routeTo(queue, other).set);
 });

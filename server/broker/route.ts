@@ -38,7 +38,7 @@ export class Route {
     this.exchange = exchange;
     this.queues = queues;
     this.replies = replies;
-    this.set = new RouteSet(queues.map((queue) => queue.index));
+    this.set = setOf(queues);
     this.envelope = new ByteArea(envelope);
   }
 
@@ -49,7 +49,20 @@ export class Route {
   }
 }
 
-/** The routes used last in a vhost, one per slot. */
+/**
+ * Many keys lead to the same queue, and a batch names each set once: one for each queue alone is shared. Others are as
+ * many as there are routes.
+ */
+function setOf(queues: readonly Queue[]): RouteSet {
+  if (queues.length === 1) {
+    const queue = queues[0]!;
+    queue.routeSet ??= new RouteSet([queue.index]);
+    return queue.routeSet;
+  }
+  return new RouteSet(queues.map((queue) => queue.index));
+}
+
+/** The routes used last in a vhost: two for each pair of slots, so that few keys push each other out. */
 export class RouteTable {
   private readonly slots: (Route | null)[];
 
@@ -59,20 +72,27 @@ export class RouteTable {
 
   /** The route for this envelope under this topology, or null. */
   find(version: number, area: ByteArea, at: number, size: number): Route | null {
-    const route = this.slots[slotOf(area, at, size)]!;
-    return route !== null && route.version === version && route.matches(area, at, size)
-      ? route
+    const slot = slotOf(area, at, size);
+    const route = this.slots[slot]!;
+    if (route !== null && route.version === version && route.matches(area, at, size)) return route;
+    const other = this.slots[slot + 1]!;
+    return other !== null && other.version === version && other.matches(area, at, size)
+      ? other
       : null;
   }
 
+  /** Remembers a route that {@link find} does not find, beside the last one of its pair. */
   remember(route: Route, area: ByteArea, at: number, size: number): void {
-    this.slots[slotOf(area, at, size)] = route;
+    const slot = slotOf(area, at, size);
+    this.slots[slot + 1] = this.slots[slot]!;
+    this.slots[slot] = route;
   }
 }
 
+/** The first slot of the pair. */
 function slotOf(area: ByteArea, at: number, size: number): number {
   const view = area.view;
   let hash = FNV_OFFSET;
   for (let i = 0; i < size; i++) hash = Math.imul(hash ^ view.getUint8(at + i), FNV_PRIME);
-  return (hash ^ (hash >>> 15)) & (TABLE_SLOTS - 1);
+  return (hash ^ (hash >>> 15)) & (TABLE_SLOTS - 2);
 }

@@ -2,17 +2,42 @@
  * Adding and removing what leads where: bindings and exchanges, and what goes along with them. No checks of who
  * may: those are in exchanges.ts, queues.ts and bindings.ts.
  */
+import { bindingId } from '../routing/binding-id.ts';
 import { DEFINITION_ACTIONS } from '../storage/record-format.ts';
-import { type Binding, type BindingRequest, bindingKeyOf, type Destination } from './binding.ts';
+import type { Binding, BindingRequest, Destination } from './binding.ts';
+import { BindingGroup, type BindingGroups } from './binding-group.ts';
 import { bindingFrame, exchangeDeleteFrame, unbindingFrame } from './definition-frames.ts';
 import type { Exchange } from './exchange.ts';
 import type { Vhost } from './vhost.ts';
+
+/** The two ends of a binding, asked for or there. */
+export interface BindingEnds {
+  readonly source: Exchange;
+  readonly destination: Destination;
+}
 
 /** The queue or exchange that a binding leads to. @throws BrokerError NOT_FOUND */
 export function destinationOf(vhost: Vhost, request: BindingRequest): Destination {
   return request.kind === 'queue'
     ? vhost.queue(request.destination)
     : vhost.exchange(request.destination);
+}
+
+/** Both ends of a binding, or null where one of them does not exist. */
+export function endsOf(vhost: Vhost, request: BindingRequest): BindingEnds | null {
+  const source = vhost.exchanges.get(request.source);
+  const { kind, destination: name } = request;
+  const destination = kind === 'queue' ? vhost.queues.get(name) : vhost.exchanges.get(name);
+  return source === undefined || destination === undefined ? null : { source, destination };
+}
+
+/** The binding of these ends that equals the one asked for, or null. */
+export function findBinding(ends: BindingEnds, request: BindingRequest): Binding | null {
+  return findById(ends, bindingId(request.bindingKey, request.args));
+}
+
+function findById({ source, destination }: BindingEnds, id: string): Binding | null {
+  return source.outgoing.get(destination)?.find(id) ?? null;
 }
 
 /**
@@ -22,12 +47,12 @@ export function destinationOf(vhost: Vhost, request: BindingRequest): Destinatio
  * @throws HeldByAlarm when it would be durable and the disk is full
  */
 export function addBinding(vhost: Vhost, request: BindingRequest): Binding {
-  const destination = destinationOf(vhost, request);
-  const source = vhost.exchange(request.source);
-  const isLogged = source.durable && isDurable(destination);
-  const key = bindingKeyOf(source, destination, request.bindingKey, request.args);
-  if (isLogged && !source.outgoing.has(key)) vhost.requireRoom();
-  const binding = link(vhost, request);
+  const ends = requireEnds(vhost, request);
+  const id = bindingId(request.bindingKey, request.args);
+  const existing = findById(ends, id);
+  const isLogged = ends.source.durable && isDurable(ends.destination);
+  if (isLogged && existing === null) vhost.requireRoom();
+  const binding = existing ?? linkNew(vhost, ends, id, request);
   if (binding.definedAt < 0 && isLogged) {
     binding.definedAt = vhost.store.define(DEFINITION_ACTIONS.declare, 0, bindingFrame(binding));
   }
@@ -36,15 +61,30 @@ export function addBinding(vhost: Vhost, request: BindingRequest): Binding {
 
 /** Adds a binding without a word to the log, or finds the equal one. @throws BrokerError NOT_FOUND */
 export function link(vhost: Vhost, request: BindingRequest): Binding {
+  const ends = requireEnds(vhost, request);
+  const id = bindingId(request.bindingKey, request.args);
+  return findById(ends, id) ?? linkNew(vhost, ends, id, request);
+}
+
+function requireEnds(vhost: Vhost, request: BindingRequest): BindingEnds {
   const destination = destinationOf(vhost, request);
-  const source = vhost.exchange(request.source);
-  const { bindingKey, args } = request;
-  const key = bindingKeyOf(source, destination, bindingKey, args);
-  const existing = source.outgoing.get(key);
-  if (existing !== undefined) return existing;
-  const binding: Binding = { key, source, destination, bindingKey, args, definedAt: -1 };
-  source.outgoing.set(key, binding);
-  destination.addBinding(binding);
+  return { source: vhost.exchange(request.source), destination };
+}
+
+function linkNew(
+  vhost: Vhost,
+  { source, destination }: BindingEnds,
+  id: string,
+  { bindingKey, args }: BindingRequest,
+): Binding {
+  const binding: Binding = { id, source, destination, bindingKey, args, definedAt: -1 };
+  let group = source.outgoing.get(destination);
+  if (group === undefined) {
+    group = new BindingGroup(source, destination);
+    source.outgoing.set(destination, group);
+    destination.addIncoming(group);
+  }
+  group.add(binding);
   source.index.add(bindingKey, args, destination);
   vhost.topologyChanged();
   return binding;
@@ -66,17 +106,17 @@ export function removeBinding(vhost: Vhost, binding: Binding): number {
 }
 
 /**
- * Takes bindings out because one of their ends goes. The delete that causes it is in the log and takes them
- * along when it is replayed, so they need no records of their own.
+ * Takes out the bindings that lead to something deleted. The delete is in the log and takes them along when it is
+ * replayed, so they need no records of their own.
  */
-export function removeBindingsOf(vhost: Vhost, bindings: Iterable<Binding>): void {
-  removeAbandoned(vhost, unlinkAll(vhost, bindings));
+export function removeBindingsTo(vhost: Vhost, destination: Destination): void {
+  removeAbandoned(vhost, part(vhost, destination.incoming));
 }
 
 /** Takes an exchange out, with its bindings on both sides; the position to wait for. */
 export function removeExchange(vhost: Vhost, exchange: Exchange): number {
   const position = takeOut(vhost, exchange);
-  removeAbandoned(vhost, unlinkAll(vhost, bindingsAt(exchange)));
+  removeAbandoned(vhost, partExchange(vhost, exchange));
   return position;
 }
 
@@ -87,41 +127,56 @@ export function removeExchange(vhost: Vhost, exchange: Exchange): number {
 function removeAbandoned(vhost: Vhost, exchanges: Iterable<Exchange>): void {
   const pending = [...exchanges];
   for (let exchange = pending.pop(); exchange !== undefined; exchange = pending.pop()) {
-    if (!exchange.autoDelete || exchange.outgoing.size > 0) continue;
-    if (vhost.exchanges.get(exchange.name) !== exchange) continue;
+    if (!exchange.autoDelete || exchange.outgoing.size > 0 || exchange.isDeleted) continue;
     takeOut(vhost, exchange);
-    for (const source of unlinkAll(vhost, bindingsAt(exchange))) pending.push(source);
+    for (const source of partExchange(vhost, exchange)) pending.push(source);
   }
-}
-
-function bindingsAt(exchange: Exchange): readonly Binding[] {
-  return [...exchange.outgoing.values(), ...exchange.bindings.values()];
 }
 
 /** Takes an exchange out of the vhost and of the log; its bindings are still there. */
 function takeOut(vhost: Vhost, exchange: Exchange): number {
-  vhost.exchanges.delete(exchange.name);
-  vhost.topologyChanged();
+  forgetExchange(vhost, exchange);
   return exchange.definedAt < 0
     ? -1
     : vhost.store.define(DEFINITION_ACTIONS.declare, 0, exchangeDeleteFrame(exchange.name));
 }
 
-/** Unlinks all bindings; the exchanges at which they began. */
-function unlinkAll(vhost: Vhost, bindings: Iterable<Binding>): ReadonlySet<Exchange> {
-  const sources = new Set<Exchange>();
-  for (const binding of bindings) {
-    unlink(vhost, binding);
-    sources.add(binding.source);
+/** Takes an exchange out of the vhost without a word to the log; its bindings are still there. */
+export function forgetExchange(vhost: Vhost, exchange: Exchange): void {
+  exchange.isDeleted = true;
+  vhost.exchanges.delete(exchange.name);
+  vhost.topologyChanged();
+}
+
+/** Parts a deleted exchange from all that is bound to it; the exchanges at which bindings to it began. */
+export function partExchange(vhost: Vhost, exchange: Exchange): readonly Exchange[] {
+  // Its own index goes with it.
+  for (const destination of exchange.outgoing.keys()) destination.removeIncoming(exchange);
+  exchange.outgoing.clear();
+  return part(vhost, exchange.incoming);
+}
+
+/** Parts something deleted from the exchanges with bindings to it, and returns these. */
+export function part(vhost: Vhost, incoming: BindingGroups<Exchange>): readonly Exchange[] {
+  const groups = [...incoming.values()];
+  for (const { source, destination } of groups) {
+    source.outgoing.delete(destination);
+    destination.removeIncoming(source);
   }
-  return sources;
+  vhost.topologyChanged();
+  vhost.sweep.add(groups);
+  return groups.map(({ source }) => source);
 }
 
 /** Takes a binding out of its two ends without a word to the log. */
 export function unlink(vhost: Vhost, binding: Binding): void {
-  const { key, source, destination, bindingKey, args } = binding;
-  source.outgoing.delete(key);
-  destination.removeBinding(binding);
+  const { source, destination, bindingKey, args } = binding;
+  const group = source.outgoing.get(destination);
+  group?.remove(binding);
+  if (group?.size === 0) {
+    source.outgoing.delete(destination);
+    destination.removeIncoming(source);
+  }
   source.index.remove(bindingKey, args, destination);
   vhost.topologyChanged();
 }

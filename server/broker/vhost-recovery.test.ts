@@ -4,6 +4,7 @@ import t from 'tap';
 import { EMPTY_TABLE, type FieldTable } from '../../generated/index.ts';
 import { openBroker, publishAll, testActor } from '../testing/open-broker.ts';
 import { type Teardown, temporaryDirectory } from '../testing/temporary-directory.ts';
+import { bindingsIn } from './binding-group.ts';
 import { bind, unbind } from './bindings.ts';
 import { BrokerError } from './broker-error.ts';
 import { declareExchange, deleteExchange } from './exchanges.ts';
@@ -48,9 +49,14 @@ function durablePartOf(vhost: Vhost): unknown {
       ])
       .sort(),
     bindings: exchanges
-      .flatMap(({ outgoing }) => [...outgoing.values()])
+      .flatMap(({ outgoing }) => bindingsIn(outgoing))
       .filter(({ definedAt }) => definedAt >= 0)
-      .map(({ key, destination }) => [key, destination.bindings.has(key)])
+      .map(({ id, source, destination }) => [
+        source.name,
+        destination.name,
+        id,
+        destination.incoming.get(source)?.find(id)?.id,
+      ])
       .sort(),
   };
 }
@@ -201,3 +207,44 @@ t.test('numbers of queues are never used again', async (t) => {
   numbers.push(declare(third.vhost, 'b'));
   t.equal(new Set(numbers).size, numbers.length, numbers.join());
 });
+
+t.test(
+  'definitions are written down in slices, and what changes between them counts',
+  async (t) => {
+    const { vhost, dataDir, close } = await openBroker(t);
+    const args = EMPTY_TABLE;
+    const queue = { name: 'q', durable: true, exclusive: false, autoDelete: false, args };
+    declareQueue(vhost, ACTOR, queue);
+    const request = (bindingKey: string) =>
+      ({ source: 'amq.topic', kind: 'queue', destination: 'q', bindingKey, args }) as const;
+    for (let i = 0; i < 3000; i++) bind(vhost, ACTOR, request(`k${i}`));
+    await vhost.store.log.syncAll();
+    const takenInTurn: number[] = [];
+    let turn = 0;
+    const change = () => {
+      unbind(vhost, ACTOR, request(`k${turn}`));
+      unbind(vhost, ACTOR, request(`k${2999 - turn}`));
+      bind(vhost, ACTOR, request(`new${turn}`));
+      turn++;
+      if (turn < 3) setImmediate(change);
+    };
+    setImmediate(change);
+    const source = {
+      durableIndexes: () => vhost.durableIndexes(),
+      allIndexes: () => vhost.allIndexes(),
+      nextQueueNumber: () => vhost.nextQueueNumber(),
+      *definitions() {
+        for (const definition of vhost.definitions()) {
+          takenInTurn[turn] = (takenInTurn[turn] ?? 0) + 1;
+          yield definition;
+        }
+      },
+    };
+    await vhost.store.checkpoint(source, false);
+    t.same(takenInTurn, [1000, 1000, 1000, 1]);
+    await vhost.store.log.syncAll();
+    const expected = durablePartOf(vhost);
+    t.same(durablePartOf((await reopenCopy(t, dataDir)).vhost), expected);
+    await close();
+  },
+);

@@ -29,9 +29,17 @@ import type { Definition } from '../storage/definitions-format.ts';
 import type { QueueIndex } from '../storage/queue-index.ts';
 import { DEFINITION_ACTIONS } from '../storage/record-format.ts';
 import type { Recovered } from '../storage/recovery.ts';
-import { type Binding, type BindingRequest, bindingKeyOf } from './binding.ts';
+import type { BindingRequest } from './binding.ts';
 import { queueFrame } from './definition-frames.ts';
-import { link, unlink } from './topology.ts';
+import {
+  endsOf,
+  findBinding,
+  forgetExchange,
+  link,
+  part,
+  partExchange,
+  unlink,
+} from './topology.ts';
 import type { Vhost } from './vhost.ts';
 
 /** Names of the queues that hold messages without a definition. */
@@ -87,7 +95,7 @@ function applyDefinition(vhost: Vhost, recovered: Recovered, { queue, frame }: D
       return;
     }
     case EXCHANGE_DELETE_ID:
-      forgetExchange(vhost, decodeExchangeDelete(reader).exchange);
+      forgetExchangeNamed(vhost, decodeExchangeDelete(reader).exchange);
       return;
     case QUEUE_DECLARE_ID: {
       const { queue: name, arguments: args, ...method } = decodeQueueDeclare(reader);
@@ -96,7 +104,7 @@ function applyDefinition(vhost: Vhost, recovered: Recovered, { queue, frame }: D
       return;
     }
     case QUEUE_DELETE_ID:
-      forgetQueue(vhost, decodeQueueDelete(reader).queue);
+      forgetQueueNamed(vhost, decodeQueueDelete(reader).queue);
       return;
     case QUEUE_BIND_ID:
     case QUEUE_UNBIND_ID:
@@ -140,31 +148,22 @@ function exchangeBinding(id: number, reader: ByteReader): BindingRequest {
 }
 
 function forgetBinding(vhost: Vhost, request: BindingRequest): void {
-  const source = vhost.exchanges.get(request.source);
-  const destination =
-    request.kind === 'queue'
-      ? vhost.queues.get(request.destination)
-      : vhost.exchanges.get(request.destination);
-  if (source === undefined || destination === undefined) return;
-  const key = bindingKeyOf(source, destination, request.bindingKey, request.args);
-  const binding = source.outgoing.get(key);
-  if (binding !== undefined) unlink(vhost, binding);
+  const ends = endsOf(vhost, request);
+  const binding = ends === null ? null : findBinding(ends, request);
+  if (binding !== null) unlink(vhost, binding);
 }
 
-function forgetExchange(vhost: Vhost, name: string): void {
+function forgetExchangeNamed(vhost: Vhost, name: string): void {
   const exchange = vhost.exchanges.get(name);
   if (exchange === undefined) return;
-  vhost.exchanges.delete(name);
-  forgetAll(vhost, [...exchange.outgoing.values(), ...exchange.bindings.values()]);
+  forgetExchange(vhost, exchange);
+  partExchange(vhost, exchange);
 }
 
-function forgetQueue(vhost: Vhost, name: string): void {
+function forgetQueueNamed(vhost: Vhost, name: string): void {
   const queue = vhost.queues.get(name);
   if (queue === undefined) return;
+  queue.isDeleted = true;
   vhost.queues.delete(name);
-  forgetAll(vhost, [...queue.bindings.values()]);
-}
-
-function forgetAll(vhost: Vhost, bindings: readonly Binding[]): void {
-  for (const binding of bindings) unlink(vhost, binding);
+  part(vhost, queue.incoming);
 }

@@ -9,10 +9,12 @@ import type { Definition } from '../storage/definitions-format.ts';
 import type { CheckpointSource, MessageStore } from '../storage/message-store.ts';
 import type { QueueIndex } from '../storage/queue-index.ts';
 import { type Alarms, HeldByAlarm } from './alarms.ts';
+import type { Binding } from './binding.ts';
 import { notFound } from './broker-error.ts';
 import { bindingFrame, exchangeFrame, queueFrame } from './definition-frames.ts';
 import { DirectReplies } from './direct-reply.ts';
 import { EXCHANGE_TYPES, Exchange, type ExchangeDeclaration } from './exchange.ts';
+import { IndexSweep } from './index-sweep.ts';
 import type { QueueOwner } from './ports.ts';
 import { Queue, type QueueDeclaration } from './queue.ts';
 import type { Reactor } from './reactor.ts';
@@ -41,6 +43,8 @@ export class Vhost implements CheckpointSource {
   readonly queues: Map<string, Queue>;
   readonly directReplies: DirectReplies;
   readonly routes: RouteTable;
+  /** Ends its turns with the broker's. */
+  readonly sweep: IndexSweep;
   /** Raised by every change of what goes where, and of who may publish: a route of another version is void. */
   topologyVersion: number;
   private queueNumber: number;
@@ -60,6 +64,7 @@ export class Vhost implements CheckpointSource {
     this.queues = new Map();
     this.directReplies = new DirectReplies(name);
     this.routes = new RouteTable();
+    this.sweep = new IndexSweep(() => reactor.schedule());
     this.topologyVersion = 1;
     this.queueNumber = nextQueueNumber;
     for (const [exchangeName, type] of PREDECLARED_EXCHANGES) {
@@ -145,20 +150,31 @@ export class Vhost implements CheckpointSource {
     return indexes;
   }
 
-  definitions(): readonly Definition[] {
-    const definitions: Definition[] = [];
-    for (const exchange of this.exchanges.values()) {
-      if (exchange.definedAt >= 0) definitions.push({ queue: 0, frame: exchangeFrame(exchange) });
+  definitions(): Iterable<Definition> {
+    // Only noted, not looked at: 100,000 bindings take three milliseconds.
+    const exchanges = [...this.exchanges.values()];
+    const queues = [...this.queues.values()];
+    const bindings: Binding[] = [];
+    for (const { outgoing } of exchanges) {
+      for (const group of outgoing.values()) group.appendTo(bindings);
     }
-    for (const queue of this.queues.values()) {
-      if (queue.definedAt < 0) continue;
-      definitions.push({ queue: queue.number, frame: queueFrame(queue) });
-    }
-    for (const exchange of this.exchanges.values()) {
-      for (const binding of exchange.outgoing.values()) {
-        if (binding.definedAt >= 0) definitions.push({ queue: 0, frame: bindingFrame(binding) });
-      }
-    }
-    return definitions;
+    return framesOf(exchanges, queues, bindings);
+  }
+}
+
+/** The frames are made when they are asked for: what they tell of an entity never changes. */
+function* framesOf(
+  exchanges: readonly Exchange[],
+  queues: readonly Queue[],
+  bindings: readonly Binding[],
+): Generator<Definition> {
+  for (const exchange of exchanges) {
+    if (exchange.definedAt >= 0) yield { queue: 0, frame: exchangeFrame(exchange) };
+  }
+  for (const queue of queues) {
+    if (queue.definedAt >= 0) yield { queue: queue.number, frame: queueFrame(queue) };
+  }
+  for (const binding of bindings) {
+    if (binding.definedAt >= 0) yield { queue: 0, frame: bindingFrame(binding) };
   }
 }

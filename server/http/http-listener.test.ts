@@ -15,6 +15,8 @@ interface Answer {
   readonly body: string;
 }
 
+const NO_DELAYS = { windowMs: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 };
+
 async function startListener(
   t: Teardown,
   status: Partial<ServerStatus> = {},
@@ -23,7 +25,13 @@ async function startListener(
   const listener = await HttpListener.start({
     addresses: ['127.0.0.1'],
     port: 0,
-    status: { listeners: () => [], health: () => ({ ok: true }), alarm: () => '', ...status },
+    status: {
+      listeners: () => [],
+      health: () => ({ ok: true }),
+      alarm: () => '',
+      loopDelays: () => NO_DELAYS,
+      ...status,
+    },
     logger,
   });
   t.teardown(() => listener.stop());
@@ -92,6 +100,12 @@ t.test('an alarm fails its own health check and is named by the other', async (t
     status: 200,
     body: '{"status":"ok","alarm":"low on memory"}',
   });
+});
+
+t.test('the delays of the event loop are told', async (t) => {
+  const delays = { windowMs: 10_000, p50Ms: 0.1, p99Ms: 3.5, maxMs: 12 };
+  const { port } = await startListener(t, { loopDelays: () => delays });
+  t.match(await ask(port, '/healthz/loop'), { status: 200, body: JSON.stringify(delays) });
 });
 
 t.test('the health check follows the health of the server', async (t) => {
@@ -190,6 +204,7 @@ t.test('an address in use is one sentence', async (t) => {
     listeners: () => [],
     health: () => ({ ok: true }),
     alarm: () => '',
+    loopDelays: () => NO_DELAYS,
   };
   const options = { addresses: ['127.0.0.1'], port, status, logger: createSilentLogger() };
   await t.rejects(HttpListener.start(options), {

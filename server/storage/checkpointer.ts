@@ -17,7 +17,12 @@ import {
   encodeCheckpoint,
 } from './checkpoint-format.ts';
 import type { ChunkStore } from './chunk-store.ts';
-import { DEFINITIONS_FILE, type Definition, encodeDefinitions } from './definitions-format.ts';
+import {
+  DEFINITIONS_FILE,
+  type Definition,
+  encodeDefinition,
+  encodeDefinitionsHead,
+} from './definitions-format.ts';
 import type { FileSystem } from './fs.ts';
 import { encodePart } from './index-part.ts';
 import type { LargeFiles } from './large-files.ts';
@@ -37,6 +42,8 @@ const DELTAS_MAX = 32;
 /** Queues looked at, and rows encoded, between two turns of the event loop. */
 const QUEUES_PER_SLICE = 64;
 const ROWS_PER_SLICE = 256;
+/** Definitions encoded between two turns. */
+const DEFINITIONS_PER_SLICE = 1000;
 
 /** What the store asks of the broker when it writes a checkpoint. */
 export interface CheckpointSource {
@@ -44,8 +51,8 @@ export interface CheckpointSource {
   durableIndexes(): readonly QueueIndex[];
   /** The indexes of all queues, durable or not. */
   allIndexes(): readonly QueueIndex[];
-  /** All durable exchanges, queues and bindings. */
-  definitions(): readonly Definition[];
+  /** All durable exchanges, queues and bindings as they are at the call; their frames may be made as they are read. */
+  definitions(): Iterable<Definition>;
   /** The number that the next durable queue gets. */
   nextQueueNumber(): number;
 }
@@ -186,7 +193,7 @@ export class Checkpointer {
     log.appendedBytes = 0;
     log.endGap();
     // Without a change the file is as true at the end of the log as it was where it was written.
-    if (this.definitionsChanged) await this.writeDefinitions(source);
+    if (this.definitionsChanged) await this.writeDefinitions(source, !clean);
     else this.definitionsPosition = log.end;
     chunks.beginAttempt();
     const { attempt } = chunks;
@@ -262,7 +269,7 @@ export class Checkpointer {
   }
 
   private async nextSlice(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     this.beginSlice();
   }
 
@@ -273,10 +280,16 @@ export class Checkpointer {
     this.sliceRows = 0;
   }
 
-  private async writeDefinitions(source: CheckpointSource): Promise<void> {
+  private async writeDefinitions(source: CheckpointSource, inSlices: boolean): Promise<void> {
     const position = this.log.end;
+    const head = { position, nextQueueNumber: source.nextQueueNumber() };
     this.definitionsChanged = false;
-    const bytes = encodeDefinitions(source.definitions(), position, source.nextQueueNumber());
+    const encoded = [encodeDefinitionsHead(head)];
+    for (const definition of source.definitions()) {
+      if (inSlices && encoded.length % DEFINITIONS_PER_SLICE === 0) await nextTurn();
+      encoded.push(encodeDefinition(definition));
+    }
+    const bytes = Buffer.concat(encoded);
     try {
       // The file may name what the log does not hold yet: it counts only with the log.
       await this.log.syncAll();
@@ -324,6 +337,10 @@ export class Checkpointer {
       this.fs.delete(join(this.directory, name));
     }
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Whether no message ever entered: recovery needs to be told nothing. */

@@ -9,13 +9,18 @@ const DEFINITIONS = [
 const HEADER_SIZE = 32;
 
 t.test('definitions come back in order, with their queue numbers', async (t) => {
-  const file = decodeDefinitions(encodeDefinitions(DEFINITIONS, 2 ** 45, 6));
+  const file = decodeDefinitions(
+    encodeDefinitions({ position: 2 ** 45, nextQueueNumber: 6 }, DEFINITIONS),
+  );
   t.same(file, { position: 2 ** 45, nextQueueNumber: 6, definitions: DEFINITIONS, damage: [] });
-  t.match(decodeDefinitions(encodeDefinitions([], 1, 1)), { definitions: [], damage: [] });
+  t.match(decodeDefinitions(encodeDefinitions({ position: 1, nextQueueNumber: 1 }, [])), {
+    definitions: [],
+    damage: [],
+  });
 });
 
 t.test('damage in the header costs the file, and is a sentence', async (t) => {
-  const bytes = encodeDefinitions(DEFINITIONS, 2 ** 45, 6);
+  const bytes = encodeDefinitions({ position: 2 ** 45, nextQueueNumber: 6 }, DEFINITIONS);
   for (let at = 0; at < HEADER_SIZE; at++) {
     bytes[at]! ^= 0x40;
     t.type(decodeDefinitions(bytes), 'string', `byte ${at}`);
@@ -25,7 +30,7 @@ t.test('damage in the header costs the file, and is a sentence', async (t) => {
 });
 
 t.test('a damaged entry costs itself alone, and a cut what is behind it', async (t) => {
-  const bytes = encodeDefinitions(DEFINITIONS, 2 ** 45, 6);
+  const bytes = encodeDefinitions({ position: 2 ** 45, nextQueueNumber: 6 }, DEFINITIONS);
   const starts = [HEADER_SIZE];
   for (const { frame } of DEFINITIONS) starts.push(starts.at(-1)! + 12 + frame.length + 4);
   for (let at = HEADER_SIZE; at < bytes.length; at++) {

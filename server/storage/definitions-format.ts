@@ -35,29 +35,40 @@ export interface DefinitionsFile {
   readonly damage: readonly string[];
 }
 
+/** What the file begins with, besides its magic word. */
+export interface DefinitionsHead {
+  /** Definition records of the log before it are contained. */
+  readonly position: number;
+  readonly nextQueueNumber: number;
+}
+
 /** Encodes the whole file. */
 export function encodeDefinitions(
-  definitions: readonly Definition[],
-  position: number,
-  nextQueueNumber: number,
+  head: DefinitionsHead,
+  definitions: Iterable<Definition>,
 ): Buffer {
-  const size = definitions.reduce(
-    (sum, d) => sum + ENTRY_HEAD_SIZE + d.frame.length + CHECKSUM_SIZE,
-    HEADER_SIZE,
-  );
-  const buf = Buffer.alloc(size);
+  const entries = [...definitions].map(encodeDefinition);
+  return Buffer.concat([encodeDefinitionsHead(head), ...entries]);
+}
+
+/** What comes before the entries. */
+export function encodeDefinitionsHead({ position, nextQueueNumber }: DefinitionsHead): Buffer {
+  const buf = Buffer.alloc(HEADER_SIZE);
   writeFormatHead(buf, DEFINITIONS_MAGIC);
   buf.writeDoubleBE(position, 12);
   buf.writeDoubleBE(nextQueueNumber, 20);
   buf.writeUInt32BE(crc32(buf.subarray(0, 28)), 28);
-  let p = HEADER_SIZE;
-  for (const { queue, frame } of definitions) {
-    const start = p;
-    p = buf.writeUInt32BE(frame.length, p);
-    p = buf.writeDoubleBE(queue, p);
-    p += frame.copy(buf, p);
-    p = buf.writeUInt32BE(crc32(buf.subarray(start, p)), p);
-  }
+  return buf;
+}
+
+/** One entry, whole. */
+export function encodeDefinition({ queue, frame }: Definition): Buffer {
+  const crcAt = ENTRY_HEAD_SIZE + frame.length;
+  const buf = Buffer.allocUnsafe(crcAt + CHECKSUM_SIZE);
+  buf.writeUInt32BE(frame.length, 0);
+  buf.writeDoubleBE(queue, 4);
+  frame.copy(buf, ENTRY_HEAD_SIZE);
+  buf.writeUInt32BE(crc32(buf.subarray(0, crcAt)), crcAt);
   return buf;
 }
 

@@ -83,7 +83,7 @@ const FILES = [
   {
     name: DEFINITIONS_FILE,
     magic: DEFINITIONS_MAGIC,
-    bytes: encodeDefinitions([], 0, 1),
+    bytes: encodeDefinitions({ position: 0, nextQueueNumber: 1 }, []),
     decode: decodeDefinitions,
   },
 ];

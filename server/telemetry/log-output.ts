@@ -2,8 +2,8 @@
  * Where log lines go: standard output or a file, as JSON lines, or made readable when a person watches.
  *
  * A line is written when the call returns: nothing is lost when the process breaks off, and an exit has
- * nothing to wait for. The price is a system call a line, and that a reader who keeps a pipe open without
- * reading it stops the server in the end; levels are chosen so that no line is logged per message.
+ * nothing to wait for. The price is a system call a line; levels are chosen so that no line is logged per message.
+ * Only a pipe or socket whose reader does not read is another matter: pipe-output.ts.
  *
  * A log that cannot be written never ends the server. The disk may be full, and the server is there to empty it: lines
  * are kept up to a limit and written with the next one that can be; what is beyond is lost.
@@ -11,6 +11,7 @@
 import { isatty } from 'node:tty';
 import { pino } from 'pino';
 import { AppError } from '../base/app-error.ts';
+import { isPipe, PipeOutput, WAITING_BYTES_MAX } from './pipe-output.ts';
 
 /** A sink for whole lines. */
 export interface LogOutput {
@@ -27,9 +28,6 @@ export interface LogTarget extends LogOutput {
   reopen(): void;
 }
 
-/** Lines that wait for a disk with room, in bytes. */
-const WAITING_BYTES_MAX = 1024 * 1024;
-
 /**
  * Opens an output.
  *
@@ -44,6 +42,10 @@ export async function openLogOutput(
 ): Promise<LogTarget> {
   const open = () =>
     pino.destination({ dest: target, append: true, sync: true, maxLength: WAITING_BYTES_MAX });
+  if (typeof target === 'number' && isPipe(target)) {
+    const pipe = new PipeOutput(target, droppedLine);
+    return { write: (line) => pipe.write(line), reopen: () => undefined };
+  }
   const stream = explained(target, open);
   // Written again with the next line; there is nobody to tell that the log cannot be written.
   stream.on('error', () => undefined);
@@ -59,6 +61,13 @@ export async function openLogOutput(
     translateTime: 'SYS:HH:MM:ss.l',
   });
   return { write: (line) => void stream.write(format(line)), reopen };
+}
+
+/** As the logger would write it. */
+function droppedLine(count: number): string {
+  const time = new Date().toISOString();
+  const msg = 'log lines are dropped: nobody reads them';
+  return `${JSON.stringify({ level: 'warn', time, event: 'log.drop', count, msg })}\n`;
 }
 
 function isTerminal(target: number | string): boolean {

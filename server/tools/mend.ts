@@ -79,7 +79,7 @@ class Mending {
     const file = decodeDefinitions(bytes);
     if (typeof file !== 'string') return;
     this.find(DEFINITIONS_FILE, 0, file);
-    this.write(DEFINITIONS_FILE, 0, encodeDefinitions([], 0, 1));
+    this.write(DEFINITIONS_FILE, 0, encodeDefinitions({ position: 0, nextQueueNumber: 1 }, []));
   }
 
   private find(name: string, offset: number | null, reason: string): void {

@@ -5,6 +5,9 @@
  * An alarm does not fail it, since whoever takes a server out of service for one keeps its consumers away, who
  * alone can end it; the answer then has the reason as `alarm`. `GET /healthz/alarms` is the check that fails, as
  * RabbitMQ's check of local alarms does.
+ *
+ * `GET /healthz/loop`: how long the event loop let others wait, in milliseconds, over the last ten seconds
+ * (telemetry/loop-delay.ts). It judges nothing.
  */
 import type { Controller } from './controller.ts';
 
@@ -23,5 +26,9 @@ export const healthController: Controller = (app, { status }) => {
     void reply.header('cache-control', 'no-store');
     if (reason === '') void reply.send({ status: 'ok' });
     else void reply.code(503).send({ status: 'failed', reason });
+  });
+
+  app.get('/healthz/loop', (_request, reply) => {
+    void reply.header('cache-control', 'no-store').send(status.loopDelays());
   });
 };
