@@ -4,14 +4,16 @@
  */
 import type { Socket } from 'node:net';
 import { ByteArea } from '../base/byte-area.ts';
-import type { Reactor } from '../broker/reactor.ts';
+import type { Reactor, Yielding } from '../broker/reactor.ts';
 import type { FrameRouter } from './frame-router.ts';
 import type { HeldInput } from './held-input.ts';
 
 /** Bytes of one connection that a turn parses; what has come beyond waits for another one. */
 const PARSE_BYTES_PER_TURN = 256 * 1024;
-/** The same while a queue that it publishes to has a willing consumer and falls behind. Never zero: acks share it. */
+/** The same while a queue that it publishes to falls behind its consumers. Never zero: acks share it. */
 const PARSE_BYTES_PER_TURN_BEHIND = 64 * 1024;
+/** So long it then lets them catch up, at most: they may need their time, and then it need not have theirs. */
+const YIELD_MS = 1;
 /** A turn that is crowded stops whoever brings so much at once; who brings less is no part of the crowd. */
 const CROWD_BYTES = 16 * 1024;
 /** An entry of a message into one more queue costs as much as parsing so many bytes. */
@@ -32,7 +34,7 @@ export interface ConnectionInputOwner {
 }
 
 /** The reading side of one connection. */
-export class ConnectionInput {
+export class ConnectionInput implements Yielding {
   private readonly socket: Socket;
   private readonly router: FrameRouter;
   private readonly held: HeldInput;
@@ -40,6 +42,7 @@ export class ConnectionInput {
   private readonly owner: ConnectionInputOwner;
   /** The turn that {@link bytesThisTurn} counts for. */
   private turnNumber: number;
+  yieldsUntilMs: number;
   private bytesThisTurn: number;
   private isPaused: boolean;
   private hasLostFraming: boolean;
@@ -57,6 +60,7 @@ export class ConnectionInput {
     this.reactor = reactor;
     this.owner = owner;
     this.turnNumber = 0;
+    this.yieldsUntilMs = 0;
     this.bytesThisTurn = 0;
     this.isPaused = false;
     this.hasLostFraming = false;
@@ -86,11 +90,20 @@ export class ConnectionInput {
       owner.framingLost(error);
     }
     const cost = size + COPY_COST_BYTES * (reactor.extraCopies - copiesBefore);
-    if (this.isOverShare(cost) || owner.mustWait) this.pause();
+    const isAhead = this.isAhead;
+    if (this.isOverShare(cost, isAhead) || owner.mustWait) this.pause(isAhead);
+  }
+
+  private get isAhead(): boolean {
+    return this.router.lastChannel?.publishesAhead === true;
+  }
+
+  get mayGoOn(): boolean {
+    return this.owner.isClosed || !this.isAhead;
   }
 
   /** HOT per read. Counts work, in bytes; true when it was enough for this turn. */
-  private isOverShare(cost: number): boolean {
+  private isOverShare(cost: number, isAhead: boolean): boolean {
     const { reactor } = this;
     if (this.turnNumber !== reactor.turnNumber) {
       this.turnNumber = reactor.turnNumber;
@@ -99,15 +112,20 @@ export class ConnectionInput {
     this.bytesThisTurn += cost;
     reactor.parsedBytes += cost;
     if (reactor.isCrowded && cost >= CROWD_BYTES) return true;
-    const isAhead = this.router.lastChannel?.publishesAhead === true;
     return this.bytesThisTurn >= (isAhead ? PARSE_BYTES_PER_TURN_BEHIND : PARSE_BYTES_PER_TURN);
   }
 
-  private pause(): void {
+  private pause(isAhead: boolean): void {
     if (this.isPaused) return;
+    const { reactor } = this;
     this.isPaused = true;
     this.socket.pause();
-    this.reactor.resumeLater(this);
+    if (!isAhead) {
+      reactor.resumeLater(this);
+      return;
+    }
+    this.yieldsUntilMs = reactor.nowMs + YIELD_MS;
+    reactor.resumeAfterYield(this);
   }
 
   /** Something it waits for may be over: it looks again in the next turn. */

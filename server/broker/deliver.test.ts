@@ -109,6 +109,21 @@ t.test(
   },
 );
 
+t.test('a queue lags while its consumers keep taking and much waits for them', async (t) => {
+  const { vhost, sink } = await setUp(t);
+  const queue = declare(vhost, 'q', false);
+  const bodies = numbered(0, 20_000);
+  publishAll(vhost, 'q', bodies);
+  t.notOk(queue.lags(0), 'nobody consumes');
+  sink.consume(queue, { noAck: false, prefetchCount: 1 });
+  await delivered(sink, 1);
+  const { servedMs } = queue;
+  t.ok(queue.lags(servedMs + 1));
+  t.notOk(queue.lags(servedMs + 1000), 'a consumer that needs its time holds nobody up');
+  purgeQueue(vhost, testActor(), 'q');
+  t.notOk(queue.lags(servedMs + 1), 'nothing waits');
+});
+
 t.test('a queue that waits for the disk looks at its state afresh', async (t) => {
   const { vhost, close, dataDir, gated } = await setUp(t);
   for (const name of ['purged', 'deleted', 'left']) {

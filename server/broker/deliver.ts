@@ -39,6 +39,7 @@ export function deliverReady(queue: Queue, nowMs: number): number {
   if (queue.isParked || queue.isDeleted) return 0;
   const bytes = deliverShare(queue, nowMs);
   queue.isBehind = bytes >= DELIVER_BYTES_PER_TURN;
+  if (bytes > 0) queue.servedMs = nowMs;
   const { index } = queue;
   const half = (index.deliverableUpTo - index.reservedAtSequence) / 2;
   if (index.takenSequence > index.deliverableUpTo - half) reserve(queue, nowMs);

@@ -100,7 +100,8 @@ export class Publisher {
   /** Whether a queue of the last publish falls behind though its consumers are willing. */
   get isAhead(): boolean {
     const queues = this.route?.queues ?? [];
-    for (let i = 0; i < queues.length; i++) if (queues[i]!.isBehind) return true;
+    const { nowMs } = this.vhost.reactor;
+    for (let i = 0; i < queues.length; i++) if (queues[i]!.lags(nowMs)) return true;
     return false;
   }
 

@@ -27,6 +27,13 @@ import type { Exchange } from './exchange.ts';
 import type { QueueOwner } from './ports.ts';
 import type { Reactor } from './reactor.ts';
 
+/** A queue whose last delivery is longer ago has consumers that need their time: nobody waits for them. */
+const SERVED_LATELY_MS = 20;
+/** So much may wait in a queue whose consumers keep up. */
+const LAG_BYTES = 512 * 1024;
+/** What a message takes beside its body, about. */
+const MESSAGE_OVERHEAD_BYTES = 64;
+
 const NO_LEVELS: readonly ConsumerLevel[] = [];
 const NO_CONSUMERS: readonly Consumer[] = [];
 const NO_BINDINGS: BindingGroups<Exchange> = new Map();
@@ -64,6 +71,8 @@ export class Queue {
   isMarked: boolean;
   /** Used up its share of the last turn: its publishers are read less. */
   isBehind: boolean;
+  /** Monotonic time of its last delivery, in milliseconds. */
+  servedMs: number;
   /** Waits for a read or a sync; deliveries go on when that has come. */
   isParked: boolean;
   /** The block that held the last message delivered. */
@@ -103,6 +112,7 @@ export class Queue {
     this.isDeleted = false;
     this.isMarked = false;
     this.isBehind = false;
+    this.servedMs = Number.NEGATIVE_INFINITY;
     this.isParked = false;
     this.block = null;
     this.readFrom = Number.POSITIVE_INFINITY;
@@ -222,6 +232,17 @@ export class Queue {
     this.consumers = this.consumers.filter((other) => other !== consumer);
     this.levels = removeFromLevels(this.levels, consumer);
     this.hasOneAckMode = haveOneAckMode(this.consumers);
+  }
+
+  /**
+   * HOT per read of a publisher. Whether its consumers keep taking messages and more wait than they take in a moment:
+   * publishers should let them catch up, so that the queue stays in memory.
+   */
+  lags(nowMs: number): boolean {
+    if (this.isBehind) return true;
+    if (nowMs - this.servedMs > SERVED_LATELY_MS || this.consumers.length === 0) return false;
+    const { readyBytes, readyCount } = this.index;
+    return readyBytes + MESSAGE_OVERHEAD_BYTES * readyCount > LAG_BYTES;
   }
 
   /** Something changed that may allow a delivery. */

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { EMPTY_TABLE } from '../../generated/index.ts';
+import { eventually } from '../testing/eventually.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { openBroker, publishAll, RecordingSink } from '../testing/open-broker.ts';
 import { Reactor } from './reactor.ts';
@@ -39,6 +40,36 @@ t.test('what a turn brings about comes in the next one', async (t) => {
   await nextTurn();
   t.equal(flushes, 3);
 });
+
+t.test(
+  'who lets consumers catch up goes on when they have, or when the time is over',
+  async (t) => {
+    const clock = new ManualClock();
+    const reactor = new Reactor(clock, (error) => t.fail(String(error)));
+    const resumed: string[] = [];
+    const yielding = (name: string, yieldsUntilMs: number) => ({
+      mayGoOn: false,
+      yieldsUntilMs,
+      resume: () => resumed.push(name),
+    });
+    const long = yielding('long', clock.monotonicMs + 50);
+    reactor.resumeAfterYield(long);
+    reactor.resumeAfterYield(yielding('short', clock.monotonicMs + 1));
+    await nextTurn();
+    t.same(resumed, []);
+    clock.advance(1);
+    await eventually(() => {
+      if (resumed.length === 0) throw new Error('its time is over');
+    });
+    reactor.schedule();
+    await nextTurn();
+    t.same(resumed, ['short']);
+    long.mayGoOn = true;
+    reactor.schedule();
+    await nextTurn();
+    t.same(resumed, ['short', 'long']);
+  },
+);
 
 t.test('a step that fails does not take the turn along', async (t) => {
   const failures: unknown[] = [];

@@ -6,6 +6,7 @@
  * marked connection's output to its socket. So a system call is shared by thousands of messages.
  * Bench: scenario throughput.
  */
+import { Alarm } from '../base/alarm.ts';
 import type { Clock } from '../base/clock.ts';
 import { deliverReady } from './deliver.ts';
 import type { Flushable } from './ports.ts';
@@ -28,6 +29,14 @@ export interface Resumable {
   resume(): void;
 }
 
+/** One that lets consumers catch up with it. */
+export interface Yielding extends Resumable {
+  /** Whether they have, or it is gone. */
+  readonly mayGoOn: boolean;
+  /** It goes on then in any case, on the monotonic clock. */
+  readonly yieldsUntilMs: number;
+}
+
 /** Collects what a turn has to settle, and settles it. One per server. */
 export class Reactor {
   private readonly clock: Clock;
@@ -38,6 +47,8 @@ export class Reactor {
   private otherOutputs: Flushable[];
   /** The longest waiting first. */
   private readonly resumables: Resumable[];
+  private yielding: Yielding[];
+  private readonly alarm: Alarm;
   /** Counts turns: what was parsed under another number belongs to another turn. */
   turnNumber: number;
   /** Bytes parsed since the last turn, or work that costs as much. */
@@ -57,6 +68,8 @@ export class Reactor {
     this.outputs = [];
     this.otherOutputs = [];
     this.resumables = [];
+    this.yielding = [];
+    this.alarm = new Alarm(clock, () => this.schedule());
     this.turnNumber = 0;
     this.parsedBytes = 0;
     this.extraCopies = 0;
@@ -111,6 +124,17 @@ export class Reactor {
     this.schedule();
   }
 
+  /** The connection is read again once it may go on, but not later than it says. */
+  resumeAfterYield(connection: Yielding): void {
+    this.yielding.push(connection);
+    this.schedule();
+  }
+
+  /** Monotonic time of this turn, in milliseconds. */
+  get nowMs(): number {
+    return this.clock.monotonicMs;
+  }
+
   private turn(): void {
     this.scheduled = false;
     this.clock.tick();
@@ -122,7 +146,22 @@ export class Reactor {
     this.flush();
     this.turnNumber++;
     this.parsedBytes = 0;
+    if (this.yielding.length > 0) this.endYields();
     if (this.resumables.length > 0) this.resumeSome();
+  }
+
+  /** Those that have yielded long enough take their place among those that go on. */
+  private endYields(): void {
+    const left: Yielding[] = [];
+    for (const connection of this.yielding) {
+      if (connection.mayGoOn || connection.yieldsUntilMs <= this.nowMs) {
+        this.resumables.push(connection);
+      } else {
+        left.push(connection);
+        this.alarm.set(connection.yieldsUntilMs);
+      }
+    }
+    this.yielding = left;
   }
 
   /** Of many only so many go on as a turn can serve, those first that waited longest. */
