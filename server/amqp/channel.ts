@@ -40,7 +40,7 @@ import type { GetQueue, GetQueueOwner } from './get-queue.ts';
 import { HeldByGets } from './held-by-gets.ts';
 import type { SettlingChannel } from './held-input.ts';
 import type { LargeContentOwner, LargeOutput } from './large-output.ts';
-import type { Output } from './output.ts';
+import type { Output, SlabPool } from './output.ts';
 import { sendReturn } from './parts-sender.ts';
 import { bodyNotRead, notImplemented, type ProtocolError } from './protocol-error.ts';
 import { PublishProperties } from './publish-properties.ts';
@@ -51,6 +51,8 @@ import { Settlements, type SettlementsOwner } from './settlements.ts';
 /** What a channel needs of its connection. */
 export interface ChannelConnection extends GetQueueOwner {
   readonly output: Output;
+  /** Memory for bodies that come in pieces. */
+  readonly slabs: SlabPool;
   readonly frameMax: number;
   readonly vhost: Vhost;
   readonly actor: Actor;
@@ -113,7 +115,7 @@ export class Channel
     this.connection = connection;
     this.vhost = connection.vhost;
     this.actor = connection.actor;
-    this.content = new ContentAssembly(connection.vhost.store.largeFiles);
+    this.content = new ContentAssembly(connection.vhost.store.largeFiles, connection.slabs);
     this.settlements = new Settlements(this);
     this.consumers = new Map();
     this.replies = new ReplyOrder(connection.vhost.store.log, connection.output, this);
@@ -188,7 +190,7 @@ export class Channel
   /** Memory that it holds, in bytes: a body on its way, unacked deliveries, answers that wait, a transaction. */
   get memoryBytes(): number {
     return (
-      this.content.gatheredBytes +
+      this.content.stagingBytes +
       this.settlements.unacked.memoryBytes +
       (this.gets?.heldBytes ?? 0) +
       (this.transaction?.memoryBytes ?? 0)

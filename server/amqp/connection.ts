@@ -44,7 +44,7 @@ import { type Session, SilentRefusal } from './handshake.ts';
 import { HeldInput, type HeldInputOwner } from './held-input.ts';
 import { LargeOutput } from './large-output.ts';
 import { Liveness } from './liveness.ts';
-import { Output, type OutputOwner } from './output.ts';
+import { Output, type OutputOwner, type SlabPool } from './output.ts';
 import { ProtocolError, tooManyChannels, toProtocolError } from './protocol-error.ts';
 import type { AmqpServices } from './services.ts';
 import type { Transport } from './transport.ts';
@@ -163,6 +163,10 @@ export class Connection
   get actor(): Actor {
     if (this.sessionActor === null) throw new Error('the connection has no user yet');
     return this.sessionActor;
+  }
+
+  get slabs(): SlabPool {
+    return this.services.slabs;
   }
 
   /** Memory that it and its channels hold, in bytes, besides output. */

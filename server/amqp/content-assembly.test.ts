@@ -3,6 +3,7 @@ import { FrameScanner, WireError } from '../../generated/index.ts';
 import { ByteArea } from '../base/byte-area.ts';
 import { anyFrame, bodyFrames, contentHeader, publishMethod } from '../testing/client-frames.ts';
 import { ContentAssembly, locatePublish } from './content-assembly.ts';
+import { SlabPool } from './output.ts';
 import { ProtocolError } from './protocol-error.ts';
 
 const CHANNEL = 1;
@@ -29,7 +30,7 @@ interface Taken {
 
 /** Takes publishes from a stream that comes in pieces, in place where that works, as a connection does. */
 function takeAll(pieces: readonly Buffer[]): { taken: Taken[]; inPlace: number } {
-  const content = new ContentAssembly(NO_LARGE_BODIES);
+  const content = new ContentAssembly(NO_LARGE_BODIES, new SlabPool());
   const taken: Taken[] = [];
   let inPlace = 0;
   const finish = () => {
@@ -147,7 +148,7 @@ t.test('a publish that is not plain is not found in place', async (t) => {
   for (const [what, frames] of cases) {
     const area = new ByteArea(Buffer.concat(frames));
     const end = method.length - 1;
-    const content = new ContentAssembly(NO_LARGE_BODIES);
+    const content = new ContentAssembly(NO_LARGE_BODIES, new SlabPool());
     const { length } = area.buf;
     const next = locatePublish(area, 7, end, length, CHANNEL, FRAME_MAX, content);
     t.equal(next, what === 'plain' ? length : -1, what);
@@ -162,7 +163,7 @@ t.test('a publish that is not plain is not found in place', async (t) => {
 });
 
 t.test('what is wrong with a publish is an error of its own kind', async (t) => {
-  const content = new ContentAssembly(NO_LARGE_BODIES);
+  const content = new ContentAssembly(NO_LARGE_BODIES, new SlabPool());
   const method = publishMethod(CHANNEL, { routingKey: 'key' });
   for (let end = 11; end < method.length - 1; end++) {
     t.throws(() => content.begin(method.subarray(0, end), 11, end), WireError) || t.bailout();

@@ -2,8 +2,8 @@
  * @hot A publish on its way in: where its envelope, properties and body lie.
  *
  * Nearly always method, header and body frame lie whole in one chunk: {@link locatePublish} finds them there
- * and nothing is copied. Otherwise envelope, properties and body are gathered here, frame by frame, and
- * the broker sees the same {@link MessageParts} either way. A body above {@link INLINE_BODY_SIZE_MAX} goes into a
+ * and nothing is copied. Otherwise envelope, properties and body are gathered here, frame by frame, the body in a slab,
+ * and the broker sees the same {@link MessageParts} either way. A body above {@link INLINE_BODY_SIZE_MAX} goes into a
  * file of its own as it comes.
  */
 import {
@@ -31,6 +31,7 @@ import {
   writeLargeReference,
 } from '../storage/record-format.ts';
 import { StorageError } from '../storage/storage-error.ts';
+import type { SlabPool } from './output.ts';
 import { bodyNotStored, preconditionFailed, unexpectedFrame } from './protocol-error.ts';
 
 const NO_BYTES = new ByteArea(Buffer.alloc(0));
@@ -53,7 +54,7 @@ export interface LargeBodySource {
 
 /** Gathers a publish whose frames do not lie in one chunk. */
 export class ContentAssembly {
-  /** The parts of the publish in hand, where they lie. Borrowed when found in place. */
+  /** The parts of the publish in hand, where they lie: borrowed until {@link reset}. */
   readonly parts: MessageParts;
   /** Mandatory and immediate. */
   bits: number;
@@ -61,15 +62,20 @@ export class ContentAssembly {
   /** Takes the body of the publish in hand; null when that is gathered, or none is in hand. */
   writer: LargeBodyWriter | null;
   private readonly largeBodies: LargeBodySource;
+  private readonly slabs: SlabPool;
+  /** Holds what has come of the body; null: nothing has. */
+  private slab: ByteArea | null;
   private bodySize: number;
   private received: number;
 
-  constructor(largeBodies: LargeBodySource) {
+  constructor(largeBodies: LargeBodySource, slabs: SlabPool) {
     this.parts = emptyMessageParts();
     this.bits = 0;
     this.phase = 'method';
     this.writer = null;
     this.largeBodies = largeBodies;
+    this.slabs = slabs;
+    this.slab = null;
     this.bodySize = 0;
     this.received = 0;
   }
@@ -153,9 +159,16 @@ export class ContentAssembly {
     const { parts } = this;
     if (parts.body.buf.length >= size) return;
     const room = Math.max(FIRST_BODY_SIZE, BODY_GROWTH * size);
-    const grown = newByteArea(Math.min(this.bodySize, room));
+    const grown = this.slabs.acquireFor(Math.min(this.bodySize, room));
     parts.body.buf.copy(grown.buf, 0, 0, this.received);
+    this.releaseSlab();
+    this.slab = grown;
     parts.body = grown;
+  }
+
+  private releaseSlab(): void {
+    if (this.slab !== null) this.slabs.release(this.slab);
+    this.slab = null;
   }
 
   /** The body goes on in a file, what has come of it first. */
@@ -165,12 +178,12 @@ export class ContentAssembly {
     this.writer = writer;
     refusable(() => writer.append(parts.body.buf, 0, received));
     parts.body = NO_BYTES;
+    this.releaseSlab();
   }
 
-  /** Bytes held for a body that is on its way. */
-  get gatheredBytes(): number {
-    if (this.phase !== 'body') return 0;
-    return this.writer?.stagingBytes ?? this.parts.body.buf.length;
+  /** Bytes held for a body that is on its way, beside its slab. */
+  get stagingBytes(): number {
+    return this.writer?.stagingBytes ?? 0;
   }
 
   /** Ends the publish in hand; what it held is let go, and a large body deleted unless it was kept. */
@@ -178,6 +191,7 @@ export class ContentAssembly {
     this.phase = 'method';
     this.parts.head = NO_BYTES;
     this.parts.body = NO_BYTES;
+    this.releaseSlab();
     this.parts.large = null;
     this.writer?.abort();
     this.writer = null;

@@ -128,7 +128,7 @@ export class AmqpListener {
     return this.connections.size;
   }
 
-  /** Memory of unsent output, in bytes. */
+  /** Memory of unsent output and of bodies that come in pieces, in bytes. */
   get outputBytes(): number {
     return this.slabs.usedBytes;
   }

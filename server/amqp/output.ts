@@ -20,18 +20,22 @@ export const SLAB_SIZE: number = 256 * 1024;
  * the same turn: with whole slabs ten thousand clients that connect at once would take 2.5 GiB.
  */
 export const SMALL_SLAB_SIZE: number = 4096;
+/** Size of a slab for a body that comes in pieces, in bytes. */
+const BODY_SLAB_SIZE = 64 * 1024;
 
 /** Slabs shared by all connections of a server. */
 export class SlabPool {
   /** Bytes in slabs handed out. */
   usedBytes: number;
   private readonly pieces: PiecePool;
+  private readonly bodyPieces: PiecePool;
   private readonly smallPieces: PiecePool;
 
   /** @param regionBytes see {@link PiecePool} */
   constructor(regionBytes?: number) {
     this.usedBytes = 0;
     this.pieces = new PiecePool(SLAB_SIZE, regionBytes);
+    this.bodyPieces = new PiecePool(BODY_SLAB_SIZE, regionBytes);
     this.smallPieces = new PiecePool(SMALL_SLAB_SIZE, regionBytes);
   }
 
@@ -48,16 +52,27 @@ export class SlabPool {
     return slab;
   }
 
+  /** A slab of `size` bytes, or of less than twice as many where there is one at hand. */
+  acquireFor(size: number): ByteArea {
+    if (size <= SMALL_SLAB_SIZE) return this.acquireSmall();
+    if (size <= SLAB_SIZE && 2 * size > SLAB_SIZE) return this.acquire(size);
+    const isBody = size <= BODY_SLAB_SIZE && 2 * size > BODY_SLAB_SIZE;
+    const slab = isBody ? this.bodyPieces.acquire() : newByteArea(size);
+    this.usedBytes += slab.buf.length;
+    return slab;
+  }
+
   release(slab: ByteArea): void {
     const { length } = slab.buf;
     this.usedBytes -= length;
     if (length === SLAB_SIZE) this.pieces.release(slab);
+    else if (length === BODY_SLAB_SIZE) this.bodyPieces.release(slab);
     else if (length === SMALL_SLAB_SIZE) this.smallPieces.release(slab);
   }
 
   /** Lets go of memory that no slab needs; returns how much, in bytes. Free with the next collection. */
   trim(): number {
-    return this.pieces.trim() + this.smallPieces.trim();
+    return this.pieces.trim() + this.bodyPieces.trim() + this.smallPieces.trim();
   }
 }
 
