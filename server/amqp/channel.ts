@@ -202,7 +202,7 @@ export class Channel
     return this.settlements.rest();
   }
 
-  /** Whether it publishes to a queue that falls behind though its consumers are willing. */
+  /** Whether it publishes to a queue that falls behind its consumers. */
   get publishesAhead(): boolean {
     return this.publisher.isAhead;
   }

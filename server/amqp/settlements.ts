@@ -127,10 +127,10 @@ export class Settlements {
     if (tag !== 0) this.requireUnacked(tag);
     const last = tag === 0 ? Number.POSITIVE_INFINITY : tag;
     for (let entry = unacked.first(); entry >= 0 && unacked.tagAt(entry) <= last; ) {
-      const count = isAcked ? unacked.runLength(entry, Number.POSITIVE_INFINITY, last) : 1;
+      const count = isAcked ? unacked.runLength(entry, last) : 1;
       const next = unacked.next(entry + count - 1);
       if (isAcked) this.ackEntries(unacked, entry, count);
-      else this.settleEntry(unacked, entry, false);
+      else this.rejectEntry(unacked, entry);
       entry = next;
     }
   }
@@ -221,8 +221,7 @@ export class Settlements {
 
   /** HOT per run of acks. Acks `count` entries that {@link UnackedList.runLength} or `follows` found to be a run. */
   private ackEntries(unacked: UnackedList, entry: number, count: number): void {
-    const consumer = unacked.consumerAt(entry);
-    const { queue } = consumer;
+    const { queue } = unacked.consumerAt(entry);
     const positions = unacked.positionsByEntry;
     for (let done = 0; done < count; ) {
       const at = entry + done;
@@ -232,27 +231,29 @@ export class Settlements {
       queue.acknowledgeRun(sequence, length, positions, at, bytes);
       done += length;
     }
+    this.settled(unacked, entry, count);
+  }
+
+  private rejectEntry(unacked: UnackedList, entry: number): void {
+    const { queue } = unacked.consumerAt(entry);
+    queue.reject(unacked.sequenceAt(entry), unacked.positionAt(entry), unacked.sizeAt(entry));
+    this.settled(unacked, entry, 1);
+  }
+
+  /** One entry is acked, or dropped. */
+  private settleEntry(unacked: UnackedList, entry: number, isAcked: boolean): void {
+    if (isAcked) this.ackEntries(unacked, entry, 1);
+    else this.rejectEntry(unacked, entry);
+  }
+
+  /** HOT per run of acks. The queue has been told of these entries of one consumer: there is room for others. */
+  private settled(unacked: UnackedList, entry: number, count: number): void {
+    const consumer = unacked.consumerAt(entry);
     unacked.removeRun(entry, count);
     consumer.unackedCount -= count;
     if (consumer.deliverPrefix === NO_PREFIX) this.gotCount -= count;
     if (this.owner.channelPrefetchCount > 0) this.owner.wakeConsumers();
-    else if (consumer.active) queue.wake();
-  }
-
-  /** HOT per ack. Settles one unacked entry: acked, or dropped. */
-  private settleEntry(unacked: UnackedList, entry: number, isAcked: boolean): void {
-    const consumer = unacked.consumerAt(entry);
-    const { queue } = consumer;
-    const sequence = unacked.sequenceAt(entry);
-    const position = unacked.positionAt(entry);
-    const size = unacked.sizeAt(entry);
-    unacked.remove(entry);
-    consumer.unackedCount--;
-    if (consumer.deliverPrefix === NO_PREFIX) this.gotCount--;
-    if (isAcked) queue.acknowledge(sequence, position, size);
-    else queue.reject(sequence, position, size);
-    if (this.owner.channelPrefetchCount > 0) this.owner.wakeConsumers();
-    else if (consumer.active) queue.wake();
+    else if (consumer.active) consumer.queue.wake();
   }
 
   private collectForRequeue(

@@ -82,8 +82,8 @@ t.test('it holds what a map by delivery tag holds, in the order of the tags', as
           const at = amount % tags.length;
           const entry = list.find(tags[at]!);
           const lastTag = tags[at]! + skip;
-          const length = list.runLength(entry, 1 + skip, lastTag);
-          const run = runIn([...model.values()].slice(at), lastTag).slice(0, 1 + skip);
+          const length = list.runLength(entry, lastTag);
+          const run = runIn([...model.values()].slice(at), lastTag);
           t.equal(length, run.length) || t.bailout();
           for (let i = 1; i < length; i++) if (!list.follows(entry + i)) return false;
           const bytes = run.reduce((sum, [, , , , size]) => sum + size, 0);

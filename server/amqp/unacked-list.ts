@@ -105,38 +105,26 @@ export class UnackedList {
     return this.sizes[entry]!;
   }
 
-  /** HOT per ack. Takes an entry out; other entries stay where they are until the next push. */
+  /** Takes an entry out; other entries stay where they are until the next push. */
   remove(entry: number): void {
-    this.consumers[entry] = null;
-    this.count--;
-    if (this.count === 0) this.clear();
-    else if (entry === this.head) this.head = this.skipHoles(entry + 1);
+    this.removeRun(entry, 1);
   }
 
   /**
-   * HOT per ack of many. How many entries from `entry` on, at most `max` and none with a tag above `lastTag`, are
-   * deliveries to one consumer whose sequence numbers follow each other and whose positions, in one segment, ascend.
+   * HOT per ack of many. How many entries from `entry` on, none with a tag above `lastTag`, are a run: each of them
+   * {@link follows} the one before.
    */
-  runLength(entry: number, max: number, lastTag: number): number {
-    const { tail, tags, sequences, positions, consumers } = this;
-    const consumer = consumers[entry]!;
-    const end = Math.min(tail, entry + max);
-    const positionEnd = segmentEnd(positions[entry]!);
+  runLength(entry: number, lastTag: number): number {
+    const { tail, tags } = this;
     let at = entry + 1;
-    while (
-      at < end &&
-      consumers[at] === consumer &&
-      tags[at]! <= lastTag &&
-      sequences[at] === sequences[at - 1]! + 1 &&
-      positions[at]! >= positions[at - 1]! &&
-      positions[at]! < positionEnd
-    ) {
-      at++;
-    }
+    while (at < tail && tags[at]! <= lastTag && this.follows(at)) at++;
     return at - entry;
   }
 
-  /** Whether `entry` goes on what {@link runLength} counts from an entry before it to the one before it. */
+  /**
+   * HOT per ack. Whether `entry` and the one before it are deliveries to one consumer, with sequence numbers that follow
+   * each other and positions that, in one segment, ascend.
+   */
   follows(entry: number): boolean {
     const { sequences, positions, consumers } = this;
     return (
@@ -160,7 +148,7 @@ export class UnackedList {
     return this.positions;
   }
 
-  /** Takes `count` entries out, none of which has been taken out before. */
+  /** HOT per run of acks. Takes `count` entries out, none of which has been taken out before. */
   removeRun(entry: number, count: number): void {
     const { consumers } = this;
     for (let i = entry; i < entry + count; i++) consumers[i] = null;

@@ -97,7 +97,7 @@ export class Publisher {
     return this.findRoute(message);
   }
 
-  /** Whether a queue of the last publish falls behind though its consumers are willing. */
+  /** Whether a queue of the last publish falls behind its consumers. */
   get isAhead(): boolean {
     const queues = this.route?.queues ?? [];
     const { nowMs } = this.vhost.reactor;

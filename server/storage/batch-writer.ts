@@ -5,8 +5,8 @@
  * messages, is never written. A gap stands for any number of them; its header is written before the next batch,
  * or when somebody asks for it.
  *
- * A batch gets its checksum when it is written. A write that fails changes nothing that matters: what was not written stays, and goes to the same place the next
- * time.
+ * A batch gets its checksum when it is written. A write that fails changes nothing that matters: what was not written
+ * stays, and goes to the same place the next time.
  */
 import type { Clock } from '../base/clock.ts';
 import { checksumBatch, encodeGap } from './batch-format.ts';
