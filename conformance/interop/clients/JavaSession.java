@@ -45,8 +45,10 @@ import javax.net.ssl.TrustManagerFactory;
 public final class JavaSession {
     /** How long an answer may take before it counts as missing; only failures wait. */
     private static final long PATIENCE_MS = 30_000;
+    /** At 1 s some libraries hang up when a loaded machine is half a second late. */
+    private static final int HEARTBEAT_S = 3;
     /** More than three intervals: a silent side is given up after two to three. */
-    private static final long SILENCE_MS = 3_500;
+    private static final long SILENCE_MS = 10_500;
     private static final int CONFIRMED_BEFORE_RESTART = 100;
     /** Between the messages after those, while other clients are not yet ready. */
     private static final long PUBLISH_PAUSE_MS = 10;
@@ -296,7 +298,7 @@ public final class JavaSession {
     }
 
     private void heartbeat() throws Exception {
-        Channel channel = confirming(connect(1));
+        Channel channel = confirming(connect(HEARTBEAT_S));
         String queue = exclusiveQueue(channel);
         Thread.sleep(SILENCE_MS);
         publishAll(channel, queue, List.of("alive")); // the queue is exclusive: it would be gone with a first connection

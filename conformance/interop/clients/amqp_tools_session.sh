@@ -89,8 +89,8 @@ unicode_scenario() {
 # Idle for more than three intervals, then a message comes.
 heartbeat_scenario() {
   make_queue heartbeat
-  { sleep 3.5; publish "$queue" --body=alive; } &
-  consumed=$(amqp consume --heartbeat=1 --queue="$queue" --count=1 cat)
+  { sleep 10.5; publish "$queue" --body=alive; } &
+  consumed=$(amqp consume --heartbeat=3 --queue="$queue" --count=1 cat)
   check_equal "$consumed" alive
   wait
   drop_queue

@@ -9,8 +9,10 @@ export type ScenarioBody = (session: Session, scenario: string) => Promise<void>
 
 const LARGE_BODY = Buffer.alloc(10 * 1024 * 1024 + 7, 'abcdefghijk');
 const UNICODE = 'clé.ключ.鍵 🗝';
+/** At 1 s some libraries hang up when a loaded machine is half a second late. */
+const HEARTBEAT_S = 3;
 /** More than three intervals: a silent side is given up after two to three. */
-const SILENCE_MS = 3500;
+const SILENCE_MS = 10_500;
 const CONFIRMED_BEFORE_RESTART = 100;
 /** Between the messages after those, while other clients are not yet ready. */
 const PUBLISH_PAUSE_MS = 10;
@@ -213,7 +215,7 @@ async function properties(session: Session): Promise<void> {
 }
 
 async function heartbeat(session: Session): Promise<void> {
-  const { client, queue } = await session.withQueue({ heartbeatS: 1 });
+  const { client, queue } = await session.withQueue({ heartbeatS: HEARTBEAT_S });
   await pause(SILENCE_MS);
   // The queue is exclusive: it would be gone with a first connection.
   await publishAll(client, queue, ['alive']);
