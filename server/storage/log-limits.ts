@@ -5,6 +5,10 @@ export interface LogLimits {
   readonly writesConsumed: boolean;
   /** A new segment begins when a batch would end behind this offset. */
   readonly segmentBytes: number;
+  /** A sync of less than this, which somebody waits for, has zeros laid out behind it ... */
+  readonly smallSyncBytes: number;
+  /** ... so many, unless some are left. */
+  readonly layOutBytes: number;
   /** Closed batches are written when this many bytes have come together ... */
   readonly unwrittenBytes: number;
   /** ... or the oldest of them has waited this long. */
@@ -27,6 +31,8 @@ const MIB = 1024 * 1024;
 export const LOG_LIMITS: LogLimits = Object.freeze({
   writesConsumed: false,
   segmentBytes: 32 * MIB,
+  smallSyncBytes: 64 * 1024,
+  layOutBytes: 256 * 1024,
   unwrittenBytes: MIB,
   unwrittenMs: 5,
   unsyncedBytes: 32 * MIB,

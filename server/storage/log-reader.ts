@@ -5,6 +5,7 @@
  * unsynced tail (the log ends there) or damage (it is skipped and reported).
  */
 import { ByteArea } from '../base/byte-area.ts';
+import { isZero } from '../base/is-zero.ts';
 import type { BatchHeader, SegmentHeader } from './batch-format.ts';
 import { GAP_SIZE, readBatch, SEGMENT_HEADER_SIZE } from './batch-format.ts';
 import { positionAt } from './position.ts';
@@ -17,7 +18,7 @@ export interface InvalidStretch {
 
 /** A segment's content. */
 export interface SegmentContent {
-  /** Bytes in the file. */
+  /** Bytes in the file, but for the zeros laid out at its end. */
   readonly length: number;
   readonly batches: readonly BatchHeader[];
   readonly invalid: readonly InvalidStretch[];
@@ -51,11 +52,14 @@ export function readSegment(
       validEnd = at;
       continue;
     }
+    // Zeros up to the end were laid out for batches that never came (segment.ts). Where batches came and got lost,
+    // the next segment tells, or a later "synced up to".
+    if (isZero(bytes, at, bytes.length)) break;
     const next = findBatch(area, at + 1, header);
     invalid.push({ from: at, to: next });
     at = next;
   }
-  return { length: bytes.length, batches, invalid, validEnd, syncedUpTo };
+  return { length: Math.min(at, bytes.length), batches, invalid, validEnd, syncedUpTo };
 }
 
 /** The offset of the next valid batch or gap from `from` on; the end of the bytes when there is none. */

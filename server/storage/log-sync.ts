@@ -59,6 +59,8 @@ export class LogSync implements BatchSink {
   private readonly listener: SyncListener;
   /** In the order of their positions. */
   private readonly runs: WrittenRun[];
+  /** The segment of the last write. */
+  private current: Segment | null;
   private directoryUnsynced: boolean;
   private readonly companions: Set<SyncedFile>;
   /** A segment whose next write failed, and where. */
@@ -84,6 +86,7 @@ export class LogSync implements BatchSink {
     this.clock = clock;
     this.listener = listener;
     this.runs = [];
+    this.current = null;
     this.directoryUnsynced = false;
     this.companions = new Set();
     this.failedWrite = null;
@@ -107,6 +110,8 @@ export class LogSync implements BatchSink {
   }
 
   write(segment: Segment, buf: Buffer, start: number, end: number, offset: number): void {
+    if (segment !== this.current) this.current?.trim();
+    this.current = segment;
     if (segment.write(buf, start, end, offset)) this.directoryUnsynced = true;
     segment.pin();
     if (this.runs.length === 0) this.unsyncedSinceMs = this.clock.monotonicMs;
@@ -118,6 +123,16 @@ export class LogSync implements BatchSink {
   replaceAfterFailedWrite(segment: Segment, offset: number): void {
     this.needsReplacement = true;
     this.failedWrite = { segment, offset };
+  }
+
+  /** Lays out zeros, `count` at a time, up to an offset, behind what was written last ({@link Segment.layOut}). */
+  layOut(count: number, endMax: number): void {
+    if (!this.needsReplacement) this.current?.layOut(count, endMax);
+  }
+
+  /** Nothing more is written. */
+  trim(): void {
+    this.current?.trim();
   }
 
   isUnsynced(segment: Segment): boolean {

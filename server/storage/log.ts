@@ -503,6 +503,7 @@ export class MessageLog implements SyncListener {
   close(): void {
     this.closed = true;
     this.alarm.cancel();
+    this.sync.trim();
     for (const segment of this.segments.values()) segment.close();
     // A sync may be writing the blocks anew: they are not to be used for anything else meanwhile.
     if (this.sync.isRunning) void this.sync.ended.then(() => this.freeBlocks());
@@ -740,7 +741,12 @@ export class MessageLog implements SyncListener {
     const syncDue =
       sync.unsyncedBytes >= limits.unsyncedBytes ||
       (sync.unsyncedBytes > 0 && now - sync.unsyncedSinceMs >= limits.unsyncedMs);
-    if (waiting || isTroubled || syncDue) this.beginSync();
+    if (!waiting && !isTroubled && !syncDue) return;
+    const isSmall = waiting && sync.unsyncedBytes < limits.smallSyncBytes;
+    if (isSmall && !isTroubled && !health.state.diskFull) {
+      sync.layOut(limits.layOutBytes, limits.segmentBytes);
+    }
+    this.beginSync();
   }
 
   /** Writes the closed batches, or the gaps that stand for them. False when the disk refuses. */

@@ -47,6 +47,8 @@ export interface SegmentOnDisk {
   readonly content: SegmentContent;
   /** Offset from which on it was read. */
   readonly from: number;
+  /** Zeros are laid out behind its end. */
+  readonly isLaidOut: boolean;
 }
 
 /** A segment file whose header says nothing. */
@@ -165,17 +167,15 @@ export class SegmentRecovery {
     const segment = new Segment(this.cache, this.directory, header, offsets);
     const from = Math.max(SEGMENT_HEADER_SIZE, replayFrom - positionAt(number, 0));
     const bytes = withContent ? this.read(segment, from) : Buffer.alloc(0);
-    const isShort = withContent && bytes.length < from;
-    const content = isShort
-      ? this.readShort(segment, header, from)
-      : readSegment(bytes, header, from);
+    let content = readSegment(bytes, header, from);
+    if (withContent && content.length <= from) content = this.readShort(segment, header, from);
     segment.size = withContent ? content.validEnd : size;
-    return { segment, content, from };
+    return { segment, content, from, isLaidOut: bytes.length > content.length };
   }
 
   /**
-   * A segment whose file ends before the offset `from`: either a gap reaches that far, which has no bytes there, or
-   * the file was cut. Where batches end tells which.
+   * A segment of which nothing was written from the offset `from` on: a gap reaches that far, which has no bytes there,
+   * or the file ends just there, or it was cut. Where batches end tells which.
    */
   private readShort(segment: Segment, header: SegmentHeader, from: number): SegmentContent {
     const whole = readSegment(this.read(segment), header);
@@ -207,6 +207,7 @@ export class SegmentRecovery {
       segment,
       content: { length, batches: [], invalid: [], validEnd: end, syncedUpTo: 0 },
       from: 0,
+      isLaidOut: false,
     };
   }
 
@@ -337,6 +338,7 @@ export class SegmentRecovery {
   private makeStable(onDisk: Map<number, SegmentOnDisk>, syncedUpTo: number, end: number): void {
     for (const found of onDisk.values()) {
       const { segment } = found;
+      if (found.isLaidOut) segment.truncate(segment.size);
       // One that ends just there may have been cut by a boot that was killed before its sync.
       if (positionAt(segment.number, segment.size) < syncedUpTo) continue;
       try {

@@ -6,6 +6,7 @@
  * with its original offset and its placements: the queues that it was entered into, and under which numbers.
  */
 import { type ByteArea, newByteArea } from '../base/byte-area.ts';
+import { isZero } from '../base/is-zero.ts';
 import { BATCH_HEADER_SIZE, readBatch, readFooter } from './batch-format.ts';
 import { blockLengthAt, readBlock } from './compacted-format.ts';
 import { positionAt } from './position.ts';
@@ -60,6 +61,13 @@ export interface ScanOptions {
   readonly isOver?: () => boolean;
   /** What is no valid batch or block is stepped over, instead of thrown. */
   readonly skipsDamage?: boolean;
+  /** Lent for the pieces ({@link newScanMemory}); made anew where it is not given. */
+  readonly memory?: ByteArea;
+}
+
+/** Memory that one scan after the other may use. */
+export function newScanMemory(): ByteArea {
+  return newByteArea(PIECE_BYTES);
 }
 
 /**
@@ -72,13 +80,14 @@ export async function scanSegment(
   visit: RecordScanner,
   options: ScanOptions = {},
 ): Promise<void> {
-  const scan = new SegmentScan(segment, visit, options.skipsDamage === true);
+  const memory = options.memory ?? newScanMemory();
+  const scan = new SegmentScan(segment, visit, options.skipsDamage === true, memory);
   await scan.run(options.isOver ?? (() => false));
 }
 
 /** Shows the records of a segment whose bytes are in memory; what is no valid batch or block is stepped over. */
 export function scanBytes(segment: ScannedSegment, bytes: ByteArea, visit: RecordScanner): void {
-  new SegmentScan(segment, visit, true).runOver(bytes);
+  new SegmentScan(segment, visit, true, bytes).runOver();
 }
 
 class SegmentScan {
@@ -90,11 +99,16 @@ class SegmentScan {
   private start: number;
   private used: number;
 
-  constructor(segment: ScannedSegment, visit: RecordScanner, skipsDamage: boolean) {
+  constructor(
+    segment: ScannedSegment,
+    visit: RecordScanner,
+    skipsDamage: boolean,
+    memory: ByteArea,
+  ) {
     this.segment = segment;
     this.visit = visit;
     this.skipsDamage = skipsDamage;
-    this.area = newByteArea(PIECE_BYTES);
+    this.area = memory;
     this.start = 0;
     this.used = 0;
   }
@@ -109,6 +123,7 @@ class SegmentScan {
         // The first unit is longer than a piece: it is read whole.
         await this.load(at, this.lengthAt(at));
         next = this.walk(at);
+        if (next === at && (await this.isLaidOut(at))) return;
         if (next === at && !this.skipsDamage) {
           throw new StorageError(segment.path, `no valid batch at ${at}`);
         }
@@ -118,9 +133,20 @@ class SegmentScan {
     }
   }
 
-  runOver(bytes: ByteArea): void {
-    this.area = bytes;
-    this.used = Math.min(bytes.buf.length, this.segment.scanEnd);
+  /** Whether nothing but zeros lies from `from` on: a crash may bring them back after they were cut off (segment.ts). */
+  private async isLaidOut(from: number): Promise<boolean> {
+    const { scanEnd } = this.segment;
+    for (let at = from; at < scanEnd; at += this.used) {
+      await this.load(at, PIECE_BYTES);
+      if (this.used === 0) break;
+      if (!isZero(this.area.buf, 0, this.used)) return false;
+    }
+    return true;
+  }
+
+  /** Walks the whole segment, which is in memory. */
+  runOver(): void {
+    this.used = Math.min(this.area.buf.length, this.segment.scanEnd);
     for (let at = this.segment.scanStart; at < this.used; ) {
       const next = this.walk(at);
       at = next === at ? this.magicAt(at + 1) : next;

@@ -6,7 +6,8 @@
  *
  * Which file holds an offset is known here alone: the last one that begins at or before it. Each has the segment's
  * header; a later one is empty from there up to where it begins. A segment is deleted when `live` is zero and no kept
- * checkpoint needs it (message-store.ts decides). One that a few messages keep alive is rewritten in compacted form
+ * checkpoint needs it (message-store.ts decides). The file that is written to may have zeros behind its last batch, laid
+ * out for the next ones; they mean nothing, and are cut off when the segment is complete. One that a few messages keep alive is rewritten in compacted form
  * (compactor.ts), as one file; who reads it sees no difference.
  */
 import { randomBytes } from 'node:crypto';
@@ -75,6 +76,9 @@ export class Segment implements CompactableSegment {
   /** Ascending by offset; empty as long as nothing was written. */
   private parts: SegmentFile[];
   private pinned: PinnedFile | null;
+  /** Offset behind what was written to the last file, and behind the zeros laid out there; infinite: it takes none. */
+  private writtenTo: number;
+  private laidOutTo: number;
   private isDeleted: boolean;
   private compacted: CompactedReader | null;
   /** Size of the compacted file, in bytes. */
@@ -105,6 +109,8 @@ export class Segment implements CompactableSegment {
     this.cache = cache;
     this.parts = offsets.map((from) => ({ path: this.pathFrom(from), from }));
     this.pinned = null;
+    this.writtenTo = 0;
+    this.laidOutTo = 0;
     this.isDeleted = false;
     this.compacted = null;
     this.compactedSize = 0;
@@ -182,9 +188,41 @@ export class Segment implements CompactableSegment {
       file.writeAt(encodeSegmentHeader(this), 0, SEGMENT_HEADER_SIZE, 0);
     }
     file.writeAt(buf, start, end, offset);
+    this.writtenTo = offset + end - start;
     if (last !== undefined) return false;
     this.parts.push({ path: this.path, from: 0 });
     return true;
+  }
+
+  /**
+   * Has zeros behind what was written, `count` of them where none were left, up to the offset `endMax`: a sync of what takes their place need not
+   * make stable a new size of the file as well, which takes a journaling file system as long as the bytes themselves
+   * (`npm run bench:storage -- --rows confirm-latency`). Does nothing where the disk refuses.
+   */
+  layOut(count: number, endMax: number): void {
+    const last = this.parts.at(-1);
+    const from = this.writtenTo;
+    const length = Math.min(count, endMax - from);
+    if (last === undefined || from < this.laidOutTo || length <= 0) return;
+    try {
+      this.cache.forWriting(last.path).writeAt(Buffer.alloc(length), 0, length, from);
+      this.laidOutTo = from + length;
+    } catch {
+      // What is written next meets the same refusal, and reports it.
+      this.laidOutTo = Number.POSITIVE_INFINITY;
+    }
+  }
+
+  /** Cuts off the zeros that were laid out and not used: nothing more is written to the file. */
+  trim(): void {
+    const last = this.parts.at(-1);
+    if (last === undefined || this.laidOutTo <= this.writtenTo) return;
+    this.laidOutTo = 0;
+    try {
+      this.cache.forWriting(last.path).truncate(this.writtenTo);
+    } catch {
+      // They are read as the end of the file.
+    }
   }
 
   /** Keeps the file that is written to open, until {@link unpin}. */
@@ -207,6 +245,7 @@ export class Segment implements CompactableSegment {
   continueIn(from: number): void {
     const path = this.pathFrom(from);
     this.unpin();
+    this.laidOutTo = 0;
     this.cache.forget(path);
     this.parts = [...this.parts.filter((part) => part.from < from), { path, from }];
   }
@@ -254,6 +293,7 @@ export class Segment implements CompactableSegment {
   adopt(rewritten: Rewritten, tables: TableCache): void {
     this.compacted?.close();
     this.close();
+    this.laidOutTo = 0;
     this.fileVersion++;
     this.leftovers = this.parts.filter(({ from }) => from > 0).map(({ path }) => path);
     this.parts = [{ path: this.path, from: 0 }];

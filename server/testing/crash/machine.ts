@@ -37,6 +37,7 @@ const TUNING: BrokerTuning = {
   indexRowEntries: 16,
   limits: {
     segmentBytes: 16_384,
+    layOutBytes: 4096,
     unsyncedBytes: 100_000,
     behindBytes: 400_000,
     caughtUpBytes: 100_000,

@@ -15,7 +15,12 @@ interface FileKind {
 const FILE_KINDS: readonly FileKind[] = [
   {
     pattern: /^msgs\.\d{10}$/,
-    steps: { write: 'batch write', sync: 'log sync', delete: 'segment deletion' },
+    steps: {
+      write: 'batch write',
+      truncate: 'laid out zeros cut off',
+      sync: 'log sync',
+      delete: 'segment deletion',
+    },
   },
   {
     pattern: /^msgs\.\d{10}\.\d{10}(\.tmp)?$/,
