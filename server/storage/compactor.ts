@@ -11,11 +11,13 @@
  *   and the segment is looked at again later.
  */
 import { join } from 'node:path';
+import type { ByteArea } from '../base/byte-area.ts';
 import type { TableCache } from './compacted-reader.ts';
 import type { FileSystem } from './fs.ts';
 import { LiveOffsets } from './live-offsets.ts';
 import { offsetOf } from './position.ts';
 import { type Rewritten, type RewrittenSegment, rewriteSegment } from './segment-rewriter.ts';
+import { newScanMemory } from './segment-scan.ts';
 
 const TEMPORARY_SUFFIX = '.compact';
 /** What a record is guessed to take beside its body, in bytes, before it has been looked at. */
@@ -44,6 +46,11 @@ export interface CompactableSegment extends RewrittenSegment {
   adopt(rewritten: Rewritten, tables: TableCache): void;
   /** The folder is synced: what else there was of it may go. */
   deleteLeftovers(): void;
+}
+
+interface Workspace {
+  readonly live: LiveOffsets;
+  readonly memory: ByteArea;
 }
 
 /** Knows the messages of all queues, durable and transient. */
@@ -81,6 +88,8 @@ export class Compactor {
   private readonly tables: TableCache;
   private readonly fileSizeMin: number;
   private isStopped: boolean;
+  /** What one rewrite after the other works with; null while there is nothing to rewrite. */
+  private workspace: Workspace | null;
   /** Null while nothing is rewritten. */
   private underWay: Promise<boolean> | null;
 
@@ -95,6 +104,7 @@ export class Compactor {
     this.tables = tables;
     this.fileSizeMin = fileSizeMin;
     this.isStopped = false;
+    this.workspace = null;
     this.underWay = null;
   }
 
@@ -119,7 +129,11 @@ export class Compactor {
   ): Promise<boolean> {
     const candidates = segments.filter((segment) => this.isCandidate(segment));
     const [first] = candidates.sort((a, b) => a.live / a.fileSize - b.live / b.fileSize);
-    if (first === undefined || this.isStopped || this.isBusy) return false;
+    if (this.isBusy) return false;
+    if (first === undefined || this.isStopped) {
+      this.workspace = null;
+      return false;
+    }
     this.underWay = this.compact(first, source).finally(() => {
       this.underWay = null;
     });
@@ -134,10 +148,12 @@ export class Compactor {
 
   private async compact(segment: CompactableSegment, source: ReferenceSource): Promise<boolean> {
     const { live: liveBefore, referencesAdded } = segment;
-    const live = new LiveOffsets(segment.size);
+    this.workspace ??= { live: new LiveOffsets(), memory: newScanMemory() };
+    const { live, memory } = this.workspace;
+    live.clear();
     await source.forEachPositionIn(segment.number, (position) => live.mark(offsetOf(position)));
     const temporary = `${segment.path}${TEMPORARY_SUFFIX}`;
-    const rewritten = await this.rewrite(segment, live, temporary);
+    const rewritten = await this.rewrite(segment, live, memory, temporary);
     const isMissed = segment.referencesAdded !== referencesAdded;
     if (rewritten === null || isMissed || segment.live === 0) {
       this.fs.delete(temporary);
@@ -164,13 +180,15 @@ export class Compactor {
   private async rewrite(
     segment: CompactableSegment,
     live: LiveOffsets,
+    memory: ByteArea,
     temporary: string,
   ): Promise<Rewritten | null> {
     const out = this.fs.openForWriting(temporary);
     const sizeMax = WORTHWHILE_SHARE * segment.fileSize;
     try {
       out.truncate(0);
-      return await rewriteSegment(segment, live, out, sizeMax, () => this.isStopped);
+      const isStopped = () => this.isStopped;
+      return await rewriteSegment(segment, live, out, sizeMax, isStopped, memory);
     } catch (error) {
       this.fs.delete(temporary);
       // The last of its messages went, and the segment with it.

@@ -1,18 +1,45 @@
-/** Which records of a segment are still wanted: one bit for each offset at which a record may begin. */
-export class LiveOffsets {
-  private readonly bits: Uint8Array;
+/** Offsets that one page of bits covers. */
+const PAGE_OFFSETS = 64 * 1024;
+/** Pages kept for the next segment: most have few messages left that are wanted. */
+const SPARE_PAGES = 64;
 
-  /** For the offsets below `endOffset`. The memory is an eighth of that, and only touched where a bit is set. */
-  constructor(endOffset: number) {
-    this.bits = new Uint8Array(Math.ceil(endOffset / 8));
+/**
+ * Which records of a segment are still wanted: one bit for each offset at which a record may begin, in pages that are
+ * made where a bit is set. It serves one segment after the other, since memory for each would be garbage that makes
+ * V8 stop everything (`npm run bench:storage -- --rows stragglers`).
+ */
+export class LiveOffsets {
+  private readonly pages: Map<number, Uint8Array>;
+  private readonly spare: Uint8Array[];
+
+  constructor() {
+    this.pages = new Map();
+    this.spare = [];
   }
 
   mark(offset: number): void {
-    const at = offset >>> 3;
-    this.bits[at] = this.bits[at]! | (1 << (offset & 7));
+    const number = Math.floor(offset / PAGE_OFFSETS);
+    let page = this.pages.get(number);
+    if (page === undefined) {
+      page = this.spare.pop() ?? new Uint8Array(PAGE_OFFSETS / 8);
+      this.pages.set(number, page);
+    }
+    const at = (offset % PAGE_OFFSETS) >>> 3;
+    page[at] = page[at]! | (1 << (offset & 7));
   }
 
   has(offset: number): boolean {
-    return (this.bits[offset >>> 3]! & (1 << (offset & 7))) !== 0;
+    const page = this.pages.get(Math.floor(offset / PAGE_OFFSETS));
+    if (page === undefined) return false;
+    return (page[(offset % PAGE_OFFSETS) >>> 3]! & (1 << (offset & 7))) !== 0;
+  }
+
+  /** Forgets all offsets. */
+  clear(): void {
+    for (const page of this.pages.values()) {
+      if (this.spare.length >= SPARE_PAGES) break;
+      this.spare.push(page.fill(0));
+    }
+    this.pages.clear();
   }
 }

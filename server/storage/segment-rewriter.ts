@@ -13,7 +13,7 @@ import {
 import type { OpenFile } from './fs.ts';
 import type { LiveOffsets } from './live-offsets.ts';
 import { RECORD_ENQUEUE } from './record-format.ts';
-import { type ScannedSegment, scanSegment } from './segment-scan.ts';
+import { newScanMemory, type ScannedSegment, scanSegment } from './segment-scan.ts';
 
 /** A block is written when it has this many bytes. */
 const BLOCK_TARGET_BYTES = 64 * 1024;
@@ -47,6 +47,7 @@ export async function rewriteSegment(
   out: OpenFile,
   sizeMax: number,
   isStopped: () => boolean,
+  memory: ByteArea = newScanMemory(),
 ): Promise<Rewritten | null> {
   const writer = new CompactedWriter(segment, out);
   const isOver = () => isStopped() || writer.size > sizeMax;
@@ -58,7 +59,7 @@ export async function rewriteSegment(
         writer.add(original, placements, area, at, size, isEnqueue);
       }
     },
-    { isOver },
+    { isOver, memory },
   );
   if (isOver()) return null;
   const rewritten = writer.finish();

@@ -18,7 +18,7 @@ export async function writeCompactedCopy(
     const header = decodeSegmentHeader(head);
     if (typeof header === 'string') throw new Error(header);
     const size = file.size();
-    const live = new LiveOffsets(size);
+    const live = new LiveOffsets();
     for (const offset of offsets) live.mark(offset);
     const segment = {
       ...header,
