@@ -16,6 +16,11 @@ export class Clock {
     this.tick();
   }
 
+  /** Monotonic time at this moment, for what must end within a turn. */
+  get nowMs(): number {
+    return performance.now();
+  }
+
   /** Reads both clocks anew. */
   tick(): void {
     this.wallMs = Date.now();

@@ -2,8 +2,10 @@ import t from 'tap';
 import { EMPTY_TABLE } from '../../generated/index.ts';
 import { eventually } from '../testing/eventually.ts';
 import { GatedFileSystem } from '../testing/gated-file-system.ts';
+import { ManualClock } from '../testing/manual-clock.ts';
 import { openBroker, publishAll, RecordingSink, testActor } from '../testing/open-broker.ts';
 import type { Teardown } from '../testing/temporary-directory.ts';
+import { deliverReady } from './deliver.ts';
 import { declareQueue, purgeQueue, removeConsumer, removeQueue } from './queues.ts';
 import type { Vhost } from './vhost.ts';
 
@@ -108,6 +110,28 @@ t.test(
     t.notOk(queue.isBehind);
   },
 );
+
+/** Each look at it takes three milliseconds. */
+class SlowClock extends ManualClock {
+  private looks = 0;
+
+  override get nowMs(): number {
+    this.looks++;
+    return this.monotonicMs + 3 * this.looks;
+  }
+}
+
+t.test('a turn that has delivered for long enough ends, however little that was', async (t) => {
+  const { vhost, sink } = await setUp(t);
+  const queue = declare(vhost, 'q', false);
+  publishAll(vhost, 'q', numbered(0, 3000));
+  sink.consume(queue);
+  deliverReady(queue, new SlowClock());
+  t.ok(queue.isBehind);
+  const { length } = sink.deliveries;
+  t.ok(length >= 500 && length < 1000, `${length} before the second look`);
+  await delivered(sink, 3000);
+});
 
 t.test('a queue lags while its consumers keep taking and much waits for them', async (t) => {
   const { vhost, sink } = await setUp(t);

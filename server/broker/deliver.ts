@@ -7,6 +7,7 @@
  * Bench: scenario throughput.
  */
 
+import type { Clock } from '../base/clock.ts';
 import { BLOCK_SIZE, type MemoryBlock } from '../storage/memory-block.ts';
 import { READ_BYTES_MIN } from '../storage/message-store.ts';
 import { NOT_LOADED, type QueueIndex } from '../storage/queue-index.ts';
@@ -21,6 +22,10 @@ import type { Queue } from './queue.ts';
 
 /** A queue delivers at most this many bytes of records in a turn; then the others have theirs. */
 const DELIVER_BYTES_PER_TURN = 1024 * 1024;
+/** ... and goes on for at most so long in a turn: as fast as code that is not compiled yet, or a slow core, allows. */
+export const DELIVER_MS_PER_TURN = 4;
+/** Deliveries between two looks at the clock; a power of two. */
+const DELIVERIES_PER_LOOK = 256;
 /** Deliveries that are reserved at first, and at least. */
 const RESERVATION_MIN = 1024;
 /** A reservation covers what the queue passed on in this time at its last rate. */
@@ -32,13 +37,13 @@ const RESERVATION_GROWTH = 8;
 const READ_RETRY_MS = 1000;
 
 /**
- * Delivers until no message or no willing consumer is left, or the queue's share of the turn is used up: then it is
- * behind. Returns the bytes of the records delivered.
+ * Delivers until no message or no willing consumer is left, or the queue's share of the turn is used up, or the turn has
+ * lasted long enough: then it is behind. Returns the bytes of the records delivered.
  */
-export function deliverReady(queue: Queue, nowMs: number): number {
+export function deliverReady(queue: Queue, clock: Clock): number {
   if (queue.isParked || queue.isDeleted) return 0;
-  const bytes = deliverShare(queue, nowMs);
-  queue.isBehind = bytes >= DELIVER_BYTES_PER_TURN;
+  const nowMs = clock.monotonicMs;
+  const bytes = deliverShare(queue, clock);
   if (bytes > 0) queue.servedMs = nowMs;
   const { index } = queue;
   const half = (index.deliverableUpTo - index.reservedAtSequence) / 2;
@@ -46,10 +51,15 @@ export function deliverReady(queue: Queue, nowMs: number): number {
   return bytes;
 }
 
-function deliverShare(queue: Queue, nowMs: number): number {
+function deliverShare(queue: Queue, clock: Clock): number {
   const { index, messageStore: store } = queue;
+  const { monotonicMs: nowMs } = clock;
   let bytes = 0;
-  while (index.readyCount > 0 && bytes < DELIVER_BYTES_PER_TURN) {
+  /** Deliveries since the last look at the clock; zero asks for one. */
+  let unlooked = 1;
+  while (index.readyCount > 0) {
+    queue.isBehind = bytes >= DELIVER_BYTES_PER_TURN || isLate(clock, unlooked);
+    if (queue.isBehind) break;
     const consumer = queue.nextWillingConsumer();
     if (consumer === null) break;
     if (index.peekSequence() > index.deliverableUpTo) {
@@ -86,9 +96,11 @@ function deliverShare(queue: Queue, nowMs: number): number {
     }
     const length = queue.hasOneAckMode ? runLength(index) : 0;
     if (length > 1) {
-      bytes += deliverRun(queue, block, consumer, length, DELIVER_BYTES_PER_TURN - bytes);
+      bytes += deliverRun(queue, block, consumer, length, DELIVER_BYTES_PER_TURN - bytes, clock);
+      unlooked = 0;
       continue;
     }
+    unlooked++;
     bytes += size;
     const bodySize = bodySizeAt(area.view, at);
     index.take(bodySize);
@@ -99,6 +111,12 @@ function deliverShare(queue: Queue, nowMs: number): number {
   return bytes;
 }
 
+/** Whether this turn has delivered for long enough: looked at now and then, by a number of deliveries. */
+function isLate(clock: Clock, count: number): boolean {
+  if ((count & (DELIVERIES_PER_LOOK - 1)) > 0) return false;
+  return clock.nowMs - clock.monotonicMs >= DELIVER_MS_PER_TURN;
+}
+
 /** Messages that may be delivered in a run; 0 where the next one goes by itself. */
 function runLength(index: QueueIndex): number {
   return Math.min(index.runLength, index.deliverableUpTo - index.peekSequence() + 1);
@@ -106,7 +124,7 @@ function runLength(index: QueueIndex): number {
 
 /**
  * HOT per delivery. Delivers up to `length` messages that lie one behind the other in `block`, the first of them to
- * `first` and as many as come to about `bytesMax`; what must be told of them is told once for all. Returns the bytes
+ * `first` and as many as come to about `bytesMax`, or the turn has time for; what must be told of them is told once for all. Returns the bytes
  * of their records.
  */
 function deliverRun(
@@ -115,6 +133,7 @@ function deliverRun(
   first: Consumer,
   length: number,
   bytesMax: number,
+  clock: Clock,
 ): number {
   const { index } = queue;
   const { redeliveredUpTo, runPositions: positions, runFrom: from } = index;
@@ -133,7 +152,7 @@ function deliverRun(
       consumer.sink.deliver(consumer, area, at, number, position, number <= redeliveredUpTo);
       bytes += messageSizeAt(view, at);
       bodyBytes += bodySizeAt(view, at);
-      if (++count >= length || bytes >= bytesMax) break;
+      if (++count >= length || bytes >= bytesMax || isLate(clock, count)) break;
       const next = positions[from + count]!;
       const nextAt = next - start;
       if (next < position || nextAt + MESSAGE_HEAD_SIZE > used) break;

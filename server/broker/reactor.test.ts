@@ -136,7 +136,10 @@ t.test('those who have used up their share go on in turn, so many at once', asyn
 });
 
 t.test('queues that deliver much take turns, those that were passed over first', async (t) => {
-  const { vhost } = await openBroker(t);
+  const { broker, vhost } = await openBroker(t);
+  const { clock } = broker;
+  // Bytes alone end its turns.
+  Object.defineProperty(clock, 'nowMs', { get: () => clock.monotonicMs });
   const size = 64 * 1024;
   const perQueue = 40;
   const order: string[] = [];
@@ -167,4 +170,25 @@ t.test('queues that deliver much take turns, those that were passed over first',
       served.add(name);
     }
   }
+});
+
+t.test('a turn that has lasted long enough leaves the other queues to the next ones', async (t) => {
+  const { broker, vhost } = await openBroker(t);
+  const { clock } = broker;
+  Object.defineProperty(clock, 'nowMs', { get: () => clock.monotonicMs + 5 });
+  const sink = new RecordingSink();
+  for (let i = 0; i < 30; i++) {
+    const declaration = { name: `q${i}`, durable: false, exclusive: false, autoDelete: false };
+    const queue = vhost.addQueue({ ...declaration, args: EMPTY_TABLE }, null);
+    sink.consume(queue, { tag: `c${i}` });
+    publishAll(vhost, `q${i}`, ['x']);
+  }
+  const counts: number[] = [];
+  while (sink.deliveries.length < 30) {
+    const before = sink.deliveries.length;
+    await nextTurn();
+    counts.push(sink.deliveries.length - before);
+  }
+  t.same(counts, [7, 7, 7, 7, 2]);
+  t.equal(new Set(sink.deliveries.map(({ tag }) => tag)).size, 30);
 });

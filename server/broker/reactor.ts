@@ -8,7 +8,7 @@
  */
 import { Alarm } from '../base/alarm.ts';
 import type { Clock } from '../base/clock.ts';
-import { deliverReady } from './deliver.ts';
+import { DELIVER_MS_PER_TURN, deliverReady } from './deliver.ts';
 import type { Flushable } from './ports.ts';
 import type { Queue } from './queue.ts';
 
@@ -18,6 +18,9 @@ const PARSE_BYTES_PER_TURN = 2 * 1024 * 1024;
 const RESUMED_PER_TURN = 8;
 /** Bytes of records that a turn delivers from all queues together, and at least from one. */
 const DELIVER_BYTES_PER_TURN = 4 * 1024 * 1024;
+
+/** Queues served between two looks at the clock. */
+const QUEUES_PER_LOOK = 8;
 
 /** Has something to do at the end of a turn: a log closes its batch. */
 export interface TurnEnder {
@@ -177,19 +180,31 @@ export class Reactor {
     this.otherQueues = queues;
     let left = DELIVER_BYTES_PER_TURN;
     let i = 0;
+    let unlooked = 0;
     for (; i < queues.length && left > 0; i++) {
+      if (++unlooked >= QUEUES_PER_LOOK) {
+        if (this.isLate) break;
+        unlooked = 0;
+      }
       const queue = queues[i]!;
       queue.isMarked = false;
       queue.isBehind = false;
       try {
-        left -= deliverReady(queue, this.clock.monotonicMs);
+        left -= deliverReady(queue, this.clock);
       } catch (error) {
         this.onError(error);
       }
-      if (queue.isBehind) this.markQueue(queue);
+      if (!queue.isBehind) continue;
+      this.markQueue(queue);
+      unlooked = QUEUES_PER_LOOK;
     }
     this.postpone(queues, i);
     queues.length = 0;
+  }
+
+  /** Whether this turn has delivered for long enough. */
+  private get isLate(): boolean {
+    return this.clock.nowMs - this.clock.monotonicMs >= DELIVER_MS_PER_TURN;
   }
 
   /** What is left of the marked queues from `first` on comes first in the next turn. */

@@ -9,6 +9,10 @@ export class ManualClock extends Clock {
     this.monotonicMs = 1000;
   }
 
+  override get nowMs(): number {
+    return this.monotonicMs;
+  }
+
   /** The time comes from {@link advance} alone. */
   override tick(): void {}
 
