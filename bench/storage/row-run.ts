@@ -74,9 +74,14 @@ export class RowRun {
   async startServer(dataDir: string, command?: readonly string[]): Promise<StorageServer> {
     this.abort.signal.throwIfAborted();
     const { serverCore } = this.settings;
-    const starting = StorageServer.start(dataDir, serverCore, this.abort.signal, command);
-    this.servers.push(starting);
-    return starting;
+    return this.keep(StorageServer.start(dataDir, serverCore, this.abort.signal, command));
+  }
+
+  /** Starts one whose turns are measured ({@link StorageServer.startWatched}). */
+  async startWatchedServer(dataDir: string): Promise<StorageServer> {
+    this.abort.signal.throwIfAborted();
+    const isPinned = this.settings.serverCore !== null;
+    return this.keep(StorageServer.startWatched(dataDir, isPinned, this.abort.signal));
   }
 
   /** Opens a connection that ends with the row at the latest. */
@@ -95,6 +100,11 @@ export class RowRun {
   /** Resolves with what `isReached` waits for; looks every few milliseconds. */
   async until(isReached: () => boolean): Promise<void> {
     while (!isReached()) await this.pause(2);
+  }
+
+  private keep(starting: Promise<StorageServer>): Promise<StorageServer> {
+    this.servers.push(starting);
+    return starting;
   }
 
   /** Gives up what is under way, ends servers, removes directories. */

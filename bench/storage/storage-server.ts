@@ -3,14 +3,22 @@ import { readdirSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { AmqpUri } from '../amqp/amqp-uri.ts';
 import { BenchConnection } from '../amqp/bench-connection.ts';
-import { firnmqCommand, type ListeningFirnmq, spawnFirnmq } from '../targets/firnmq-process.ts';
-import type { PinnedProcess } from '../targets/pinned-process.ts';
+import {
+  firnmqCommand,
+  type ListeningFirnmq,
+  loopDelayFlags,
+  readLoopDelay,
+  spawnFirnmq,
+} from '../targets/firnmq-process.ts';
+import type { CoreChoice, PinnedProcess } from '../targets/pinned-process.ts';
 import {
   forgetPeakMemory,
   type ProcessMemory,
   peakMemoryBytes,
   readProcessMemory,
 } from './process-memory.ts';
+
+const TURN_RESOLUTION_MS = 1;
 
 /** A running server. */
 export class StorageServer {
@@ -31,18 +39,18 @@ export class StorageServer {
   /**
    * Starts a server.
    *
-   * @param core where it is kept, with all its threads; null: anywhere
    * @param signal kills it, whatever it is doing
    * @param command its default configuration where none is given
    */
   static async start(
     dataDir: string,
-    core: number | null,
+    core: CoreChoice,
     signal: AbortSignal,
     command: readonly string[] = firnmqCommand(dataDir),
+    withChannel = false,
   ): Promise<StorageServer> {
     const startedMs = performance.now();
-    const listening = await spawnFirnmq(core, command, signal);
+    const listening = await spawnFirnmq(core, command, signal, { withChannel });
     try {
       const connection = await BenchConnection.open(listening.uri, 'firnmqperf start-up');
       const startupMs = performance.now() - startedMs;
@@ -52,6 +60,26 @@ export class StorageServer {
       await listening.process.kill();
       throw error;
     }
+  }
+
+  /**
+   * Starts one that tells the longest turn of its event loop ({@link longestTurnMs}). It is kept to no core: what its
+   * other threads take from the loop's core is no turn.
+   *
+   * @param isPinned this process is kept to one
+   */
+  static async startWatched(
+    dataDir: string,
+    isPinned: boolean,
+    signal: AbortSignal,
+  ): Promise<StorageServer> {
+    const command = firnmqCommand(dataDir, loopDelayFlags(TURN_RESOLUTION_MS));
+    return StorageServer.start(dataDir, isPinned ? 'all' : null, signal, command, true);
+  }
+
+  /** The longest turn of its event loop since it was last asked, in milliseconds, to about one. */
+  async longestTurnMs(): Promise<number> {
+    return (await readLoopDelay(this.process)).maxMs;
   }
 
   /** CPU time so far, all threads, in steps of 10 ms. */

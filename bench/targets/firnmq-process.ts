@@ -1,9 +1,11 @@
 /** This repository's server as a process. */
 import { fileURLToPath } from 'node:url';
 import { type AmqpUri, parseAmqpUri } from '../amqp/amqp-uri.ts';
-import { PinnedProcess } from './pinned-process.ts';
+import { type CoreChoice, PinnedProcess } from './pinned-process.ts';
+import type { LoopDelay } from './target.ts';
 
 const AMQPS_PORT_FLAG = '--amqps-port';
+const LOOP_DELAY = new URL('./loop-delay.js', import.meta.url).href;
 const SERVER_MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url));
 
 /**
@@ -14,6 +16,25 @@ const SERVER_MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.ur
 export function firnmqCommand(dataDir: string, nodeFlags: readonly string[] = []): string[] {
   const args = ['-D', dataDir, '-b', '127.0.0.1', '-p', '0', '--http-port', '0'];
   return [process.execPath, ...nodeFlags, SERVER_MAIN, ...args];
+}
+
+/**
+ * What Node.js is told so that the server, started with a channel, tells how late its event loop comes
+ * ({@link readLoopDelay}).
+ *
+ * @param resolutionMs how often it looks; a delay that is shorter may be missed
+ */
+export function loopDelayFlags(resolutionMs: number): string[] {
+  return ['--import', `${LOOP_DELAY}?ms=${resolutionMs}`];
+}
+
+/** How late the event loop of a server came since it was last asked, or since its start. */
+export async function readLoopDelay(server: PinnedProcess): Promise<LoopDelay> {
+  const answer = await server.ask();
+  if (typeof answer !== 'object' || answer === null || !('p99Ms' in answer && 'maxMs' in answer)) {
+    throw new Error('the server does not tell how late its event loop comes');
+  }
+  return { p99Ms: Number(answer.p99Ms), maxMs: Number(answer.maxMs) };
 }
 
 /** What a server is asked for beside its command line. */
@@ -38,12 +59,11 @@ export interface ListeningFirnmq {
 /**
  * Starts a server and waits for the lines in which it says where it listens.
  *
- * @param core where it is kept; null: anywhere
  * @param signal kills it, whatever it is doing
  * @throws Error when it ends before; a server that fails is not left running.
  */
 export async function spawnFirnmq(
-  core: number | null,
+  core: CoreChoice,
   command: readonly string[],
   signal?: AbortSignal,
   { withChannel = false }: SpawnFirnmqOptions = {},

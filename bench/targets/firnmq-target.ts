@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { awaitBroker } from './await-broker.ts';
-import { firnmqCommand, spawnFirnmq } from './firnmq-process.ts';
+import { firnmqCommand, loopDelayFlags, readLoopDelay, spawnFirnmq } from './firnmq-process.ts';
 import { type CertificateFiles, writeCertificate } from './self-signed.ts';
-import type { LoopDelay, RunningTarget, Target } from './target.ts';
+import type { RunningTarget, Target } from './target.ts';
 
-const LOOP_DELAY = new URL('./loop-delay.js', import.meta.url).href;
+const LOOP_RESOLUTION_MS = 10;
 
 /** The server with its default configuration, on free ports, kept to `core` (null: anywhere). */
 export function createFirnmqTarget(core: number | null): Target {
@@ -37,7 +37,10 @@ async function startIn(
   flags: readonly string[],
   certificate: CertificateFiles | null,
 ): Promise<RunningTarget> {
-  const command = [...firnmqCommand(join(parent, 'data'), ['--import', LOOP_DELAY]), ...flags];
+  const command = [
+    ...firnmqCommand(join(parent, 'data'), loopDelayFlags(LOOP_RESOLUTION_MS)),
+    ...flags,
+  ];
   if (certificate !== null) {
     command.push('--cert', certificate.certPath, '--key', certificate.keyPath);
     command.push('--amqps-port', '0');
@@ -67,7 +70,7 @@ async function startIn(
     cpuSeconds: () => server.cpuSeconds(),
     memoryBytes: () => server.memoryBytes(),
     openFileCount: () => server.openFileCount(),
-    loopDelay: async () => toLoopDelay(await server.ask()),
+    loopDelay: () => readLoopDelay(server),
     killAndRestart: async () => {
       await server.kill();
       return startIn(parent, core, flags, certificate);
@@ -77,11 +80,4 @@ async function startIn(
       await rm(parent, { recursive: true, force: true });
     },
   };
-}
-
-function toLoopDelay(answer: unknown): LoopDelay {
-  if (typeof answer !== 'object' || answer === null || !('p99Ms' in answer && 'maxMs' in answer)) {
-    throw new Error('the server does not tell how late its event loop comes');
-  }
-  return { p99Ms: Number(answer.p99Ms), maxMs: Number(answer.maxMs) };
 }

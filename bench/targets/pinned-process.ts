@@ -1,6 +1,7 @@
 /** A child process that keeps, with all its threads and children, to one core (taskset of util-linux). */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { cpus } from 'node:os';
 import { createInterface } from 'node:readline';
 import { treeCpuSeconds, treeMemoryBytes, treeOpenFileCount, treePids } from './process-tree.ts';
 
@@ -25,6 +26,9 @@ export function pinThisProcess(core: number): void {
   );
   if (status !== 0) throw new Error(`taskset cannot keep the generator to core ${core}: ${stderr}`);
 }
+
+/** Where a child is kept: on one core, on all there are even where this process is kept to one, or (null) as this. */
+export type CoreChoice = number | 'all' | null;
 
 /** What a child gets beside its command. */
 export interface SpawnOptions {
@@ -58,15 +62,15 @@ export class PinnedProcess {
   /**
    * Starts a command on a core.
    *
-   * @param core null: on any
    * @throws Error when taskset, or without a core the command, cannot be run.
    */
   static async spawn(
-    core: number | null,
+    core: CoreChoice,
     command: readonly string[],
     { env = {}, withChannel = false }: SpawnOptions = {},
   ): Promise<PinnedProcess> {
-    const pinned = core === null ? command : ['taskset', '-c', String(core), ...command];
+    const cores = core === 'all' ? `0-${cpus().length - 1}` : String(core);
+    const pinned = core === null ? command : ['taskset', '-c', cores, ...command];
     const child = spawn(pinned[0] ?? '', pinned.slice(1), {
       env: { ...process.env, ...env },
       stdio: withChannel ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],

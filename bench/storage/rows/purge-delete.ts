@@ -41,7 +41,7 @@ async function measure(run: RowRun): Promise<void> {
     turn: run.figure('longest turn meanwhile', 'ms', TURN_GOAL),
     act: deleteQueue,
   };
-  const server = await run.startServer(run.newDirectory());
+  const server = await run.startWatchedServer(run.newDirectory());
   const acting = await run.connect(server.uri);
   const probing = await run.connect(server.uri);
   await run.repeat(async () => {
@@ -54,7 +54,7 @@ async function measure(run: RowRun): Promise<void> {
       await expectReady(acting, QUEUE, run.scaled(MESSAGES));
       await run.pause(run.settings.restMs * WATCHED_SHARE_OF_REST);
       const idleMs = await TurnProbe.longestOf(probing, run.scaled(IDLE_ROUND_TRIPS));
-      way.turn.note('idle', idleMs);
+      way.turn.note('while idle', idleMs);
       await measureOnce(run, server, acting, probing, way);
     }
   });
@@ -74,9 +74,11 @@ async function measureOnce(
   way: Way,
 ): Promise<void> {
   const probe = await TurnProbe.start(probing);
+  await server.longestTurnMs();
   const answer = await timed(server, () => way.act(acting, QUEUE));
   way.answer.add(answer.seconds * 1000);
   await run.pause(run.settings.restMs * WATCHED_SHARE_OF_REST);
-  way.turn.add(await probe.stop());
+  way.turn.add(await server.longestTurnMs());
+  way.turn.note('longest round trip of somebody else', await probe.stop());
   if (way.act === purgeQueue) await expectReady(acting, QUEUE, 0);
 }

@@ -1,7 +1,9 @@
 /** A hundred segments of which consumers hold every thousandth message: what disk they occupy in the end. */
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { declareQueue, startConsumer } from '../../amqp/control.ts';
+import type { AmqpUri } from '../../amqp/amqp-uri.ts';
+import type { BenchConnection } from '../../amqp/bench-connection.ts';
+import { declareQueue, deleteQueue, startConsumer } from '../../amqp/control.ts';
 import { diskUseBytes } from '../disk-use.ts';
 import { HoldingConsumer } from '../holding-consumer.ts';
 import { publishMessages } from '../publish.ts';
@@ -16,7 +18,8 @@ const BODY_BYTES = 1024;
 const HOLD_EVERY = 1000;
 const QUEUE = 'straggling';
 const LOOK_INTERVAL_MS = 500;
-const IDLE_ROUND_TRIPS = 5000;
+const WARM_UP_QUEUE = 'warm-up';
+const WARM_UP_MESSAGES = 200_000;
 const TURN_MAX_MS = 10;
 
 /** The file that is given up when the disk is full. */
@@ -49,10 +52,10 @@ async function measure(run: RowRun): Promise<void> {
   });
 
   const dataDir = run.newDirectory();
-  const server = await run.startServer(dataDir);
+  const server = await run.startWatchedServer(dataDir);
   const connection = await run.connect(server.uri);
   const probing = await run.connect(server.uri);
-  turn.note('idle', await TurnProbe.longestOf(probing, run.scaled(IDLE_ROUND_TRIPS)));
+  await warmUp(run, server.uri, connection);
   await declareQueue(connection, QUEUE, false);
   const emptyBytes = await usedBytes(dataDir);
   await publishMessages(server.uri, {
@@ -63,21 +66,39 @@ async function measure(run: RowRun): Promise<void> {
   disk.note('filled', growthMb(emptyBytes, await usedBytes(dataDir)));
 
   const consumer = new HoldingConsumer(connection, HOLD_EVERY);
-  const ackProbe = await TurnProbe.start(probing);
+  // Somebody else is there all the time: a server at rest does other things.
+  const probe = await TurnProbe.start(probing);
+  await server.longestTurnMs();
   await startConsumer(connection, QUEUE, false);
   await connection.whileOpen(run.until(() => consumer.consumed === count));
   // Answered behind the last ack.
   await declareQueue(connection, QUEUE, true);
-  const underAcksMs = await ackProbe.stop();
+  const underAcksMs = await server.longestTurnMs();
 
-  const restProbe = await TurnProbe.start(probing);
   const settledBytes = await settle(run, dataDir, emptyBytes + limitBytes);
-  const atRestMs = await restProbe.stop();
+  const atRestMs = await server.longestTurnMs();
   disk.add(growthMb(emptyBytes, settledBytes));
   disk.note('live', liveBytes / 1e6);
   turn.add(Math.max(underAcksMs, atRestMs));
   turn.note('under the acks', underAcksMs);
   turn.note('behind them', atRestMs);
+  turn.note('longest round trip of somebody else', await probe.stop());
+}
+
+/** Code that runs for the first time is slow, whatever it does. */
+async function warmUp(run: RowRun, uri: AmqpUri, other: BenchConnection): Promise<void> {
+  const count = run.scaled(WARM_UP_MESSAGES);
+  await publishMessages(uri, {
+    queues: [WARM_UP_QUEUE],
+    countPerQueue: count,
+    bodySizeBytes: BODY_BYTES,
+  });
+  const connection = await run.connect(uri);
+  const consumer = new HoldingConsumer(connection, Number.POSITIVE_INFINITY);
+  await startConsumer(connection, WARM_UP_QUEUE, false);
+  await connection.whileOpen(run.until(() => consumer.consumed === count));
+  await connection.close();
+  await deleteQueue(other, WARM_UP_QUEUE);
 }
 
 /** Watches the disk use until it is within the limit and has stopped falling, or the time is over. */
