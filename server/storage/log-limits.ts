@@ -31,7 +31,7 @@ const MIB = 1024 * 1024;
 export const LOG_LIMITS: LogLimits = Object.freeze({
   writesConsumed: false,
   segmentBytes: 32 * MIB,
-  smallSyncBytes: 64 * 1024,
+  smallSyncBytes: 16 * 1024,
   layOutBytes: 256 * 1024,
   unwrittenBytes: MIB,
   unwrittenMs: 5,

@@ -24,6 +24,9 @@ const NAME = /^msgs\.(\d{10})(?:\.(\d{10}))?$/;
 const NAME_DIGITS = 10;
 const UNFINISHED_NAME = /^msgs\.\d{10}\.\d{10}\.tmp$/;
 
+/** What {@link Segment.layOut} writes; never written to. */
+let zeros = Buffer.alloc(0);
+
 /** The file name of a segment, or of what takes its place from an offset on. */
 export function segmentFileName(number: number, from: number = 0): string {
   const first = `msgs.${String(number).padStart(NAME_DIGITS, '0')}`;
@@ -205,7 +208,8 @@ export class Segment implements CompactableSegment {
     const length = Math.min(count, endMax - from);
     if (last === undefined || from < this.laidOutTo || length <= 0) return;
     try {
-      this.cache.forWriting(last.path).writeAt(Buffer.alloc(length), 0, length, from);
+      if (zeros.length < length) zeros = Buffer.alloc(length);
+      this.cache.forWriting(last.path).writeAt(zeros, 0, length, from);
       this.laidOutTo = from + length;
     } catch {
       // What is written next meets the same refusal, and reports it.
