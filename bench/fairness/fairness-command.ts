@@ -1,5 +1,5 @@
 /** `firnmqperf fairness`: what those wait who ask little of a busy server. */
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseAmount, parseCount } from '../parse-numbers.ts';
 import { canPinTo, pinThisProcess } from '../targets/pinned-process.ts';
 import {
@@ -22,16 +22,22 @@ interface FairnessFlags {
 
 /** Adds the command to `program`. */
 export function addFairnessCommand(program: Command): void {
-  const ids = FAIRNESS_SCENARIOS.map(({ id }) => id).join(',');
   program
     .command('fairness')
     .description('what clients wait that ask little of a busy server; prints a Markdown table')
-    .option('--only <ids>', ids, toScenarios, FAIRNESS_SCENARIOS)
+    .addOption(onlyOption())
     .option('-z, --seconds <seconds>', 'length of a scenario', parseAmount, 10)
     .option('--scale <factor>', 'of connections and waiting messages', parseAmount, 1)
     .option('--server-core <number>', 'core of the server, all its threads', parseCount, 0)
     .option('--load-core <number>', 'core of all others', parseCount, 1)
     .action(runCommand);
+}
+
+function onlyOption(): Option {
+  const ids = FAIRNESS_SCENARIOS.map(({ id }) => id).join(', ');
+  return new Option('--only <ids>', `commas between: ${ids}`)
+    .argParser(toScenarios)
+    .default(FAIRNESS_SCENARIOS, 'all');
 }
 
 function toScenarios(text: string): readonly FairnessScenario[] {

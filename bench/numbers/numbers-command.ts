@@ -1,6 +1,6 @@
 /** `firnmqperf numbers`: this server beside others, each on one core, the generator on another. */
 import { readFile } from 'node:fs/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseAmount, parseCount, parsePositiveCount } from '../parse-numbers.ts';
 import { createFirnmqTarget } from '../targets/firnmq-target.ts';
 import { pinThisProcess } from '../targets/pinned-process.ts';
@@ -39,9 +39,14 @@ export function addNumbersCommand(program: Command): void {
   program
     .command('numbers')
     .description('compare brokers row by row; writes a table, a chart and all samples')
-    .option('--targets <names>', TARGET_NAMES.join(','), toTargets, defaultTargets())
-    .option('--against <uri...>', 'brokers that run already, measured before the last target', [])
-    .option('--rows <patterns>', 'ids with * for anything, commas between', toRows, ROWS)
+    .addOption(targetsOption())
+    .addOption(
+      new Option(
+        '--against <uri...>',
+        'brokers that run already, measured before the last target',
+      ).default([], 'none'),
+    )
+    .addOption(rowsOption())
     .option('--list', 'name the rows and end')
     .option('--summary <file>', 'sum up what was measured before, for a page, and end')
     .option('--repeats <count>', 'runs of every row', parsePositiveCount, 5)
@@ -113,8 +118,20 @@ function describeRun(flags: NumbersFlags, outcomes: readonly RowOutcome[]): stri
   ];
 }
 
-function defaultTargets(): readonly TargetName[] {
-  return isRabbitmqInstalled() ? ['firnmq', 'rabbitmq'] : ['firnmq'];
+function targetsOption(): Option {
+  const targets: readonly TargetName[] = isRabbitmqInstalled()
+    ? ['firnmq', 'rabbitmq']
+    : ['firnmq'];
+  return new Option('--targets <names>', `commas between: ${TARGET_NAMES.join(', ')}`)
+    .argParser(toTargets)
+    .default(targets, targets.join(','));
+}
+
+function rowsOption(): Option {
+  const ids = ROWS.map(({ id }) => id).join(', ');
+  return new Option('--rows <patterns>', `ids with * for anything, commas between: ${ids}`)
+    .argParser(toRows)
+    .default(ROWS, 'all');
 }
 
 function toTargets(text: string): TargetName[] {

@@ -1,7 +1,7 @@
 /** `firnmqperf storage`: what the storage promises, measured on this server from outside. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { describeMachine } from '../numbers/describe-machine.ts';
 import { parseAmount, parseCount, parsePositiveCount } from '../parse-numbers.ts';
 import { canPinTo, pinThisProcess } from '../targets/pinned-process.ts';
@@ -43,7 +43,7 @@ export function addRowsCommand(
   program
     .command(name)
     .description(`${description}; prints a Markdown table`)
-    .option('--rows <ids>', rows.map(({ id }) => id).join(','), rowsAmong(rows), rows)
+    .addOption(rowsOption(rows))
     .option('--scale <factor>', 'of messages and body sizes; less than 1 to try', parseScale, 1)
     .option('--repeats <count>', 'samples of a figure', parsePositiveCount, 3)
     .option('--rest <seconds>', 'rest before memory is read', parseAmount, 10)
@@ -125,6 +125,13 @@ function parseScale(text: string): number {
   const scale = parseAmount(text);
   if (scale === 0) throw new InvalidArgumentError('It must be more than 0.');
   return scale;
+}
+
+function rowsOption(rows: readonly StorageRow[]): Option {
+  const ids = rows.map(({ id }) => id).join(', ');
+  return new Option('--rows <ids>', `commas between: ${ids}`)
+    .argParser(rowsAmong(rows))
+    .default(rows, 'all');
 }
 
 function rowsAmong(rows: readonly StorageRow[]): (text: string) => StorageRow[] {
