@@ -113,9 +113,14 @@ export class Actor implements OrderSink {
     }
   }
 
-  /** Resolves when all that it published is confirmed. */
+  /** Resolves when all that it published is confirmed; earlier once the broker has done wrong, which may be that it ended. */
   async settled(): Promise<void> {
-    while (!this.isTransactional && this.confirmedOnChannel < this.publishedOnChannel) {
+    const { model } = this.stage;
+    while (
+      !this.isTransactional &&
+      this.confirmedOnChannel < this.publishedOnChannel &&
+      model.violation === null
+    ) {
       await new Promise<void>((resolve) => {
         this.wakeConfirms = resolve;
       });
@@ -142,6 +147,11 @@ export class Actor implements OrderSink {
     this.beginEnd();
     await this.link.close();
     this.forgetConsumers();
+  }
+
+  /** Lets go of its connection, in whatever state it is. */
+  abandon(): void {
+    this.client?.abandon();
   }
 
   /** Fetches one message without acking; false when there is none. */
@@ -200,6 +210,7 @@ export class Actor implements OrderSink {
 
   failed(what: string): void {
     this.stage.model.complain(`${this.name}: ${what}`);
+    this.wakeConfirms();
   }
 
   // --- what it does ----------------------------------------------------------------------------

@@ -73,7 +73,7 @@ async function run({ seed, minutes, replay }: Options, scene: Scene): Promise<bo
   console.log(`seed ${seed}`);
   const limitMs = minutes * MINUTE_MS;
   const plan = { seed, lanes: LANES, limitMs, scriptsMax: Number.MAX_SAFE_INTEGER };
-  const { scripts, bursts, failures } = await runOrder(plan, scene);
+  const { scripts, bursts, failures, brokerGone } = await runOrder(plan, scene);
   for (const failure of failures) {
     console.log(`FAILED ${failure.seed}:${failure.path}: ${failure.violation}`);
     const last = Number(/burst (\d+):/.exec(failure.violation)?.[1] ?? failure.script.length);
@@ -83,6 +83,9 @@ async function run({ seed, minutes, replay }: Options, scene: Scene): Promise<bo
     }
   }
   console.log(`${bursts} bursts of operations`);
+  if (brokerGone !== null) {
+    console.error(`the broker is gone, the scripts above were being played: ${brokerGone}`);
+  }
   console.log(`${scripts - failures.length} passed, ${failures.length} failed`);
   return failures.length === 0;
 }
@@ -104,7 +107,7 @@ async function main(): Promise<number> {
   const scene = { login, isPipelined: isOurs, tellsAllBeforeClose: isOurs };
   const isWell = await run(options, scene);
   const complaint = await broker.stop();
-  if (complaint !== null) console.log(complaint);
+  if (complaint !== null) console.error(complaint);
   return isWell && complaint === null ? 0 : 1;
 }
 

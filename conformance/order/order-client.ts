@@ -23,6 +23,7 @@ import { PROTOCOL_HEADER, rawFrame } from '../support/raw-client.ts';
 /** The only channel. */
 const CHANNEL = 1;
 const PAYLOAD_MAX = 2 ** 24;
+const CLOSED = 'the broker closed the socket';
 
 /** Where and as whom to log in. */
 export type Login = Pick<Environment, 'hostname' | 'port' | 'username' | 'password'>;
@@ -64,6 +65,8 @@ export class OrderClient implements FrameSink {
   private left = 0;
   private body = '';
   private isEnding = false;
+  /** The socket is closed: nothing that is asked from now on is answered. */
+  private isClosed = false;
 
   private constructor(socket: Socket, sink: OrderSink) {
     this.socket = socket;
@@ -71,7 +74,10 @@ export class OrderClient implements FrameSink {
     this.ended = new Promise((resolve) => socket.once('close', () => resolve()));
     socket.on('data', (chunk: Buffer) => this.scanner.scan(chunk, 0, chunk.length));
     socket.on('error', (error) => this.end(error.message));
-    void this.ended.then(() => this.end('the broker closed the socket'));
+    void this.ended.then(() => {
+      this.isClosed = true;
+      this.end(CLOSED);
+    });
   }
 
   /** Opens connection and channel. */
@@ -136,7 +142,7 @@ export class OrderClient implements FrameSink {
     await this.ask('channel.open', {}, 'channel.open-ok');
   }
 
-  /** Resolves when everything that was asked has been answered. */
+  /** Resolves when everything that was asked has been answered, or never will be. */
   async answered(): Promise<void> {
     while (this.pending.length > 0) {
       await within(new Promise<void>((resolve) => this.idle.push(resolve)), 'all answers');
@@ -157,6 +163,12 @@ export class OrderClient implements FrameSink {
     this.isEnding = true;
     this.socket.resetAndDestroy();
     await this.ended;
+  }
+
+  /** Lets go of the connection, in whatever state it is. */
+  abandon(): void {
+    this.isEnding = true;
+    this.socket.destroy();
   }
 
   onFrame(type: number, _channel: number, buf: Buffer, start: number, end: number): number {
@@ -180,6 +192,7 @@ export class OrderClient implements FrameSink {
   }
 
   private answer(...names: string[]): Promise<AnyMethod> {
+    if (this.isClosed) return Promise.reject(new Error(CLOSED));
     const answered = new Promise<AnyMethod>((resolve, reject) => {
       this.pending.push({ names, resolve, reject });
     });
@@ -232,11 +245,16 @@ export class OrderClient implements FrameSink {
     const first = this.pending.shift();
     if (first?.names.includes(method.name) === true) first.resolve(method);
     else this.end(`${method.name} comes, awaited was ${String(first?.names)}`);
-    if (this.pending.length === 0) for (const wake of this.idle.splice(0)) wake();
+    if (this.pending.length === 0) this.wakeIdle();
   }
 
   private end(what: string): void {
     if (!this.isEnding) this.sink.failed(what);
     for (const { reject } of this.pending.splice(0)) reject(new Error(what));
+    this.wakeIdle();
+  }
+
+  private wakeIdle(): void {
+    for (const wake of this.idle.splice(0)) wake();
   }
 }

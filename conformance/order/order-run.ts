@@ -1,7 +1,10 @@
-/** Random scripts until the time is over, in lanes side by side; the first that fails is made as small as it can be. */
+/**
+ * Random scripts until the time is over, in lanes side by side; the first that fails is made as small as it can be. A broker
+ * that is gone ends the run.
+ */
 import fc from 'fast-check';
 import type { Scene } from './actor.ts';
-import { playScript } from './play-script.ts';
+import { playScript, whyUnreachable } from './play-script.ts';
 import { type Script, scripts } from './script.ts';
 
 /** What a run is to do. */
@@ -26,6 +29,8 @@ export interface OrderReport {
   readonly scripts: number;
   readonly bursts: number;
   readonly failures: readonly OrderFailure[];
+  /** Why no more could be played; null: the broker bore it to the end. */
+  readonly brokerGone: string | null;
 }
 
 export async function runOrder(plan: OrderPlan, scene: Scene): Promise<OrderReport> {
@@ -37,6 +42,7 @@ export async function runOrder(plan: OrderPlan, scene: Scene): Promise<OrderRepo
     scripts: sum((report) => report.scripts),
     bursts: sum((report) => report.bursts),
     failures: reports.flatMap(({ failures }) => failures),
+    brokerGone: reports.find(({ brokerGone }) => brokerGone !== null)?.brokerGone ?? null,
   };
 }
 
@@ -48,11 +54,16 @@ async function runLane(
   let played = 0;
   let bursts = 0;
   const laneSeed = seed + lane;
+  const found: { brokerGone: string | null } = { brokerGone: null };
   const property = fc.asyncProperty(scripts, async (script) => {
+    // The script that failed is not made smaller without a broker.
+    if (found.brokerGone !== null) return;
     played++;
     bursts += script.length;
     const violation = await playScript(script, scene);
-    if (violation !== null) throw new Violation(violation);
+    if (violation === null) return;
+    found.brokerGone = await whyUnreachable(scene.login);
+    throw new Violation(violation);
   });
   const { counterexample, counterexamplePath, errorInstance } = await fc.check(property, {
     seed: laneSeed,
@@ -69,7 +80,12 @@ async function runLane(
           violation: String(errorInstance),
           script: counterexample[0],
         };
-  return { scripts: played, bursts, failures: failure === null ? [] : [failure] };
+  return {
+    scripts: played,
+    bursts,
+    failures: failure === null ? [] : [failure],
+    brokerGone: found.brokerGone,
+  };
 }
 
 /** Plays one script again, as often as told: what depends on chance may need several attempts. */

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { uniqueName } from '../support/broker.ts';
 import { PATIENCE_MS, within } from '../support/deadline.ts';
 import { Actor, type Scene, type Stage } from './actor.ts';
-import { OrderClient, type OrderSink } from './order-client.ts';
+import { type Login, OrderClient, type OrderSink } from './order-client.ts';
 import { QueueModel } from './queue-model.ts';
 import { ACTOR_COUNT, type Burst, QUEUE_COUNT, type Script, TX_ACTOR_COUNT } from './script.ts';
 
@@ -14,24 +14,38 @@ export async function playScript(script: Script, scene: Scene): Promise<string |
   const queues = Array.from({ length: QUEUE_COUNT }, () => uniqueName('order'));
   const model = new QueueModel(queues);
   const stage: Stage = { ...scene, model, queues, fanout: uniqueName('order-fanout') };
-  const admin = await OrderClient.open(scene.login, new Bystander(model));
-  try {
-    await declare(admin, stage);
-    await within(play(script, stage), 'end of the script', script.length * BURST_LIMIT_MS + 60_000);
-  } catch (error) {
-    model.complain(String(error));
-  } finally {
-    await remove(admin, stage);
-  }
-  return model.violation;
-}
-
-async function play(script: Script, stage: Stage): Promise<void> {
-  const { model, queues } = stage;
+  const complain = (error: unknown): void => model.complain(String(error));
+  const admin = await OrderClient.open(scene.login, new Bystander(model)).catch(complain);
+  if (admin === undefined) return model.violation;
   const actors = Array.from(
     { length: ACTOR_COUNT },
     (_, i) => new Actor(stage, i, i >= ACTOR_COUNT - TX_ACTOR_COUNT),
   );
+  try {
+    await declare(admin, stage);
+    const limitMs = script.length * BURST_LIMIT_MS + 60_000;
+    await within(play(script, actors, stage), 'end of the script', limitMs);
+  } catch (error) {
+    complain(error);
+  }
+  await remove(admin, stage).catch(complain);
+  for (const client of [...actors, admin]) client.abandon();
+  return model.violation;
+}
+
+/** Why nobody can log in; null: one can. */
+export async function whyUnreachable(login: Login): Promise<string | null> {
+  try {
+    const client = await OrderClient.open(login, new Bystander(new QueueModel([])));
+    await client.close();
+    return null;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+async function play(script: Script, actors: readonly Actor[], stage: Stage): Promise<void> {
+  const { model, queues } = stage;
   for (const actor of actors) await actor.open();
   for (const burst of script) {
     await playBurst(burst, actors, stage);
