@@ -71,6 +71,8 @@ export async function spawnFirnmq(
   const server = await PinnedProcess.spawn(core, command, { withChannel });
   const onAbort = (): void => void server.kill();
   signal?.addEventListener('abort', onAbort);
+  // The signal outlives it, and may be that of many servers, one after the other.
+  server.whenEnded(() => signal?.removeEventListener('abort', onAbort));
   if (signal?.aborted === true) onAbort();
   try {
     const ports = new Map<string, number>();

@@ -96,6 +96,12 @@ export class PinnedProcess {
     return this.child.exitCode;
   }
 
+  /** Calls back once it has ended, which it may have already. */
+  whenEnded(callback: () => void): void {
+    if (this.isRunning) this.child.once('exit', callback);
+    else callback();
+  }
+
   /** All of its standard output; rejects when it ends with another code than 0. */
   async readOutput(): Promise<string> {
     let output = '';
