@@ -4,6 +4,7 @@ import { consumerBenchmark } from './consumer.ts';
 import { contentEndBenchmark } from './content-end.ts';
 import { frameScannerBenchmark } from './frame-scanner.ts';
 import type { MicroBenchmark } from './harness.ts';
+import { headersBenchmark } from './headers.ts';
 import { logBenchmark } from './log.ts';
 import { queueIndexBenchmark } from './queue-index.ts';
 import { routeBenchmark } from './route.ts';
@@ -17,6 +18,7 @@ export const MICRO_BENCHMARKS: readonly MicroBenchmark[] = [
   consumerBenchmark,
   byteAreaBenchmark,
   routeBenchmark,
+  headersBenchmark,
   logBenchmark,
   queueIndexBenchmark,
   sequenceHeapBenchmark,

@@ -21,9 +21,9 @@ export const routeBenchmark: MicroBenchmark = {
       const key = `orders.${i}`;
       return new ByteArea(Buffer.from(`\x01x${String.fromCharCode(key.length)}${key}`));
     });
-    for (const { buf } of envelopes) {
-      const route = new Route(VERSION, buf, exchange, [], null);
-      table.remember(route, new ByteArea(buf), 0, buf.length);
+    for (const envelope of envelopes) {
+      const route = new Route(VERSION, envelope, exchange, [], null);
+      table.remember(route, envelope, 0, envelope.buf.length);
     }
     return {
       operationsPerRound: KEYS,

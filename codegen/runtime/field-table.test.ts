@@ -4,6 +4,7 @@ import t from 'tap';
 import {
   decodeFieldTable,
   decodeFieldTableBody,
+  decodeFieldValue,
   EMPTY_TABLE,
   encodeFieldTable,
   FIELD_TABLE_DEPTH_MAX,
@@ -80,6 +81,14 @@ t.test('every table comes back as it was encoded, at any offset, in the size tol
     }),
   );
   t.end();
+});
+
+t.test('a value decodes alone as it does in its table', async (t) => {
+  for (const [key, hex, expected] of VECTORS) {
+    const octets = Buffer.from(`ee${hex}ee`, 'hex');
+    t.same(decodeFieldValue(octets, 1, octets.length - 1), expected, key);
+    t.throws(() => decodeFieldValue(octets, 1, 1), WireError, key);
+  }
 });
 
 t.test('a table cut short anywhere is a frame error, never a shorter table', (t) => {

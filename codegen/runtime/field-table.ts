@@ -96,6 +96,15 @@ export function decodeFieldTableBody(
   return new TableDecoder(buf, at, end, limits).table(end - at, 1);
 }
 
+/**
+ * Decodes one value, whose tag is at `at`; no octet from `end` on is read.
+ *
+ * @throws WireError as {@link decodeFieldTable}.
+ */
+export function decodeFieldValue(buf: Buffer, at: number, end: number): FieldValue {
+  return new TableDecoder(buf, at, end, DEFAULT_LIMITS).value(1);
+}
+
 /** Octets that the table takes, its u32 length included. */
 export function sizeOfFieldTable(table: FieldTable): number {
   let size = 4;
@@ -191,7 +200,8 @@ class TableDecoder {
     return key;
   }
 
-  private value(depth: number): FieldValue {
+  /** The next value, in a table or array of that depth. */
+  value(depth: number): FieldValue {
     const code = this.buf[this.take(1)]!;
     const tag = String.fromCharCode(code);
     switch (tag) {

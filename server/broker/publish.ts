@@ -6,12 +6,14 @@
  * Bench: scenario throughput.
  */
 import { FRAME_ERROR, readUtf8, WireError } from '../../generated/index.ts';
+import { ByteArea, copyBytes } from '../base/byte-area.ts';
 import type { MessageStore } from '../storage/message-store.ts';
 import type { MessageParts } from '../storage/record-format.ts';
 import type { RouteSet } from '../storage/route-set.ts';
 import { accessRefused, resourceText } from './broker-error.ts';
 import { deliverReplies, type ReplySink } from './direct-reply.ts';
 import type { Exchange } from './exchange.ts';
+import { LastHeaders } from './last-headers.ts';
 import type { Actor } from './ports.ts';
 import type { Queue } from './queue.ts';
 import { Route } from './route.ts';
@@ -19,7 +21,7 @@ import { RouteSearch } from './route-search.ts';
 import type { Vhost } from './vhost.ts';
 
 const NO_COPIES: readonly string[] = [];
-const NO_ENVELOPE = Buffer.alloc(0);
+const NO_ENVELOPE = new ByteArea(Buffer.alloc(0));
 
 /** What became of a message. */
 export const PUBLISH_OUTCOMES = {
@@ -38,6 +40,8 @@ export class Publisher {
   /** Position of the last message stored. */
   lastPosition: number;
   private route: Route | null;
+  /** Keeps headers only where they have led to {@link route}. */
+  private readonly headers: LastHeaders;
   private readonly routeSearch: RouteSearch;
 
   constructor(vhost: Vhost, actor: Actor) {
@@ -45,6 +49,7 @@ export class Publisher {
     this.actor = actor;
     this.lastPosition = 0;
     this.route = null;
+    this.headers = new LastHeaders();
     this.routeSearch = new RouteSearch(vhost);
   }
 
@@ -92,7 +97,9 @@ export class Publisher {
       route.version === this.vhost.topologyVersion &&
       route.matches(message.head, message.envelopeAt, message.envelopeSize)
     ) {
-      return route;
+      return route.keysBesideHeaders === null
+        ? route
+        : this.routeByHeaders(route, route.keysBesideHeaders, message);
     }
     return this.findRoute(message);
   }
@@ -105,19 +112,36 @@ export class Publisher {
     return false;
   }
 
+  /** HOT per publish. `last` is the route of this envelope, with the headers kept or with others. */
+  private routeByHeaders(last: Route, keys: readonly string[], message: MessageParts): Route {
+    const { headers } = this;
+    headers.locate(message);
+    if (headers.isKept(message.head)) return last;
+    const { queues } = this.routeSearch.find(last.exchange, keys, headers.view);
+    const route = last.withQueues(queues);
+    headers.keep(message.head);
+    this.route = route;
+    return route;
+  }
+
   private findRoute(message: MessageParts): Route {
-    const { vhost } = this;
+    const { vhost, headers } = this;
     const { head, envelopeAt, envelopeSize } = message;
     const known = vhost.routes.find(vhost.topologyVersion, head, envelopeAt, envelopeSize);
     if (known !== null) {
       this.check(known.exchange);
+      headers.forget();
       this.route = known;
-      return known;
+      return known.keysBesideHeaders === null
+        ? known
+        : this.routeByHeaders(known, known.keysBesideHeaders, message);
     }
     const found = this.search(message, NO_COPIES);
     if (found.version !== 0) {
       vhost.routes.remember(found, head, envelopeAt, envelopeSize);
       this.route = found;
+      if (found.keysBesideHeaders === null) headers.forget();
+      else headers.keep(head);
     }
     return found;
   }
@@ -143,12 +167,17 @@ export class Publisher {
     const exchange = vhost.exchange(exchangeName);
     this.check(exchange);
     const keys = copies.length === 0 ? [routingKey] : [routingKey, ...copies];
-    const { queues, replies, isReusable } = this.routeSearch.find(exchange, keys, message);
-    if (!isReusable || copies.length > 0)
+    const headers = this.headers.locate(message);
+    const found = this.routeSearch.find(exchange, keys, headers);
+    const { queues, replies } = found;
+    if (!found.isReusable || copies.length > 0) {
       return new Route(0, NO_ENVELOPE, exchange, queues, replies);
-    const envelope = Buffer.allocUnsafe(envelopeSize);
-    head.buf.copy(envelope, 0, envelopeAt, envelopeAt + envelopeSize);
-    return new Route(vhost.topologyVersion, envelope, exchange, queues, replies);
+    }
+    const envelope = new ByteArea(Buffer.allocUnsafe(envelopeSize));
+    copyBytes(envelope, 0, head, envelopeAt, envelopeSize);
+    const keysBesideHeaders = found.byHeaders ? keys : null;
+    const { topologyVersion } = vhost;
+    return new Route(topologyVersion, envelope, exchange, queues, replies, keysBesideHeaders);
   }
 
   /** @throws BrokerError when the user may not publish to the exchange */

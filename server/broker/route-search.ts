@@ -5,8 +5,7 @@
  * hands on to its alternate exchange. The default exchange leads to the queue of the key's name, or to who consumes
  * answers under it.
  */
-import { BasicPropertiesView, EMPTY_TABLE, type FieldTable } from '../../generated/index.ts';
-import type { MessageParts } from '../storage/record-format.ts';
+import type { HeadersView } from '../routing/headers-view.ts';
 import type { Destination } from './binding.ts';
 import { REPLY_NAME_PREFIX, type ReplySink } from './direct-reply.ts';
 import type { Exchange } from './exchange.ts';
@@ -20,23 +19,33 @@ export interface FoundRoute {
   readonly replies: readonly ReplySink[] | null;
   /** Whether a message with the same exchange and routing key goes there as well, until the topology changes. */
   readonly isReusable: boolean;
+  /** Whether it must have the same headers for that. */
+  readonly byHeaders: boolean;
 }
 
 /** Finds routes, one after the other. */
 export class RouteSearch {
   private readonly vhost: Vhost;
-  private readonly properties: BasicPropertiesView;
+  /** Whether an exchange of the search under way has looked at the headers. */
+  private byHeaders: boolean;
 
   constructor(vhost: Vhost) {
     this.vhost = vhost;
-    this.properties = new BasicPropertiesView();
+    this.byHeaders = false;
   }
 
-  /** All queues that `message` reaches from `exchange` with the keys: its routing key, and those of CC and BCC. */
-  find(exchange: Exchange, routingKeys: readonly string[], message: MessageParts): FoundRoute {
+  /**
+   * All queues that a message with `headers` reaches from `exchange` with the keys: its routing key, and those of CC and
+   * BCC.
+   */
+  find(
+    exchange: Exchange,
+    routingKeys: readonly string[],
+    headers: Readonly<HeadersView>,
+  ): FoundRoute {
     return exchange.name === ''
       ? this.byName(routingKeys)
-      : this.byBindings(exchange, routingKeys, new MessageHeaders(this.properties, message));
+      : this.byBindings(exchange, routingKeys, headers);
   }
 
   private byName(routingKeys: readonly string[]): FoundRoute {
@@ -54,14 +63,20 @@ export class RouteSearch {
       const queue = vhost.queues.get(key);
       if (queue !== undefined) queues.add(queue);
     }
-    return { queues: [...queues], replies: replies.size === 0 ? null : [...replies], isReusable };
+    return {
+      queues: [...queues],
+      replies: replies.size === 0 ? null : [...replies],
+      isReusable,
+      byHeaders: false,
+    };
   }
 
   private byBindings(
     first: Exchange,
     routingKeys: readonly string[],
-    headers: MessageHeaders,
+    headers: Readonly<HeadersView>,
   ): FoundRoute {
+    this.byHeaders = false;
     const queues: Queue[] = [];
     const reached = new Set<Destination>([first]);
     // What is added on the way is visited as well.
@@ -71,21 +86,21 @@ export class RouteSearch {
       if (destination.kind === 'queue') queues.push(destination);
       else this.follow(destination, routingKeys, headers, reached);
     }
-    return { queues, replies: null, isReusable: !headers.wereRead };
+    return { queues, replies: null, isReusable: true, byHeaders: this.byHeaders };
   }
 
   /** Adds where an exchange leads, or its alternate exchange. */
   private follow(
     exchange: Exchange,
     routingKeys: readonly string[],
-    headers: MessageHeaders,
+    headers: Readonly<HeadersView>,
     reached: Set<Destination>,
   ): void {
     const { index, alternate } = exchange;
-    const table = exchange.usesHeaders ? headers.read() : EMPTY_TABLE;
+    if (exchange.usesHeaders) this.byHeaders = true;
     // With an alternate exchange it counts what matched, also where something else has led there before.
     const matched = alternate === null ? reached : new Set<Destination>();
-    for (let i = 0; i < routingKeys.length; i++) index.match(routingKeys[i]!, table, matched);
+    for (let i = 0; i < routingKeys.length; i++) index.match(routingKeys[i]!, headers, matched);
     if (alternate === null) return;
     let isMatched = false;
     for (const destination of matched) {
@@ -95,30 +110,5 @@ export class RouteSearch {
     }
     const next = isMatched ? undefined : this.vhost.exchanges.get(alternate);
     if (next !== undefined) reached.add(next);
-  }
-}
-
-/** A message's headers, decoded when the first exchange asks for them. */
-class MessageHeaders {
-  wereRead: boolean;
-  private readonly view: BasicPropertiesView;
-  private readonly message: MessageParts;
-  private headers: FieldTable | null;
-
-  constructor(view: BasicPropertiesView, message: MessageParts) {
-    this.wereRead = false;
-    this.view = view;
-    this.message = message;
-    this.headers = null;
-  }
-
-  read(): FieldTable {
-    this.wereRead = true;
-    if (this.headers === null) {
-      const { head, propertiesAt, propertiesSize } = this.message;
-      this.view.reset(head.buf, propertiesAt, propertiesAt + propertiesSize);
-      this.headers = this.view.headersAt() < 0 ? EMPTY_TABLE : this.view.headers();
-    }
-    return this.headers;
   }
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { checkProperty } from '../../codegen/runtime/testing/check-property.ts';
 import { EMPTY_TABLE } from '../../generated/index.ts';
-import { ByteArea } from '../base/byte-area.ts';
+import { ByteArea, newByteArea } from '../base/byte-area.ts';
 import { QueueIndex } from '../storage/queue-index.ts';
 import { EXCHANGE_TYPES, Exchange } from './exchange.ts';
 import type { Queue } from './queue.ts';
@@ -21,7 +21,7 @@ const EXCHANGE = new Exchange(
 );
 
 function routeFor(envelope: Uint8Array, version = 1): Route {
-  return new Route(version, Buffer.from(envelope), EXCHANGE, [], null);
+  return new Route(version, new ByteArea(Buffer.from(envelope)), EXCHANGE, [], null);
 }
 
 /** The envelope somewhere inside a larger area. */
@@ -100,7 +100,7 @@ t.test('routes to one queue alone share what the log notes of it', async (t) => 
   const index = new QueueIndex(1, true);
   const queue = { index, routeSet: null } as unknown as Queue;
   const other = { index: new QueueIndex(2, true), routeSet: null } as unknown as Queue;
-  const routeTo = (...queues: Queue[]) => new Route(1, Buffer.alloc(2), EXCHANGE, queues, null);
+  const routeTo = (...queues: Queue[]) => new Route(1, newByteArea(2), EXCHANGE, queues, null);
   t.equal(routeTo(queue).set, routeTo(queue).set);
   t.not(routeTo(queue).set, routeTo(other).set);
   t.not(routeTo(queue, other).set, routeTo(queue, other).set);

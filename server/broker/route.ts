@@ -3,9 +3,10 @@
  *
  * A route holds for one version of the vhost's topology. It is found by the bytes of the envelope
  * (exchange and routing key as they stand in the publish), so a hit decodes no string: first against
- * the route of the channel's last publish, then in a table of the vhost. Bench: micro/route.
+ * the route of the channel's last publish, then in a table of the vhost. Where headers decide too, the envelope leads to a
+ * route with all that it decides, and the headers to the queues (last-headers.ts). Bench: micro/route.
  */
-import { ByteArea, equalBytes } from '../base/byte-area.ts';
+import { type ByteArea, equalBytes } from '../base/byte-area.ts';
 import { RouteSet } from '../storage/route-set.ts';
 import type { ReplySink } from './direct-reply.ts';
 import type { Exchange } from './exchange.ts';
@@ -25,21 +26,34 @@ export class Route {
   /** Who consumes answers under the routing key; null: nobody. */
   readonly replies: readonly ReplySink[] | null;
   readonly set: RouteSet;
+  /**
+   * The routing key, in a list of its own, where the headers decide too: with others a message may go to other queues.
+   * Null where they do not.
+   */
+  readonly keysBesideHeaders: readonly string[] | null;
   private readonly envelope: ByteArea;
 
   constructor(
     version: number,
-    envelope: Buffer,
+    envelope: ByteArea,
     exchange: Exchange,
     queues: readonly Queue[],
     replies: readonly ReplySink[] | null,
+    keysBesideHeaders: readonly string[] | null = null,
   ) {
     this.version = version;
     this.exchange = exchange;
     this.queues = queues;
     this.replies = replies;
     this.set = setOf(queues);
-    this.envelope = new ByteArea(envelope);
+    this.keysBesideHeaders = keysBesideHeaders;
+    this.envelope = envelope;
+  }
+
+  /** Where a message with the same envelope and other headers goes. */
+  withQueues(queues: readonly Queue[]): Route {
+    const { version, envelope, exchange, keysBesideHeaders } = this;
+    return new Route(version, envelope, exchange, queues, null, keysBesideHeaders);
   }
 
   /** HOT per publish. Whether the envelope at `at` is this route's. */

@@ -12,6 +12,7 @@
  * An index follows no exchange-to-exchange bindings and knows neither queues nor names.
  */
 import type { FieldTable } from '../../codegen/runtime/field-table.ts';
+import type { HeadersView } from './headers-view.ts';
 
 /** The bindings of one exchange. `D` is what a binding leads to, compared by object identity. */
 export interface BindingIndex<D extends object> {
@@ -22,7 +23,7 @@ export interface BindingIndex<D extends object> {
   remove(bindingKey: string, args: FieldTable, destination: D): void;
 
   /** Puts every destination that has a matching binding into `out`, each once. */
-  match(routingKey: string, headers: FieldTable, out: Set<D>): void;
+  match(routingKey: string, headers: Readonly<HeadersView>, out: Set<D>): void;
 
   /** Number of bindings, not of destinations. */
   readonly size: number;

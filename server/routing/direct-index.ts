@@ -5,6 +5,7 @@
 import type { FieldTable } from '../../codegen/runtime/field-table.ts';
 import type { BindingIndex } from './binding-index.ts';
 import { DestinationBag } from './destination-bag.ts';
+import type { HeadersView } from './headers-view.ts';
 
 export class DirectIndex<D extends object> implements BindingIndex<D> {
   private readonly bagByKey: Map<string, DestinationBag<D>>;
@@ -36,7 +37,7 @@ export class DirectIndex<D extends object> implements BindingIndex<D> {
     this.bindingCount--;
   }
 
-  match(routingKey: string, _headers: FieldTable, out: Set<D>): void {
+  match(routingKey: string, _headers: Readonly<HeadersView>, out: Set<D>): void {
     this.bagByKey.get(routingKey)?.addAllTo(out);
   }
 }

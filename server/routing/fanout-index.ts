@@ -5,6 +5,7 @@
 import type { FieldTable } from '../../codegen/runtime/field-table.ts';
 import type { BindingIndex } from './binding-index.ts';
 import { DestinationBag } from './destination-bag.ts';
+import type { HeadersView } from './headers-view.ts';
 
 export class FanoutIndex<D extends object> implements BindingIndex<D> {
   private readonly bag: DestinationBag<D>;
@@ -28,7 +29,7 @@ export class FanoutIndex<D extends object> implements BindingIndex<D> {
     if (this.bag.remove(destination)) this.bindingCount--;
   }
 
-  match(_routingKey: string, _headers: FieldTable, out: Set<D>): void {
+  match(_routingKey: string, _headers: Readonly<HeadersView>, out: Set<D>): void {
     this.bag.addAllTo(out);
   }
 }

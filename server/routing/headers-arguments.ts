@@ -6,7 +6,7 @@
  * argument whose name begins with `x-`, the other two only `x-match` itself. An argument without a value
  * (void) asks for the header, whatever its value.
  */
-import type { FieldTable } from '../../codegen/runtime/field-table.ts';
+import type { FieldTable, FieldValue } from '../../codegen/runtime/field-table.ts';
 import { canonicalHeader } from './canonical-text.ts';
 import { fieldTypeName, fieldValueTerm } from './field-value-text.ts';
 
@@ -15,6 +15,8 @@ export interface HeaderCriterion {
   readonly name: string;
   /** The text (canonical-text.ts) of the value asked for; null when the header need only be there. */
   readonly valueText: string | null;
+  /** The octets of the value where it is text or octets, which are equal exactly when these are; null otherwise. */
+  readonly octets: Buffer | null;
 }
 
 export interface HeadersArguments {
@@ -48,7 +50,13 @@ export function parseHeadersArguments(args: FieldTable): HeadersArguments {
   const criteria: HeaderCriterion[] = [];
   for (const [name, value] of args) {
     if (name === MATCH_ARGUMENT || (!withX && name.startsWith('x-'))) continue;
-    criteria.push({ name, valueText: value.tag === 'V' ? null : canonicalHeader(value) });
+    const valueText = value.tag === 'V' ? null : canonicalHeader(value);
+    criteria.push({ name, valueText, octets: octetsOf(value) });
   }
   return { needsAll: mode !== 'any' && mode !== 'any-with-x', criteria };
+}
+
+function octetsOf(value: FieldValue): Buffer | null {
+  if (value.tag !== 'S' && value.tag !== 'x') return null;
+  return typeof value.value === 'string' ? Buffer.from(value.value) : value.value;
 }

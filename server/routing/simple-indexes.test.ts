@@ -5,6 +5,7 @@ import { EMPTY_TABLE, type FieldTable } from '../../codegen/runtime/field-table.
 import type { BindingIndex } from './binding-index.ts';
 import { DirectIndex } from './direct-index.ts';
 import { FanoutIndex } from './fanout-index.ts';
+import { NO_HEADERS } from './headers-view.ts';
 
 interface Destination {
   readonly name: string;
@@ -19,7 +20,7 @@ const binding = fc.tuple(fc.nat(3), fc.nat(1), fc.nat(2));
 
 function matched(index: BindingIndex<Destination>, key: string): Destination[] {
   const out = new Set<Destination>();
-  index.match(key, EMPTY_TABLE, out);
+  index.match(key, NO_HEADERS, out);
   return [...out].sort((a, b) => a.name.localeCompare(b.name));
 }
 

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { EMPTY_TABLE, type FieldTable } from '../../codegen/runtime/field-table.ts';
+import { NO_HEADERS } from './headers-view.ts';
 import { TopicIndex } from './topic-index.ts';
 
 interface Destination {
@@ -22,7 +23,7 @@ function matchesByDefinition(pattern: readonly string[], words: readonly string[
 
 function names(index: TopicIndex<Destination>, routingKey: string): string[] {
   const out = new Set<Destination>();
-  index.match(routingKey, EMPTY_TABLE, out);
+  index.match(routingKey, NO_HEADERS, out);
   return [...out].map((destination) => destination.name).sort();
 }
 

@@ -18,6 +18,7 @@
 import type { FieldTable } from '../../codegen/runtime/field-table.ts';
 import type { BindingIndex } from './binding-index.ts';
 import { DestinationBag } from './destination-bag.ts';
+import type { HeadersView } from './headers-view.ts';
 
 const ONE_WORD = '*';
 const ANY_WORDS = '#';
@@ -125,7 +126,7 @@ export class TopicIndex<D extends object> implements BindingIndex<D> {
   }
 
   /** HOT per publish that misses the channel's route cache. Reuses its two node lists between calls. */
-  match(routingKey: string, _headers: FieldTable, out: Set<D>): void {
+  match(routingKey: string, _headers: Readonly<HeadersView>, out: Set<D>): void {
     this.step++;
     this.enter(this.root, this.current);
     let wordStart = 0;

@@ -1,6 +1,11 @@
 /** A broker without listeners, over a directory and a file system of the test's choice, and what to ask it as. */
 
-import { writeShortstr } from '../../generated/index.ts';
+import {
+  type BasicProperties,
+  encodeBasicProperties,
+  sizeOfBasicProperties,
+  writeShortstr,
+} from '../../generated/index.ts';
 import { Permissions } from '../auth/permissions.ts';
 import { ByteArea } from '../base/byte-area.ts';
 import { FixedBytes } from '../base/fixed-bytes.ts';
@@ -51,18 +56,26 @@ export function testActor(): Actor {
   return { userName: 'test', permissions: ALL, canImpersonate: false, owner };
 }
 
-/** A message for the exchange and routing key, without properties. */
-export function messageTo(exchange: string, routingKey: string, body: string): MessageParts {
-  const head = Buffer.alloc(4 + Buffer.byteLength(exchange) + Buffer.byteLength(routingKey));
+/** A message for the exchange and routing key, without properties other than those given. */
+export function messageTo(
+  exchange: string,
+  routingKey: string,
+  body: string,
+  properties: BasicProperties = {},
+): MessageParts {
+  const envelopeSize = 2 + Buffer.byteLength(exchange) + Buffer.byteLength(routingKey);
+  const propertiesSize = sizeOfBasicProperties(properties);
+  const head = Buffer.alloc(envelopeSize + propertiesSize);
   const keyAt = writeShortstr(head, 0, exchange);
   const propertiesAt = writeShortstr(head, keyAt, routingKey);
+  encodeBasicProperties(head, propertiesAt, properties);
   const bytes = Buffer.from(body);
   return {
     head: new ByteArea(head),
     envelopeAt: 0,
     envelopeSize: propertiesAt,
     propertiesAt,
-    propertiesSize: 2,
+    propertiesSize,
     body: new ByteArea(bytes),
     bodyAt: 0,
     bodySize: bytes.length,

@@ -36,6 +36,9 @@ const levels = fc.letrec<{
     .map((entries) => new Map(entries)),
 }));
 
+/** Values of every tag, tables and arrays among them. */
+export const anyValue: Arbitrary<FieldValue> = levels.value;
+
 /** Field tables of a few levels. */
 export const fieldTables: Arbitrary<FieldTable> = levels.table;
 
