@@ -127,7 +127,7 @@ async function openByHand(t: Teardown) {
     broker,
     users,
     slabs: new SlabPool(),
-    reader: new SocketReader(),
+    reader: new SocketReader(broker.reactor),
     openConnections: new OpenConnections(0),
     handshakes,
     version: '0.0.0',

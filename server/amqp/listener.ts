@@ -83,7 +83,7 @@ export class AmqpListener {
   ): Promise<AmqpListener> {
     const { config } = services;
     const slabs = new SlabPool();
-    const reader = new SocketReader();
+    const reader = new SocketReader(services.broker.reactor);
     const openConnections = new OpenConnections(config.connectionsMax);
     const handshakes = new HandshakeMemory();
     const shared: AmqpServices = { ...services, slabs, reader, openConnections, handshakes };

@@ -4,10 +4,17 @@ import { connect, createServer, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import tap, { type Test } from 'tap';
 import type { ByteArea } from '../base/byte-area.ts';
+import { Reactor } from '../broker/reactor.ts';
 import { eventually } from '../testing/eventually.ts';
+import { ManualClock } from '../testing/manual-clock.ts';
+import { ConnectionInput, type ConnectionInputOwner } from './connection-input.ts';
+import type { FrameRouter } from './frame-router.ts';
+import type { HeldInput } from './held-input.ts';
 import { SocketReader } from './socket-reader.ts';
 
 const { test } = tap;
+const KIB = 1024;
+const ALONE = { isCrowded: false };
 
 /** A client, and the socket that a server accepted for it. */
 async function connectedPair(t: Test): Promise<{ client: Socket; accepted: Socket }> {
@@ -27,7 +34,7 @@ async function connectedPair(t: Test): Promise<{ client: Socket; accepted: Socke
 }
 
 test('sockets hand over what they receive in one buffer that they share', async (t) => {
-  const reader = new SocketReader();
+  const reader = new SocketReader(ALONE);
   const areas = new Set<ByteArea>();
   const texts: string[] = ['', ''];
   const pairs = [await connectedPair(t), await connectedPair(t)];
@@ -44,7 +51,7 @@ test('sockets hand over what they receive in one buffer that they share', async 
 });
 
 test('nothing comes while a socket is paused, and everything after', async (t) => {
-  const reader = new SocketReader();
+  const reader = new SocketReader(ALONE);
   const { client, accepted } = await connectedPair(t);
   const sent = Buffer.alloc(3 * 1024 * 1024, 'abc');
   const received: Buffer[] = [];
@@ -62,9 +69,81 @@ test('nothing comes while a socket is paused, and everything after', async (t) =
   t.ok(Buffer.concat(received).equals(sent));
 });
 
+/** Sizes of the reads that bring `total` bytes, all of which were sent before the first of them. */
+async function readSizes(t: Test, reader: SocketReader, total: number): Promise<number[]> {
+  const { client, accepted } = await connectedPair(t);
+  const sizes: number[] = [];
+  let received = 0;
+  reader.read(accepted, (_area, size) => {
+    sizes.push(size);
+    received += size;
+  });
+  accepted.pause();
+  await write(client, Buffer.alloc(total));
+  accepted.resume();
+  await eventually(() => assert(received === total));
+  return sizes;
+}
+
+/** Resolves when the kernel has all of it. */
+async function write(client: Socket, bytes: Buffer): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    client.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+test('a socket is read little by little at first, and then in large parts', async (t) => {
+  const [first, ...others] = await readSizes(t, new SocketReader(ALONE), 256 * KIB);
+  t.ok(first !== undefined && first <= 16 * KIB, String(first));
+  t.ok(Math.max(...others) > 16 * KIB, String(others));
+});
+
+test('who brings much is read little by little while others do too', async (t) => {
+  const sizes = await readSizes(t, new SocketReader({ isCrowded: true }), 256 * KIB);
+  t.ok(Math.max(...sizes) <= 16 * KIB, String(sizes));
+});
+
+test('connections that become readable in the same instant leave the turn short', async (t) => {
+  // Counts what each turn parses of connections of which each has sent more than its share before any of them is read.
+  const count = 64;
+  const reactor = new Reactor(new ManualClock(), (error) => t.fail(String(error)));
+  const reader = new SocketReader(reactor);
+  const bytesByTurn: number[] = [];
+  const router = {
+    lastChannel: null,
+    scan: (_area: ByteArea, size: number): number => {
+      bytesByTurn[reactor.turnNumber] = (bytesByTurn[reactor.turnNumber] ?? 0) + size;
+      return size;
+    },
+  } as unknown as FrameRouter;
+  const held = { isActive: false, isFull: false } as unknown as HeldInput;
+  const owner: ConnectionInputOwner = {
+    isRunning: true,
+    isClosed: false,
+    mustWait: false,
+    watchWhatItWaitsFor: () => undefined,
+    framingLost: (error) => t.fail(String(error)),
+  };
+  const sockets: Socket[] = [];
+  for (let i = 0; i < count; i++) {
+    const { client, accepted } = await connectedPair(t);
+    const input = new ConnectionInput(accepted, router, held, reactor, owner);
+    reader.read(accepted, (area, size) => input.received(area, size));
+    accepted.pause();
+    await write(client, Buffer.alloc(256 * KIB));
+    sockets.push(accepted);
+  }
+  for (const socket of sockets) socket.resume();
+  const sum = (): number => bytesByTurn.reduce((total, bytes = 0) => total + bytes, 0);
+  await eventually(() => assert(sum() === count * 256 * KIB));
+  // Until it is crowded, what the last one brings before it is, and a small part of each other.
+  const bytesMax = 2048 * KIB + (256 + 16) * KIB + count * 16 * KIB;
+  t.ok(Math.max(...bytesByTurn.filter((bytes) => bytes > 0)) <= bytesMax, String(bytesByTurn));
+});
+
 test('the end of the peer closes a socket that is read', async (t) => {
   const { client, accepted } = await connectedPair(t);
-  new SocketReader().read(accepted, () => {});
+  new SocketReader(ALONE).read(accepted, () => {});
   const closed = once(accepted, 'close');
   client.end('last');
   await closed;
@@ -75,7 +154,7 @@ test('a stream that is no plain socket is read chunk by chunk', async (t) => {
   const stream = new PassThrough();
   const received: string[] = [];
   // Of a socket the reader uses what every stream has.
-  new SocketReader().read(stream as unknown as Socket, (area, size) => {
+  new SocketReader(ALONE).read(stream as unknown as Socket, (area, size) => {
     received.push(area.buf.toString('latin1', 0, size));
   });
   stream.write('first');

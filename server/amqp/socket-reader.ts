@@ -6,6 +6,11 @@
  * is carried out before the next read, so one buffer is enough for all. `net.connect` has an option for that
  * (`onread`); a socket that a server accepted has the same machinery and no option, so it is given here what the
  * option would have set. A socket that has it not, or a Node without it, is read chunk by chunk.
+ *
+ * Whoever is read gets a part of the buffer, which is chosen when its last read is done: libuv asks for nothing before the
+ * next one. A socket that brings little gets a small part, and so does every socket while the turn is crowded, so that
+ * hundreds that become readable in the same instant do not bring 256 KiB each before anybody can stop them. One that fills
+ * the small part gets all of the buffer, and keeps it as long as its reads are no smaller.
  * Bench: scenario throughput.
  */
 import { type NetConnectOpts, Socket } from 'node:net';
@@ -13,9 +18,16 @@ import { ByteArea, newByteArea } from '../base/byte-area.ts';
 
 /** Bytes that one read takes at most. */
 const READ_BYTES = 256 * 1024;
+/** The same for a socket whose last read was smaller, or when the turn is crowded: then whoever fills it has to wait. */
+const SMALL_READ_BYTES = 16 * 1024;
 
 /** Takes what was read: `area.buf[0..size)`, valid until it returns. */
 export type ReadListener = (area: ByteArea, size: number) => void;
+
+/** Whether all connections together have brought enough for this turn. */
+export interface Crowd {
+  readonly isCrowded: boolean;
+}
 
 /** What libuv's stream offers for reading into memory of the caller's. */
 interface UserBufferHandle {
@@ -26,34 +38,46 @@ interface UserBufferHandle {
 interface OnreadSlots {
   readonly buffer: symbol;
   readonly callback: symbol;
+  /** Makes the buffer of the next read. */
+  readonly generator: symbol;
 }
 
 /** Reads the sockets of one server. */
 export class SocketReader {
   private readonly area: ByteArea;
+  /** The beginning of {@link area}. */
+  private readonly smallPart: Buffer;
   private readonly slots: OnreadSlots | null;
+  private readonly crowd: Crowd;
 
-  constructor() {
+  constructor(crowd: Crowd) {
     this.area = newByteArea(READ_BYTES);
+    this.smallPart = this.area.buf.subarray(0, SMALL_READ_BYTES);
     this.slots = findSlots();
+    this.crowd = crowd;
   }
 
   /** Calls `listener` with all that `socket` receives from now on. */
   read(socket: Socket, listener: ReadListener): void {
-    const { slots, area } = this;
+    const { slots, area, smallPart, crowd } = this;
     const handle = handleOf(socket);
     // What was read of it before, as a proxy's header is, may have left bytes that only come as chunks.
     if (slots === null || handle === null || socket.bytesRead > 0) {
       socket.on('data', (chunk: Buffer) => listener(new ByteArea(chunk), chunk.length));
       return;
     }
+    let lastSize = 0;
     const onRead = (size: number): boolean => {
+      lastSize = size;
       listener(area, size);
       return true;
     };
-    Reflect.set(socket, slots.buffer, area.buf);
+    const nextBuffer = (): Buffer =>
+      lastSize < SMALL_READ_BYTES || crowd.isCrowded ? smallPart : area.buf;
+    Reflect.set(socket, slots.buffer, smallPart);
     Reflect.set(socket, slots.callback, onRead);
-    handle.useUserBuffer(area.buf);
+    Reflect.set(socket, slots.generator, nextBuffer);
+    handle.useUserBuffer(smallPart);
     socket.resume();
   }
 }
@@ -62,14 +86,19 @@ function findSlots(): OnreadSlots | null {
   // Documented for `net.connect`, which hands it on to here; the types know only that.
   const options: NetConnectOpts = {
     port: 0,
-    onread: { buffer: Buffer.alloc(1), callback: () => true },
+    onread: { buffer: () => Buffer.alloc(1), callback: () => true },
   };
   const sample = new Socket(options);
   const symbols = Object.getOwnPropertySymbols(sample);
   sample.destroy();
-  const buffer = symbols.find(({ description }) => description === 'kBuffer');
-  const callback = symbols.find(({ description }) => description === 'kBufferCb');
-  return buffer === undefined || callback === undefined ? null : { buffer, callback };
+  const slot = (name: string): symbol | undefined =>
+    symbols.find(({ description }) => description === name);
+  const buffer = slot('kBuffer');
+  const callback = slot('kBufferCb');
+  const generator = slot('kBufferGen');
+  return buffer === undefined || callback === undefined || generator === undefined
+    ? null
+    : { buffer, callback, generator };
 }
 
 /** The handle of a plain TCP or Unix socket; null for others: TLS keeps what it decrypts. */

@@ -14,7 +14,7 @@ export function memoryServices(
     ...parts,
     slabs: new SlabPool(regionBytes),
     handshakes: new HandshakeMemory(),
-    reader: new SocketReader(),
+    reader: new SocketReader(parts.broker.reactor),
     openConnections: new OpenConnections(0),
     version: '0.0.0',
   };
