@@ -1,7 +1,7 @@
 /**
  * The bindings of one exchange to one destination. Both ends keep the same group, under the other end, so that the two
- * part in one step however many bindings there are between them: what has to be done for each is left to
- * index-sweep.ts.
+ * part in one step however many bindings there are between them: what has to be done for each, and for each of very many
+ * groups, is left to index-sweep.ts.
  *
  * Most groups hold one binding for life, so the first is a plain field, and the Map comes with the second.
  */

@@ -74,12 +74,12 @@ export class Exchange {
    * set it where there is none, and then says that the topology has changed. It need not exist.
    */
   alternate: string | null;
-  /** Bindings that begin here, by where they lead. */
-  readonly outgoing: Map<Destination, BindingGroup>;
+  /** Bindings that begin here, by where they lead: for some turns also to what is deleted (index-sweep.ts). */
+  outgoing: Map<Destination, BindingGroup>;
   /** Log position of its definition; -1: it does not survive a restart, or always existed. */
   definedAt: number;
   isDeleted: boolean;
-  private readonly groups: Map<Exchange, BindingGroup>;
+  private groups: Map<Exchange, BindingGroup>;
 
   constructor(declaration: ExchangeDeclaration, type: ExchangeType) {
     this.name = declaration.name;
@@ -109,6 +109,26 @@ export class Exchange {
 
   removeIncoming(source: Exchange): void {
     this.groups.delete(source);
+  }
+
+  /** Whether bindings begin here. Few of what is left in {@link outgoing} is deleted: what had very many bindings. */
+  get isUsed(): boolean {
+    for (const destination of this.outgoing.keys()) if (!destination.isDeleted) return true;
+    return false;
+  }
+
+  /** Gives up all bindings that lead here: it is deleted. */
+  takeIncoming(): BindingGroups<Exchange> {
+    const { groups } = this;
+    this.groups = new Map();
+    return groups;
+  }
+
+  /** Gives up all bindings that begin here: it is deleted. */
+  takeOutgoing(): BindingGroups<Destination> {
+    const { outgoing } = this;
+    this.outgoing = new Map();
+    return outgoing;
   }
 
   /** As permissions name it. */

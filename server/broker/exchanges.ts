@@ -115,6 +115,6 @@ export function deleteExchange(
   }
   const exchange = vhost.exchanges.get(name);
   if (exchange === undefined) return -1;
-  if (ifUnused && exchange.outgoing.size > 0) throw preconditionFailed(`${text} in use`);
+  if (ifUnused && exchange.isUsed) throw preconditionFailed(`${text} in use`);
   return removeExchange(vhost, exchange);
 }

@@ -1,12 +1,13 @@
 /**
- * Takes the bindings of deleted queues and exchanges out of the indexes of the exchanges they began at.
+ * Takes the bindings of deleted queues and exchanges out of the indexes of the exchanges they began at, and parts their ends
+ * where a deletion has not done so itself (topology.ts).
  *
- * A deletion parts the two ends at once (binding-group.ts), and routing passes over what is deleted (route-search.ts);
- * so this is tidying that nobody waits for. It goes in slices, one a turn: a queue may have had a hundred thousand
- * bindings.
+ * Routing passes over what is deleted (route-search.ts), and so does whoever asks whether an exchange is used; so this is
+ * tidying that nobody waits for. It goes in slices, one a turn: a queue may have had a hundred thousand bindings, from one
+ * exchange or from as many.
  */
 import type { Binding } from './binding.ts';
-import type { BindingGroup } from './binding-group.ts';
+import type { BindingGroup, BindingGroups } from './binding-group.ts';
 import type { TurnEnder } from './reactor.ts';
 
 /** Bindings that are taken out in one turn: about a millisecond of those to a headers exchange, less of others. */
@@ -15,46 +16,62 @@ export const BINDINGS_PER_SLICE = 500;
 /** What is left to tidy up in a vhost. */
 export class IndexSweep implements TurnEnder {
   private readonly turnNeeded: () => void;
-  private readonly groups: BindingGroup[];
-  /** The bindings left of the group under way. */
+  private readonly deleted: Iterator<BindingGroup>[];
+  /** The groups left of what is under way, and the bindings left of its group under way. */
+  private groups: Iterator<BindingGroup> | null;
   private bindings: Iterator<Binding> | null;
 
   /** `turnNeeded` asks for a turn, at whose end {@link endTurn} is called. */
   constructor(turnNeeded: () => void) {
     this.turnNeeded = turnNeeded;
-    this.groups = [];
+    this.deleted = [];
+    this.groups = null;
     this.bindings = null;
   }
 
   /** Whether nothing is left to do. */
   get isDone(): boolean {
-    return this.bindings === null && this.groups.length === 0;
+    return this.bindings === null && this.groups === null && this.deleted.length === 0;
   }
 
-  /** The groups belong to a destination that is deleted; nobody else keeps them any more. */
-  add(groups: Iterable<BindingGroup>): void {
-    for (const group of groups) this.groups.push(group);
+  /** One end of the groups is deleted, and has given them up: nobody else changes the map any more. */
+  add(groups: BindingGroups<unknown>): void {
+    if (groups.size > 0) this.deleted.push(groups.values());
     if (!this.isDone) this.turnNeeded();
   }
 
   endTurn(): void {
     if (this.isDone) return;
-    for (let i = 0; i < BINDINGS_PER_SLICE; i++) {
-      const binding = this.next();
-      if (binding === null) return;
-      const { source, bindingKey, args, destination } = binding;
-      source.index.remove(bindingKey, args, destination);
-    }
+    for (let i = 0; i < BINDINGS_PER_SLICE; i++) if (!this.step()) return;
     this.turnNeeded();
   }
 
-  private next(): Binding | null {
+  /** Takes out one binding, or parts the ends of one group where no index is left; false when all is done. */
+  private step(): boolean {
     for (;;) {
-      const result = this.bindings?.next();
-      if (result?.done === false) return result.value;
-      const group = this.groups.pop();
-      this.bindings = group?.[Symbol.iterator]() ?? null;
-      if (this.bindings === null) return null;
+      const binding = this.bindings?.next();
+      if (binding?.done === false) {
+        const { source, bindingKey, args, destination } = binding.value;
+        source.index.remove(bindingKey, args, destination);
+        return true;
+      }
+      this.bindings = null;
+      const group = this.nextGroup();
+      if (group === null) return false;
+      const { source, destination } = group;
+      source.outgoing.delete(destination);
+      destination.removeIncoming(source);
+      if (source.isDeleted) return true;
+      this.bindings = group[Symbol.iterator]();
+    }
+  }
+
+  private nextGroup(): BindingGroup | null {
+    for (;;) {
+      const group = this.groups?.next();
+      if (group?.done === false) return group.value;
+      this.groups = this.deleted.pop() ?? null;
+      if (this.groups === null) return null;
     }
   }
 }

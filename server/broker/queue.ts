@@ -159,6 +159,13 @@ export class Queue {
     this.groups?.delete(source);
   }
 
+  /** Gives up all bindings that lead here: it is deleted. */
+  takeIncoming(): BindingGroups<Exchange> {
+    const { incoming } = this;
+    this.groups = null;
+    return incoming;
+  }
+
   get messageStore(): MessageStore {
     return this.store;
   }

@@ -5,10 +5,16 @@
 import { bindingId } from '../routing/binding-id.ts';
 import { DEFINITION_ACTIONS } from '../storage/record-format.ts';
 import type { Binding, BindingRequest, Destination } from './binding.ts';
-import { BindingGroup, type BindingGroups } from './binding-group.ts';
+import { BindingGroup } from './binding-group.ts';
 import { bindingFrame, exchangeDeleteFrame, unbindingFrame } from './definition-frames.ts';
 import type { Exchange } from './exchange.ts';
 import type { Vhost } from './vhost.ts';
+
+/**
+ * What is deleted is parted from the others at once where these are no more. So few of the bindings that an exchange is
+ * left with lead to something deleted, however many queues go in the same turn.
+ */
+const PARTED_AT_ONCE_MAX = 500;
 
 /** The two ends of a binding, asked for or there. */
 export interface BindingEnds {
@@ -110,7 +116,7 @@ export function removeBinding(vhost: Vhost, binding: Binding): number {
  * replayed, so they need no records of their own.
  */
 export function removeBindingsTo(vhost: Vhost, destination: Destination): void {
-  removeAbandoned(vhost, part(vhost, destination.incoming));
+  removeAbandoned(vhost, part(vhost, destination));
 }
 
 /** Takes an exchange out, with its bindings on both sides; the position to wait for. */
@@ -127,7 +133,7 @@ export function removeExchange(vhost: Vhost, exchange: Exchange): number {
 function removeAbandoned(vhost: Vhost, exchanges: Iterable<Exchange>): void {
   const pending = [...exchanges];
   for (let exchange = pending.pop(); exchange !== undefined; exchange = pending.pop()) {
-    if (!exchange.autoDelete || exchange.outgoing.size > 0 || exchange.isDeleted) continue;
+    if (!exchange.autoDelete || exchange.isUsed || exchange.isDeleted) continue;
     takeOut(vhost, exchange);
     for (const source of partExchange(vhost, exchange)) pending.push(source);
   }
@@ -148,24 +154,31 @@ export function forgetExchange(vhost: Vhost, exchange: Exchange): void {
   vhost.topologyChanged();
 }
 
-/** Parts a deleted exchange from all that is bound to it; the exchanges at which bindings to it began. */
+/** Parts a deleted exchange from all that is bound to it, as {@link part} does. */
 export function partExchange(vhost: Vhost, exchange: Exchange): readonly Exchange[] {
-  // Its own index goes with it.
-  for (const destination of exchange.outgoing.keys()) destination.removeIncoming(exchange);
-  exchange.outgoing.clear();
-  return part(vhost, exchange.incoming);
+  const groups = exchange.takeOutgoing();
+  if (groups.size > PARTED_AT_ONCE_MAX) vhost.sweep.add(groups);
+  // Its own index goes with it, so nothing else is to be done.
+  else for (const { destination } of groups.values()) destination.removeIncoming(exchange);
+  return part(vhost, exchange);
 }
 
-/** Parts something deleted from the exchanges with bindings to it, and returns these. */
-export function part(vhost: Vhost, incoming: BindingGroups<Exchange>): readonly Exchange[] {
-  const groups = [...incoming.values()];
-  for (const { source, destination } of groups) {
-    source.outgoing.delete(destination);
-    destination.removeIncoming(source);
+/**
+ * Parts something deleted from the exchanges with bindings to it, and returns those of them that may be abandoned now. From
+ * very many it is parted in slices (index-sweep.ts); what is left meanwhile leads to something deleted and counts for
+ * nothing.
+ */
+export function part(vhost: Vhost, destination: Destination): readonly Exchange[] {
+  const groups = destination.takeIncoming();
+  const arePartedNow = groups.size <= PARTED_AT_ONCE_MAX;
+  const mayBeAbandoned: Exchange[] = [];
+  for (const { source } of groups.values()) {
+    if (arePartedNow) source.outgoing.delete(destination);
+    if (source.autoDelete) mayBeAbandoned.push(source);
   }
   vhost.topologyChanged();
   vhost.sweep.add(groups);
-  return groups.map(({ source }) => source);
+  return mayBeAbandoned;
 }
 
 /** Takes a binding out of its two ends without a word to the log. */

@@ -165,5 +165,5 @@ function forgetQueueNamed(vhost: Vhost, name: string): void {
   if (queue === undefined) return;
   queue.isDeleted = true;
   vhost.queues.delete(name);
-  part(vhost, queue.incoming);
+  part(vhost, queue);
 }

@@ -156,7 +156,9 @@ export class Vhost implements CheckpointSource {
     const queues = [...this.queues.values()];
     const bindings: Binding[] = [];
     for (const { outgoing } of exchanges) {
-      for (const group of outgoing.values()) group.appendTo(bindings);
+      for (const group of outgoing.values()) {
+        if (!group.destination.isDeleted) group.appendTo(bindings);
+      }
     }
     return framesOf(exchanges, queues, bindings);
   }
