@@ -77,7 +77,7 @@ function withBase(
 function adopt(found: UsableCheckpoint, chunks: ChunkStore, damage: DamageLog): void {
   for (const { index } of found.parts) {
     chunks.adoptRecovered(index);
-    if (chunks.isComplete(index)) continue;
+    if (chunks.files.isComplete(index)) continue;
     const name = join(CHUNK_FOLDER, chunkFileName(index.number));
     damage.report(name, 'the file is not whole: what it should have is found in the log', true);
   }

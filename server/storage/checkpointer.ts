@@ -125,7 +125,7 @@ export class Checkpointer {
     this.chunks = chunks;
     this.largeFiles = largeFiles;
     this.deletes = recovered.damage.every(({ isMended }) => isMended);
-    if (!this.deletes) chunks.deleteNothing();
+    if (!this.deletes) chunks.files.deleteNothing();
     this.firstNumber = recovered.nextCheckpoint;
     this.nextNumber = recovered.nextCheckpoint;
     const { checkpoint } = recovered;
@@ -182,7 +182,7 @@ export class Checkpointer {
   async write(source: CheckpointSource, clean: boolean): Promise<void> {
     while (this.underWay !== null) await this.underWay.catch(() => {});
     this.underWay = this.run(source, clean).finally(() => {
-      this.chunks.endParts();
+      this.chunks.files.endParts();
       this.underWay = null;
     });
     return this.underWay;
@@ -195,8 +195,8 @@ export class Checkpointer {
     // Without a change the file is as true at the end of the log as it was where it was written.
     if (this.definitionsChanged) await this.writeDefinitions(source, !clean);
     else this.definitionsPosition = log.end;
-    chunks.beginAttempt();
-    const { attempt } = chunks;
+    chunks.files.beginAttempt();
+    const { attempt } = chunks.files;
     await chunks.repair();
     const parts = await this.encodeParts(source.durableIndexes(), !clean);
     const { base } = this;
@@ -206,7 +206,7 @@ export class Checkpointer {
       this.nextNumber - base.number > DELTAS_MAX;
     if (isBase) await this.encodeRest(parts, !clean);
     const gone = isBase ? [] : [...this.gone];
-    chunks.endParts();
+    chunks.files.endParts();
     log.endTurn();
     const head: CheckpointHead = {
       clean,
@@ -218,7 +218,7 @@ export class Checkpointer {
       rowEntries: chunks.rowEntries,
     };
     await log.syncAll();
-    await chunks.sync();
+    await chunks.files.sync();
     const content = encodeCheckpoint(head, parts.encoded, gone);
     await replaceFile(this.fs, join(this.directory, checkpointFileName(this.nextNumber)), content);
     if (isBase) this.useBase(parts, attempt, content);
@@ -261,7 +261,7 @@ export class Checkpointer {
     parts.encoded.push(part);
     parts.size += part.length;
     parts.replayFrom = Math.min(parts.replayFrom, log.end);
-    parts.states.set(index, stateOf(index, chunks.attempt));
+    parts.states.set(index, stateOf(index, chunks.files.attempt));
   }
 
   private get isSliceFull(): boolean {
@@ -323,7 +323,7 @@ export class Checkpointer {
     while (this.kept.length > CHECKPOINTS_KEPT) this.kept.shift();
     if (isFull) this.deleteOldCheckpoints();
     const attempts = this.kept.flatMap((kept) => [kept.attempt, kept.baseAttempt]);
-    this.chunks.keep(isFull && this.deletes ? attempts : [0, ...attempts]);
+    this.chunks.files.keep(isFull && this.deletes ? attempts : [0, ...attempts]);
     if (isFull) this.log.deleteSegmentsBefore(this.oldestReplayStart);
     if (this.deletes) this.largeFiles.deleteLeftovers();
   }

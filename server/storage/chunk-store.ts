@@ -7,13 +7,12 @@
  *   used again. It stays in memory while one of its records is not yet written, and where the disk refuses.
  * - When the cursor enters a row, the next one is read ahead; the one it left stays for a while, since its acks may
  *   be on the way and a row that goes soon need not be written.
- * - What a checkpoint names is made stable by {@link ChunkStore.sync}; nothing here is needed to recover without one.
+ * - What a checkpoint names is made stable by {@link ChunkFiles.sync}; nothing here is needed to recover without one.
  * - A slot that cannot be read as it was written is found again from the log (row-rebuild.ts): whoever asked for its
  *   row waits for that as for a slow read.
  */
-import { join } from 'node:path';
-import { ChunkFile } from './chunk-file.ts';
-import { CHUNK_FOLDER, queueOfChunkFile } from './chunk-file-format.ts';
+import type { ChunkFile } from './chunk-file.ts';
+import { ChunkFiles } from './chunk-files.ts';
 import { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
 import type { ChunkHome } from './index-home.ts';
@@ -29,8 +28,6 @@ import { StorageError } from './storage-error.ts';
 const FREE_ARRAYS_MAX = 8;
 /** Damaged rows of a queue that are found again in one walk over the log. */
 const REBUILT_ROWS_MAX = 64;
-/** Files synced side by side. */
-const SYNCS_AT_ONCE = 8;
 /** After a write that failed none is tried for this long. */
 const WRITE_RETRY_MS = 1000;
 /** A row with fewer messages than this share of a full one's, waiting, is not worth a slot. */
@@ -67,20 +64,11 @@ export class ChunkStore implements ChunkHome {
   spaceRefused: () => void;
   /** Null: what is damaged stays so. */
   rescue: ChunkRescue | null;
-  /** Checkpoints tried so far; each try has this number. 0: those of earlier runs. */
-  attempt: number;
-  private attemptUnderWay: boolean;
-  private keptAttempts: readonly number[];
-  private readonly fs: FileSystem;
-  private readonly folder: string;
+  readonly files: ChunkFiles;
   private readonly nowMs: () => number;
-  private readonly cache: FileCache;
-  private readonly files: Map<number, ChunkFile>;
   private readonly freeArrays: Float64Array[];
   private readonly resting: QueueIndex[];
   private noWriteBefore: number;
-  private hasFolder: boolean;
-  private deletes: boolean;
   /** The rebuild under way, or the last one; never rejects. */
   private rebuilding: Promise<void>;
 
@@ -90,19 +78,12 @@ export class ChunkStore implements ChunkHome {
     this.writtenUpTo = () => Number.POSITIVE_INFINITY;
     this.spaceRefused = () => {};
     this.rescue = null;
-    this.attempt = 0;
-    this.attemptUnderWay = false;
-    this.keptAttempts = [0];
-    this.fs = options.fs;
-    this.folder = join(options.directory, CHUNK_FOLDER);
+    const cache = options.cache ?? new FileCache(options.fs);
+    this.files = new ChunkFiles(options.fs, cache, options.directory, this.rowEntries);
     this.nowMs = options.nowMs;
-    this.cache = options.cache ?? new FileCache(options.fs);
-    this.files = new Map();
     this.freeArrays = [];
     this.resting = [];
     this.noWriteBefore = 0;
-    this.hasFolder = false;
-    this.deletes = true;
     this.rebuilding = Promise.resolve();
   }
 
@@ -151,10 +132,7 @@ export class ChunkStore implements ChunkHome {
   }
 
   freeSlot(index: QueueIndex, row: IndexRow): void {
-    if (row.slot < 0) return;
-    this.fileOf(index).free(row.slot, row.slotSince, this.attempt);
-    row.slot = -1;
-    row.stored = 0;
+    this.files.freeSlot(index, row);
   }
 
   load(index: QueueIndex, row: IndexRow, listener: RowListener): void {
@@ -172,7 +150,7 @@ export class ChunkStore implements ChunkHome {
   readNow(index: QueueIndex, row: IndexRow): Float64Array {
     const positions = new Float64Array(this.rowEntries);
     try {
-      this.fileOf(index).readNow(row, positions);
+      this.files.of(index).readNow(row, positions);
       return positions;
     } catch (error) {
       if (this.rescue === null || !isRebuildable(error)) throw error;
@@ -200,24 +178,9 @@ export class ChunkStore implements ChunkHome {
   adoptRecovered(index: QueueIndex): void {
     index.home = this;
     for (const row of index.rows.views()) {
-      if (row.slot >= 0) this.fileOf(index).adopt();
+      if (row.slot >= 0) this.files.of(index).adopt();
       if (row.positions !== null) this.chunkBytes += row.positions.byteLength;
     }
-  }
-
-  /** Whether the slots of a recovered index are there. @throws StorageError when the file cannot be looked at */
-  isComplete(index: QueueIndex): boolean {
-    const file = this.files.get(index.number);
-    if (file === undefined) return true;
-    return file.isComplete();
-  }
-
-  /** The queue is gone, and its index cleared. */
-  dropped(index: QueueIndex): void {
-    const file = this.files.get(index.number);
-    if (file === undefined || !index.durable) return;
-    file.droppedAt = this.attempt;
-    this.deleteUnneeded(file);
   }
 
   /** Full rows that could not be spilled, and the tail where it is worth it, are put into slots. */
@@ -228,36 +191,9 @@ export class ChunkStore implements ChunkHome {
     return this.write(index, row);
   }
 
-  /** A checkpoint is about to be written; the slots in use from now on may be named by it. */
-  beginAttempt(): void {
-    this.attempt++;
-    this.attemptUnderWay = true;
-  }
-
-  /** ... and no part of it will be encoded any more. */
-  endParts(): void {
-    this.attemptUnderWay = false;
-  }
-
-  /** The attempts whose checkpoints are kept; slots and files that only others named are free. */
-  keep(attempts: readonly number[]): void {
-    const isEarlierRunKept = this.keptAttempts.includes(0);
-    this.keptAttempts = attempts;
-    for (const file of this.files.values()) {
-      file.keep(attempts);
-      this.deleteUnneeded(file);
-    }
-    if (this.deletes && isEarlierRunKept && !attempts.includes(0)) this.deleteLeftovers();
-  }
-
-  /** Nothing of earlier runs is deleted: there was damage. */
-  deleteNothing(): void {
-    this.deletes = false;
-  }
-
   /** Writes again what failed syncs may have lost. @throws StorageError */
   async repair(): Promise<void> {
-    for (const file of this.files.values()) {
+    for (const file of this.files.all()) {
       const rows = file.suspectRows();
       try {
         for (const row of rows) await this.repairRow(file, row);
@@ -273,27 +209,6 @@ export class ChunkStore implements ChunkHome {
     // The row may have gone while it was read, or have got another slot.
     if (positions !== null && file.suspect.has(row.slot)) file.rewrite(row, positions);
     if (read !== null) this.giveBack(read);
-  }
-
-  /** Makes all that was written to chunk files stable. @throws StorageError */
-  async sync(): Promise<void> {
-    const files = [...this.files.values()].filter((file) => file.dirty.size > 0);
-    for (let at = 0; at < files.length; at += SYNCS_AT_ONCE) {
-      const some = files.slice(at, at + SYNCS_AT_ONCE);
-      const results = await Promise.allSettled(some.map((file) => file.sync()));
-      for (const result of results) if (result.status === 'rejected') throw result.reason;
-    }
-    const created = [...this.files.values()].filter((file) => file.isNew);
-    if (created.length === 0) return;
-    await this.fs.syncDirectory(this.folder);
-    for (const file of created) file.isNew = false;
-  }
-
-  /** Deletes chunk files of earlier runs that no kept checkpoint names. */
-  private deleteLeftovers(): void {
-    for (const name of this.fs.list(this.folder)) {
-      if (!this.files.has(queueOfChunkFile(name))) this.fs.delete(join(this.folder, name));
-    }
   }
 
   /** Shows the positions of a row that lies on disk, read in the pool, unless it has gone meanwhile. @throws StorageError */
@@ -318,7 +233,7 @@ export class ChunkStore implements ChunkHome {
   }
 
   close(): void {
-    for (const file of this.files.values()) file.close();
+    this.files.close();
   }
 
   // --- inside ----------------------------------------------------------------------------------
@@ -338,7 +253,7 @@ export class ChunkStore implements ChunkHome {
       this.noWriteBefore = 0;
     }
     try {
-      this.writeSlot(index, row);
+      this.files.write(index, row);
       return true;
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
@@ -348,29 +263,11 @@ export class ChunkStore implements ChunkHome {
     }
   }
 
-  private writeSlot(index: QueueIndex, row: IndexRow): void {
-    if (!this.hasFolder) {
-      this.fs.makeDirectory(this.folder);
-      this.hasFolder = true;
-    }
-    const file = this.fileOf(index);
-    try {
-      if (row.slot < 0) {
-        row.slot = file.assign();
-        row.slotSince = this.attemptUnderWay ? this.attempt : this.attempt + 1;
-      }
-      file.write(row);
-    } catch (error) {
-      if (row.stored === 0) file.giveUp(row);
-      throw error;
-    }
-  }
-
   /** The positions of a row; null when they are in memory by now, or not needed. @throws StorageError */
   private async read(index: QueueIndex, row: IndexRow): Promise<Float64Array | null> {
     const positions = this.takeArray();
     try {
-      await this.fileOf(index).read(row, positions);
+      await this.files.of(index).read(row, positions);
       return positions;
     } catch (error) {
       this.giveBack(positions);
@@ -449,7 +346,7 @@ export class ChunkStore implements ChunkHome {
     if (row.positions !== null || row.live === 0) return null;
     const positions = this.takeArray();
     try {
-      await this.fileOf(index).read(row, positions);
+      await this.files.of(index).read(row, positions);
       if (isAsked && !row.isGone && row.positions === null) row.positions = positions;
       else this.giveBack(positions);
       return null;
@@ -465,7 +362,7 @@ export class ChunkStore implements ChunkHome {
     if (row.isGone || row.positions !== null || row.slot < 0) return;
     if (checksumOf(positions, row.stored) === row.crc) {
       try {
-        this.fileOf(index).rewrite(row, positions);
+        this.files.of(index).rewrite(row, positions);
         return;
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
@@ -494,7 +391,7 @@ export class ChunkStore implements ChunkHome {
     }
     const left = missing === 0 ? '' : `; ${missing} messages were in no batch, and are dropped`;
     this.rescue?.damaged(
-      this.fileOf(index).path,
+      this.files.of(index).path,
       `${mended} rows of positions were damaged: they were found again in the log${left}`,
     );
   }
@@ -518,22 +415,6 @@ export class ChunkStore implements ChunkHome {
     if (positions.length === this.rowEntries && this.freeArrays.length < FREE_ARRAYS_MAX) {
       this.freeArrays.push(positions);
     }
-  }
-
-  private fileOf(index: QueueIndex): ChunkFile {
-    let file = this.files.get(index.number);
-    if (file === undefined) {
-      file = new ChunkFile(this.cache, this.folder, index, this.rowEntries);
-      this.files.set(index.number, file);
-    }
-    return file;
-  }
-
-  private deleteUnneeded(file: ChunkFile): void {
-    if (file.droppedAt >= 0) file.keep(this.keptAttempts);
-    if (!file.isUnneeded || !this.deletes) return;
-    file.delete();
-    if (file.droppedAt >= 0) this.files.delete(file.index.number);
   }
 }
 

@@ -282,7 +282,7 @@ export class MessageStore {
   dropIndex(index: QueueIndex): void {
     index.settledRanges.length = 0;
     index.drop(this.sink);
-    this.chunks.dropped(index);
+    this.chunks.files.dropped(index);
     this.checkpointer.noteDropped(index);
     if (index.large !== null) this.largeFiles.settleMany(index);
   }

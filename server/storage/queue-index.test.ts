@@ -200,7 +200,7 @@ class Checked {
     this.chunks = this.newChunks();
     this.index = decodePart(part, 0, ROW_ENTRIES).part.index;
     this.chunks.adoptRecovered(this.index);
-    equal(this.chunks.isComplete(this.index), true, 'slots');
+    equal(this.chunks.files.isComplete(this.index), true, 'slots');
     if (replay === 'settles') {
       discardRange(this.index, first, first + 40);
       this.forget((m) => m.sequence >= first && m.sequence <= first + 40);
@@ -222,7 +222,7 @@ class Checked {
 
   async drop(): Promise<void> {
     this.index.drop(this.counters);
-    this.chunks.dropped(this.index);
+    this.chunks.files.dropped(this.index);
     this.messages = [];
     // What a replay takes out of a row has its share of the bytes there, no more.
     if (!this.isApproximate) equal(this.counters.bytes, 0, 'bytes in segments');
@@ -481,7 +481,7 @@ t.test('of a long queue a few rows are in memory, and its restart loads none', a
   const later = new ChunkStore({ fs, directory: '/data', nowMs: () => 0 });
   const again = decodePart(part, 0, later.rowEntries).part.index;
   later.adoptRecovered(again);
-  t.ok(later.isComplete(again));
+  t.ok(later.files.isComplete(again));
   t.match([arraysOf(again), again.readyCount], [0, 300_000]);
 });
 
@@ -569,7 +569,7 @@ t.test('ten thousand long queues are written, synced and read with a few files o
     return index;
   });
   t.ok(fs.paths.length === 10_000);
-  await chunks.sync();
+  await chunks.files.sync();
   t.same(fs.unsyncedWrites(), []);
   t.ok(fs.openFileCount <= 8, `${fs.openFileCount} files open`);
   await Promise.all(

@@ -394,7 +394,7 @@ class Recovery implements RecordVisitor {
     if (index === undefined) return;
     this.queues.delete(number);
     index.clear();
-    this.chunks.dropped(index);
+    this.chunks.files.dropped(index);
   }
 
   /** Takes out the messages whose large bodies are not there. */
