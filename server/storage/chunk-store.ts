@@ -8,7 +8,7 @@
  * - When the cursor enters a row, the next one is read ahead; the one it left stays for a while, since its acks may
  *   be on the way and a row that goes soon need not be written.
  * - What a checkpoint names is made stable by {@link ChunkFiles.sync}; nothing here is needed to recover without one.
- * - A slot that cannot be read as it was written is found again from the log (row-rebuild.ts): whoever asked for its
+ * - A slot that cannot be read as it was written is found again in the log (slot-mender.ts): whoever asked for its
  *   row waits for that as for a slow read.
  */
 import type { ChunkFile } from './chunk-file.ts';
@@ -18,16 +18,13 @@ import type { FileSystem } from './fs.ts';
 import type { ChunkHome } from './index-home.ts';
 import { type IndexRow, ROW_ENTRIES, type RowListener } from './index-row.ts';
 import { isDiskFull } from './log-health.ts';
-import { checksumOf } from './positions.ts';
 import type { QueueIndex } from './queue-index.ts';
 import { reachesInto } from './release-row.ts';
-import { type LostRow, placeMissing, type RowFinder } from './row-rebuild.ts';
+import { type ChunkRescue, isMendable, type RowKeeper, SlotMender } from './slot-mender.ts';
 import { StorageError } from './storage-error.ts';
 
 /** Arrays kept for the next row. */
 const FREE_ARRAYS_MAX = 8;
-/** Damaged rows of a queue that are found again in one walk over the log. */
-const REBUILT_ROWS_MAX = 64;
 /** After a write that failed none is tried for this long. */
 const WRITE_RETRY_MS = 1000;
 /** A row with fewer messages than this share of a full one's, waiting, is not worth a slot. */
@@ -46,16 +43,8 @@ export interface ChunkStoreOptions {
   readonly nowMs: () => number;
 }
 
-/** What the chunk store needs of others when the disk does not do as it should. */
-export interface ChunkRescue extends RowFinder {
-  /** Told what was damaged, and what became of it. */
-  damaged(path: string, reason: string): void;
-  /** The messages at some entries of a row, in memory by now, are in no batch. */
-  lost(index: QueueIndex, row: IndexRow, entries: readonly number[]): void;
-}
-
 /** The rows of a vhost's queues. */
-export class ChunkStore implements ChunkHome {
+export class ChunkStore implements ChunkHome, RowKeeper {
   readonly rowEntries: number;
   chunkBytes: number;
   /** All log records before this position are in the file; rows with later ones stay in memory. */
@@ -69,8 +58,7 @@ export class ChunkStore implements ChunkHome {
   private readonly freeArrays: Float64Array[];
   private readonly resting: QueueIndex[];
   private noWriteBefore: number;
-  /** The rebuild under way, or the last one; never rejects. */
-  private rebuilding: Promise<void>;
+  private readonly mender: SlotMender;
 
   constructor(options: ChunkStoreOptions) {
     this.rowEntries = options.rowEntries ?? ROW_ENTRIES;
@@ -84,7 +72,7 @@ export class ChunkStore implements ChunkHome {
     this.freeArrays = [];
     this.resting = [];
     this.noWriteBefore = 0;
-    this.rebuilding = Promise.resolve();
+    this.mender = new SlotMender(this);
   }
 
   // --- for the indexes -------------------------------------------------------------------------
@@ -153,12 +141,8 @@ export class ChunkStore implements ChunkHome {
       this.files.of(index).readNow(row, positions);
       return positions;
     } catch (error) {
-      if (this.rescue === null || !isRebuildable(error)) throw error;
-      const lost = { row, positions: this.takeZeros() };
-      this.rescue.findNow(index.number, [lost]);
-      // Nothing is written now: the row gets another slot with the next checkpoint.
-      this.freeSlot(index, row);
-      this.install(index, [lost]);
+      if (this.rescue === null || !isMendable(error)) throw error;
+      this.mender.mendNow(index, row, this.rescue);
       return row.positions!;
     }
   }
@@ -198,7 +182,7 @@ export class ChunkStore implements ChunkHome {
       try {
         for (const row of rows) await this.repairRow(file, row);
       } finally {
-        for (const row of rows) release(file.index, row);
+        for (const row of rows) this.release(file.index, row);
       }
     }
   }
@@ -228,7 +212,7 @@ export class ChunkStore implements ChunkHome {
         if (row !== index.cursorRow) this.spill(index, row);
       }
     } finally {
-      release(index, row);
+      this.release(index, row);
     }
   }
 
@@ -236,16 +220,30 @@ export class ChunkStore implements ChunkHome {
     this.files.close();
   }
 
-  // --- inside ----------------------------------------------------------------------------------
+  // --- for mending ----------------------------------------------------------------------------
 
   /** Takes a row out of memory, unless it is small, not yet in the log's file, or the disk refuses. */
-  private spill(index: QueueIndex, row: IndexRow): void {
+  spill(index: QueueIndex, row: IndexRow): void {
     if (row.count < SLOT_WORTH_SHARE * this.rowEntries) return;
     if (reachesInto(row, this.writtenUpTo())) return;
     if (row.stored !== row.count && !this.write(index, row)) return;
     this.letGo(row);
     index.pack(row);
   }
+
+  release(index: QueueIndex, row: IndexRow): void {
+    row.holders--;
+    index.pack(row);
+  }
+
+  giveBack(positions: Float64Array): void {
+    this.chunkBytes -= positions.byteLength;
+    if (positions.length === this.rowEntries && this.freeArrays.length < FREE_ARRAYS_MAX) {
+      this.freeArrays.push(positions);
+    }
+  }
+
+  // --- inside ----------------------------------------------------------------------------------
 
   private write(index: QueueIndex, row: IndexRow): boolean {
     if (this.noWriteBefore > 0) {
@@ -271,133 +269,10 @@ export class ChunkStore implements ChunkHome {
       return positions;
     } catch (error) {
       this.giveBack(positions);
-      if (this.rescue === null || !isRebuildable(error)) throw error;
-      await this.rebuild(index, row, this.rescue);
+      if (this.rescue === null || !isMendable(error)) throw error;
+      await this.mender.mend(index, row, this.rescue);
       return null;
     }
-  }
-
-  // --- damage ----------------------------------------------------------------------------------
-
-  /** One rebuild at a time: what one finds may be what the next would look for. */
-  private rebuild(index: QueueIndex, row: IndexRow, rescue: ChunkRescue): Promise<void> {
-    const before = this.rebuilding;
-    const result = before.then(() => this.rebuildFrom(index, row, rescue));
-    this.rebuilding = result.catch(() => {});
-    return result;
-  }
-
-  private async rebuildFrom(
-    index: QueueIndex,
-    asked: IndexRow,
-    rescue: ChunkRescue,
-  ): Promise<void> {
-    const lost: LostRow[] = [];
-    try {
-      await this.findDamaged(index, asked, lost);
-      if (lost.length > 0) await this.rebuildRows(index, asked, lost, rescue);
-    } finally {
-      for (const { row } of lost) release(index, row);
-    }
-  }
-
-  /** Enters the rows that cannot be read, from the cursor's or the one `asked` for on, into `lost`, and holds them. */
-  private async findDamaged(index: QueueIndex, asked: IndexRow, lost: LostRow[]): Promise<void> {
-    for (let at = firstToRebuild(index, asked); lost.length < REBUILT_ROWS_MAX; at++) {
-      const row = asked.isGone ? undefined : index.rows.at(at);
-      if (row === undefined) break;
-      row.holders++;
-      let positions: Float64Array | null = null;
-      try {
-        positions = await this.probe(index, row, row === asked);
-        if (positions !== null) lost.push({ row, positions });
-        at = index.indexOf(row);
-      } finally {
-        if (positions === null) release(index, row);
-      }
-    }
-  }
-
-  private async rebuildRows(
-    index: QueueIndex,
-    asked: IndexRow,
-    lost: readonly LostRow[],
-    rescue: ChunkRescue,
-  ): Promise<void> {
-    try {
-      await rescue.find(index.number, lost);
-    } catch (error) {
-      for (const { positions } of lost) this.giveBack(positions);
-      throw error;
-    }
-    for (const { row, positions } of lost) this.mendSlot(index, row, positions);
-    this.install(index, lost);
-    for (const { row } of lost) {
-      if (row !== asked && !row.isGone && row.positions !== null) this.spill(index, row);
-    }
-  }
-
-  /** Whether a row cannot be read: then an array for what is to be found. One that is `asked` for is kept when it can. */
-  private async probe(
-    index: QueueIndex,
-    row: IndexRow,
-    isAsked: boolean,
-  ): Promise<Float64Array | null> {
-    if (row.positions !== null || row.live === 0) return null;
-    const positions = this.takeArray();
-    try {
-      await this.files.of(index).read(row, positions);
-      if (isAsked && !row.isGone && row.positions === null) row.positions = positions;
-      else this.giveBack(positions);
-      return null;
-    } catch (error) {
-      if (isRebuildable(error)) return positions.fill(0);
-      this.giveBack(positions);
-      throw error;
-    }
-  }
-
-  /** Writes over a damaged slot what it had; where not all of that was found, the row gets another one. */
-  private mendSlot(index: QueueIndex, row: IndexRow, positions: Float64Array): void {
-    if (row.isGone || row.positions !== null || row.slot < 0) return;
-    if (checksumOf(positions, row.stored) === row.crc) {
-      try {
-        this.files.of(index).rewrite(row, positions);
-        return;
-      } catch (error) {
-        if (!(error instanceof StorageError)) throw error;
-        if (isDiskFull(error)) this.spaceRefused();
-      }
-    }
-    this.freeSlot(index, row);
-  }
-
-  /** What was found is in memory from now on, and what was not is no longer in the queue. */
-  private install(index: QueueIndex, lost: readonly LostRow[]): void {
-    let missing = 0;
-    let mended = 0;
-    for (const each of lost) {
-      const { row, positions } = each;
-      if (row.isGone || row.positions !== null) {
-        this.giveBack(positions);
-        continue;
-      }
-      mended++;
-      row.positions = positions;
-      const entries = placeMissing(each);
-      missing += entries.length;
-      if (row.slot < 0) slotsChanged(index);
-      if (entries.length > 0) this.rescue?.lost(index, row, entries);
-    }
-    const left = missing === 0 ? '' : `; ${missing} messages were in no batch, and are dropped`;
-    this.rescue?.damaged(
-      this.files.of(index).path,
-      `${mended} rows of positions were damaged: they were found again in the log${left}`,
-    );
-  }
-
-  private takeZeros(): Float64Array {
-    return this.takeArray().fill(0);
   }
 
   private loaded(row: IndexRow, positions: Float64Array | null, error: Error | null): void {
@@ -408,37 +283,5 @@ export class ChunkStore implements ChunkHome {
       else row.positions = positions;
     }
     for (const listener of listeners) listener(error);
-  }
-
-  private giveBack(positions: Float64Array): void {
-    this.chunkBytes -= positions.byteLength;
-    if (positions.length === this.rowEntries && this.freeArrays.length < FREE_ARRAYS_MAX) {
-      this.freeArrays.push(positions);
-    }
-  }
-}
-
-/** Somebody has held a row over an await, and does no longer. */
-function release(index: QueueIndex, row: IndexRow): void {
-  row.holders--;
-  index.pack(row);
-}
-
-/** Whether a slot that could not be read for this reason is to be found again: not where the process lacks something. */
-function isRebuildable(error: unknown): boolean {
-  return error instanceof StorageError && ['', 'ENOENT', 'EIO'].includes(error.errno);
-}
-
-/** A row is often read before the one at which the queue stands. */
-function firstToRebuild(index: QueueIndex, asked: IndexRow): number {
-  const at = index.indexOf(asked);
-  const cursor = index.cursorRow === null ? at : index.indexOf(index.cursorRow);
-  return cursor < at && at - cursor < REBUILT_ROWS_MAX ? cursor : at;
-}
-
-/** The next checkpoint is to name the slots anew, though the queue itself has not changed. */
-function slotsChanged(index: QueueIndex): void {
-  if (index.checkpointed !== null) {
-    index.checkpointed = { ...index.checkpointed, unsettledCount: -1 };
   }
 }

@@ -11,7 +11,7 @@ import type { BatchHeader, DecodedFooter } from './batch-format.ts';
 import { BATCH_HEADER_SIZE, readFooter, SEGMENT_HEADER_SIZE } from './batch-format.ts';
 import { checkpointNumberOf } from './checkpoint-format.ts';
 import { readNewestCheckpoint, type UsableCheckpoint } from './checkpoint-reader.ts';
-import type { ChunkRescue, ChunkStore } from './chunk-store.ts';
+import type { ChunkStore } from './chunk-store.ts';
 import { readBlock } from './compacted-format.ts';
 import { TableCache } from './compacted-reader.ts';
 import { deleteUnfinished } from './compactor.ts';
@@ -48,6 +48,7 @@ import {
 import { LogRowFinder, type LostMessage, messagesAt } from './row-rebuild.ts';
 import { type Segment, segmentFileName, segmentNumberOf } from './segment.ts';
 import { type SegmentOnDisk, SegmentRecovery } from './segment-recovery.ts';
+import type { ChunkRescue } from './slot-mender.ts';
 
 /** The state of a vhost as its directory tells it. */
 export interface Recovered {
