@@ -281,6 +281,45 @@ t.test('slots are used again when no kept checkpoint names them, and not before'
   t.equal(fs.readFile(chunkPath(1)), null, 'an empty queue has none, once its base was renewed');
 });
 
+t.test(
+  'the chunk file of a queue shrinks while its oldest message stays, by slots that no kept checkpoint names',
+  async (t) => {
+    const fs = new SimulatedFs();
+    const h = StorageHarness.open(t, fs, ROWS);
+    const queue = h.queue(1);
+    const size = (): number => fs.readFile(chunkPath(1))!.length;
+    for (let id = 1; id <= 320; id++) h.publish(id, [queue]);
+    await h.checkpoint([queue]);
+    await h.checkpoint([queue]);
+    t.equal(size(), 4096 + 20 * 128);
+    queue.take(8);
+    while (queue.readyCount > 0) {
+      if (queue.peekPosition() < 0) {
+        await new Promise((resolve) => h.store.loadRow(queue, resolve));
+      }
+      h.consume(queue, 1);
+    }
+    const sizes: number[] = [];
+    for (let number = 2; number < 40; number++) {
+      await h.checkpoint([queue]);
+      sizes.push(size());
+      for (const older of [false, true]) {
+        const disk = powerCycle(fs.copy(), number);
+        if (older) disk.delete(pathOf(checkpointFileName(number)));
+        const again = StorageHarness.open(t, disk, ROWS);
+        t.same(again.recovered.damage, [], `checkpoint ${number}, the older one: ${older}`);
+        t.same(again.idsOf(1), [1]);
+      }
+    }
+    t.equal(
+      sizes[0],
+      4096 + 20 * 128,
+      'checkpoint 1 names all of it, and so does the base of the others',
+    );
+    t.equal(sizes.at(-1), 4096 + 128);
+  },
+);
+
 t.test('chunk files of deleted queues go when no kept checkpoint names them', async (t) => {
   const fs = new SimulatedFs();
   const h = StorageHarness.open(t, fs, ROWS);

@@ -3,7 +3,7 @@
  *
  * The steps, in this order: definitions if they changed; the part of each queue that changed since the base, after
  * all batches before it were written; a sync of the log past the last part; the chunk files; the checkpoint itself;
- * then what only older ones needed: checkpoints, segments, slots and chunk files.
+ * then what only older ones needed: checkpoints, segments, slots and chunk files, and free slots at the ends of those.
  *
  * A checkpoint is a delta to a base while the deltas stay below half of the base's size. Kept are the newest two and
  * the bases they name. One that fails changes nothing: the ones before still count, and its number is used again.
@@ -223,6 +223,7 @@ export class Checkpointer {
     await replaceFile(this.fs, join(this.directory, checkpointFileName(this.nextNumber)), content);
     if (isBase) this.useBase(parts, attempt, content);
     this.written(head, attempt);
+    await chunks.files.cutTails();
   }
 
   /** Encodes the parts of the queues that changed since the base. */

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Random } from '../testing/random.ts';
 import { SimulatedFs } from '../testing/simulated-fs.ts';
 import { ChunkFile } from './chunk-file.ts';
 import { FileCache } from './file-cache.ts';
@@ -51,5 +52,129 @@ t.test(
       t.same(read, row.positions);
     }
     file.close();
+  },
+);
+
+const HEADER = 4096;
+const SLOT = 8 * ENTRIES;
+
+/** A file with a full row in each of its first `count` slots. */
+function filled(count: number): {
+  fs: SimulatedFs;
+  cache: FileCache;
+  index: QueueIndex;
+  file: ChunkFile;
+  rows: IndexRow[];
+} {
+  const fs = new SimulatedFs();
+  const cache = new FileCache(fs);
+  const index = new QueueIndex(3, true);
+  const file = new ChunkFile(cache, FOLDER, index, ENTRIES);
+  const rows = Array.from({ length: count }, (_, number) => put(file, index, number));
+  return { fs, cache, index, file, rows };
+}
+
+function isReadable(file: ChunkFile, row: IndexRow): boolean {
+  const read = new Float64Array(ENTRIES);
+  file.readNow(row, read);
+  return read.every((position, entry) => position === row.positions![entry]);
+}
+
+t.test('a new row takes the lowest slot that is free', async (t) => {
+  const { index, file } = filled(6);
+  for (const slot of [4, 1]) file.free(slot, 1, 1);
+  file.keep([2, 3]);
+  file.free(3, 4, 3);
+  const slots = [10, 11, 12, 13].map((number) => put(file, index, number).slot);
+  t.same(slots, [1, 3, 4, 6]);
+});
+
+t.test(
+  'the free end of a file is cut off, up to the last slot that something may name',
+  async (t) => {
+    const { fs, index, file, rows } = filled(10);
+    const size = (): number => fs.readFile(file.path)!.length;
+    for (const slot of [9, 8, 6, 1]) file.free(slot, 1, 1);
+    file.free(7, 1, 2);
+    t.equal(file.cutTail(), 0, 'checkpoint 1 may be kept');
+    file.keep([2, 3]);
+    t.equal(file.cutTail(), 2);
+    t.equal(size(), HEADER + 8 * SLOT, 'slot 7 is named by checkpoint 2');
+    file.keep([3, 4]);
+    t.equal(file.cutTail(), 2);
+    t.equal(size(), HEADER + 6 * SLOT);
+    t.equal(file.cutTail(), 0);
+    for (const number of [0, 2, 3, 4, 5]) t.ok(isReadable(file, rows[number]!));
+    t.same([put(file, index, 20).slot, put(file, index, 21).slot], [1, 6]);
+    t.equal(size(), HEADER + 7 * SLOT);
+  },
+);
+
+t.test('of a long end a piece is cut off at a time', async (t) => {
+  const { fs, file, rows } = filled(140);
+  for (const { slot } of rows.slice(1)) file.free(slot, 1, 1);
+  file.keep([2]);
+  t.same(
+    [0, 0, 0, 0].map(() => file.cutTail()),
+    [64, 64, 11, 0],
+  );
+  t.equal(fs.readFile(file.path)!.length, HEADER + SLOT);
+});
+
+t.test('a cut makes no file longer', async (t) => {
+  const { fs, file } = filled(0);
+  const row = fullRow(0);
+  row.count = 3;
+  row.slot = file.assign();
+  file.write(row);
+  file.free(file.assign(), 2, 1);
+  t.equal(file.cutTail(), 1);
+  t.equal(fs.readFile(file.path)!.length, HEADER + 8 * 3);
+});
+
+t.test('a disk that refuses a cut is asked again, and nothing is lost by it', async (t) => {
+  const { fs, index, file, rows } = filled(4);
+  for (const slot of [2, 3]) file.free(slot, 1, 1);
+  file.keep([2]);
+  fs.failNext('truncate', 'EIO');
+  t.equal(file.cutTail(), 0);
+  t.equal(put(file, index, 9).slot, 2);
+  t.equal(file.cutTail(), 1);
+  t.equal(fs.readFile(file.path)!.length, HEADER + 3 * SLOT);
+  for (const number of [0, 1]) t.ok(isReadable(file, rows[number]!));
+});
+
+t.test(
+  'a cut that a crash takes back leaves slots that are used, and cut off, again',
+  async (t) => {
+    const { fs, index, file, rows } = filled(12);
+    await file.sync();
+    await fs.syncDirectory(FOLDER);
+    for (const { slot } of rows.splice(6)) file.free(slot, 1, 1);
+    index.rows.truncate(6);
+    file.keep([2, 3]);
+    t.equal(file.cutTail(), 6);
+    // It lies where a slot was; the next checkpoint, which would name it, is not written any more.
+    put(file, index, 6);
+    index.rows.truncate(6);
+    const sizes = new Set<number>();
+    for (let seed = 1; seed <= 40; seed++) {
+      const disk = fs.copy().crash('power', new Random(seed));
+      sizes.add(disk.readFile(file.path)!.length);
+      const next = new ChunkFile(new FileCache(disk), FOLDER, index, ENTRIES);
+      for (const _ of rows) next.adopt();
+      t.ok(next.isComplete(), `seed ${seed}`);
+      const added = [20, 21].map((number) => put(next, index, number));
+      index.rows.truncate(6);
+      await next.sync();
+      next.keep([1, 2]);
+      while (next.cutTail() > 0);
+      const end = 1 + Math.max(...added.map(({ slot }) => slot));
+      t.equal(disk.readFile(file.path)!.length, HEADER + end * SLOT, `seed ${seed}`);
+      const after = disk.crash('power', new Random(seed));
+      const last = new ChunkFile(new FileCache(after), FOLDER, index, ENTRIES);
+      for (const row of [...rows, ...added]) t.ok(isReadable(last, row), `seed ${seed}`);
+    }
+    for (const slots of [6, 7, 12]) t.ok(sizes.has(HEADER + slots * SLOT), `${slots} slots left`);
   },
 );

@@ -8,6 +8,9 @@
  * A slot whose row is gone is used again when no kept checkpoint names it. Which may is told by *attempts*: checkpoints
  * written, or tried, are counted, and a slot is named at most by those from its assignment to its release.
  *
+ * The lowest such slot is used first, and where the last slots of the file are all of that kind they are cut off. A cut
+ * is not synced: where a crash takes it back, the slots are there again, and nobody names them.
+ *
  * The file is open only as long as the cache of open files likes. A page that the kernel could not write while nobody
  * had the file open may be lost without a word: the checksum in the checkpoint tells, and the log has it all.
  */
@@ -23,6 +26,12 @@ import type { IndexRow } from './index-row.ts';
 import { bytesOfPositions, checksumOf } from './positions.ts';
 import type { QueueIndex } from './queue-index.ts';
 import { StorageError } from './storage-error.ts';
+
+/**
+ * Slots cut off at a time, 4 MiB of them: a file system frees that much in about a millisecond. And a queue that soon
+ * grows again finds most of its file as it was.
+ */
+const CUT_SLOTS_MAX = 64;
 
 /** A slot that its row has left. */
 interface FreedSlot {
@@ -50,6 +59,7 @@ export class ChunkFile {
   /** Slots in use: the rows of the index tell which. */
   private usedCount: number;
   private freed: FreedSlot[];
+  /** Slots that nothing names, the highest first. */
   private readonly reusable: number[];
   /** The first slot that was never used; -1: the file has not been looked at. */
   private next: number;
@@ -96,7 +106,7 @@ export class ChunkFile {
     this.usedCount--;
     // It stays dirty: the checkpoint being written may name it.
     this.suspect.delete(slot);
-    if (since > until) this.reusable.push(slot);
+    if (since > until) this.makeReusable([slot]);
     else this.freed.push({ slot, since, until });
   }
 
@@ -106,8 +116,32 @@ export class ChunkFile {
     // What was tried after the newest that is kept is under way, or has failed, and its file may be there all the same.
     const isNamed = ({ since, until }: FreedSlot): boolean =>
       until > newest || attempts.some((attempt) => since <= attempt && attempt <= until);
-    for (const freed of this.freed) if (!isNamed(freed)) this.reusable.push(freed.slot);
+    this.makeReusable(this.freed.filter((freed) => !isNamed(freed)).map(({ slot }) => slot));
     this.freed = this.freed.filter(isNamed);
+  }
+
+  /**
+   * Cuts off the last slots of the file as far as nothing names them, at most {@link CUT_SLOTS_MAX}; returns how many. A
+   * disk that refuses is asked again by the next call. What an earlier run has left behind the last slot in use is known
+   * only when this run has written to the file.
+   */
+  cutTail(): number {
+    const { reusable, next } = this;
+    let count = 0;
+    while (count < CUT_SLOTS_MAX && reusable[count] === next - 1 - count) count++;
+    if (count === 0) return 0;
+    const end = next - count;
+    try {
+      const file = this.cache.forWriting(this.path);
+      // The last slot in use may not be full: the file must not grow.
+      if (file.size() > this.offsetOf(end)) file.truncate(this.offsetOf(end));
+    } catch (error) {
+      if (error instanceof StorageError) return 0;
+      throw error;
+    }
+    for (const slot of reusable.splice(0, count)) this.dirty.delete(slot);
+    this.next = end;
+    return count;
   }
 
   /** Nothing could be written to the slot of a row: it has none. A file that was made for it goes again. */
@@ -210,6 +244,12 @@ export class ChunkFile {
 
   private offsetOf(slot: number): number {
     return CHUNK_HEADER_SIZE + slot * this.slotBytes;
+  }
+
+  private makeReusable(slots: readonly number[]): void {
+    if (slots.length === 0) return;
+    for (const slot of slots) this.reusable.push(slot);
+    this.reusable.sort((a, b) => b - a);
   }
 
   private writeEntries(slot: number, positions: Float64Array, from: number, to: number): void {

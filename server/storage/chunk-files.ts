@@ -12,6 +12,8 @@ import type { QueueIndex } from './queue-index.ts';
 
 /** Files synced side by side. */
 const SYNCS_AT_ONCE = 8;
+/** Behind so many slots cut off, of whichever files, the next file waits for the next turn. */
+const CUT_SLOTS_PER_TURN = 64;
 
 /** The files under `enq/`. */
 export class ChunkFiles {
@@ -140,6 +142,17 @@ export class ChunkFiles {
       this.deleteUnneeded(file);
     }
     if (this.deletes && isEarlierRunKept && !attempts.includes(0)) this.deleteLeftovers();
+  }
+
+  /** Cuts off what nobody needs at the ends of the files, a piece of each; in slices between turns. */
+  async cutTails(): Promise<void> {
+    let cut = 0;
+    for (const file of this.files.values()) {
+      cut += file.cutTail();
+      if (cut < CUT_SLOTS_PER_TURN) continue;
+      cut = 0;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   /** Nothing of earlier runs is deleted: there was damage. */

@@ -3,7 +3,12 @@
  * (testing/crash/mutations.ts), until a run fails, and for the right reason.
  */
 import t from 'tap';
-import { countFailedSyncs, renameBeforeSync, skipSyncs } from '../testing/crash/mutations.ts';
+import {
+  countFailedSyncs,
+  cutMore,
+  renameBeforeSync,
+  skipSyncs,
+} from '../testing/crash/mutations.ts';
 import { LOG_FAULTS } from '../testing/crash/profiles.ts';
 import { type CrashRunOptions, runCrashes } from '../testing/crash/run.ts';
 
@@ -12,6 +17,8 @@ const SEEDS_TO_FAIL = 25;
 const POINTS_PER_SEED = 50;
 /** What a loss looks like: to the model, to recovery, or to a consumer that waits in vain. */
 const FOUND_OUT = /is lost|is gone|damage|no \d+ deliveries/;
+/** Of a slot in a chunk file of the machine that is crashed (testing/crash/machine.ts). */
+const SLOT_BYTES = 8 * 16;
 t.setTimeout(180_000);
 
 /** The first broken promise of a broker that is made worse; null: it was not found out. */
@@ -47,7 +54,7 @@ t.test(
     const kinds: readonly (readonly [RegExp, RegExp])[] = [
       [/\/enq\/\d+$/, /damage: .*\/enq\//],
       [/\/enq$/, /damage: .*\/enq\//],
-      [/\/large\/\d+$/, /body is missing|is lost|wrong body|checksum of the body/],
+      [/\/large\/\d+$/, /body is missing|is lost|wrong body|checksum of the body|body ends early/],
       [/\/[0-9a-f]{40}$/, FOUND_OUT],
     ];
     for (const [path, complaint] of kinds) {
@@ -63,3 +70,7 @@ t.test(
     t.match(await firstWrong({ wrap, faults: LOG_FAULTS }), FOUND_OUT);
   },
 );
+
+t.test('a broker that cuts off a slot of a chunk file that is in use is found out', async (t) => {
+  t.match(await firstWrong({ wrap: cutMore(/\/enq$/, SLOT_BYTES) }), /damage: .*\/enq\//);
+});

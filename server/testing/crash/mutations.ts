@@ -1,4 +1,5 @@
 /** Disks that make a broker break its promises, to show that the crash test would notice. */
+import { dirname } from 'node:path';
 import type { FileSystem, OpenFile } from '../../storage/fs.ts';
 
 /** A sync that fails is taken for one that has succeeded. */
@@ -24,6 +25,18 @@ export function renameBeforeSync(fs: FileSystem): FileSystem {
       if (isTemporary(from)) syncLater(fs.openForWriting(to));
     },
   });
+}
+
+/** Whoever cuts a file in this folder cuts off `bytes` more. */
+export function cutMore(folder: RegExp, bytes: number): (fs: FileSystem) => FileSystem {
+  return (fs) =>
+    overriding(fs, {
+      openForWriting: (path) => {
+        const file = fs.openForWriting(path);
+        if (!folder.test(dirname(path))) return file;
+        return overriding(file, { truncate: (size) => file.truncate(size - bytes) });
+      },
+    });
 }
 
 /** Files, or folders, whose path matches are never synced, though the disk says so. */

@@ -58,7 +58,12 @@ const FILE_KINDS: readonly FileKind[] = [
   },
   {
     pattern: /^\d{10}$/,
-    steps: { write: 'chunk write', sync: 'chunk sync', delete: 'chunk file deletion' },
+    steps: {
+      write: 'chunk write',
+      sync: 'chunk sync',
+      truncate: 'chunk file cut',
+      delete: 'chunk file deletion',
+    },
   },
   {
     pattern: /^reserve(\.tmp)?$/,

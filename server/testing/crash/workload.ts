@@ -30,6 +30,9 @@ const CONSUMERS = 2;
 /** More than this and nothing is learnt from another message. */
 const UNACKED_MAX = 400;
 
+/** So many messages are a few rows of an index (`indexRowEntries` in machine.ts). */
+const LONG_COUNT = 40;
+
 /** A body of this size does not lie in the log. */
 const LARGE_SIZE_MIN = 1024 * 1024 + 1;
 
@@ -368,6 +371,23 @@ export class Workload {
     this.recorder.add({ type: 'turn' });
   }
 
+  /** A queue becomes long, and all but a message that is not acked leaves it: behind its row the file lies free. */
+  async swell(): Promise<void> {
+    const queue = this.anyQueue();
+    if (queue === null || !queue.durable || !this.admin.isHeard) return;
+    const publisher = this.anyPublisher();
+    for (let i = 0; i < LONG_COUNT && this.bytes <= this.temper.bytesMax; i++) {
+      if (publisher.isRefused) return;
+      publisher.publish(this.numbers.next++, '', queue.name, BODY_SIZE_MIN);
+      this.bytes += BODY_SIZE_MIN;
+    }
+    await this.rest();
+    const consumer = this.anyConsumer();
+    if (consumer.unackedCount > UNACKED_MAX) return;
+    for (let i = 0; i < LONG_COUNT; i++) consumer.get(queue.name, queue.key, i > 0);
+    await this.rest();
+  }
+
   private declare(name: string): void {
     if (this.admin.isHeard) {
       this.admin.ask({ kind: 'declare-queue', name, durable: name.startsWith('q') });
@@ -445,6 +465,7 @@ const WORK: readonly (readonly [number, (workload: Workload) => void | Promise<v
   [2, (w) => w.drain()],
   [3, (w) => w.checkpoint()],
   [2.5, (w) => w.rest()],
-  [4, (w) => w.failDisk()],
+  [1.5, (w) => w.swell()],
+  [6, (w) => w.failDisk()],
 ];
 const WORK_WEIGHT: number = WORK.reduce((sum, [weight]) => sum + weight, 0);
