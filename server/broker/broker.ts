@@ -23,7 +23,7 @@ import type { VhostStore } from './vhost-store.ts';
 const HOUSEKEEPING_MS = 250;
 /** How often the reserve is tried to be taken, or made larger, again. */
 const RESERVE_CHECK_MS = 5000;
-/** A server whose logs are smaller than this holds no space back, ... */
+/** A server whose logs are smaller than this holds no space back where there was much at the start, ... */
 const FIRST_RESERVE_FROM_BYTES = 64 * 1024;
 /** ... and one whose logs are smaller than this only a little. */
 const RESERVE_FROM_BYTES = 16 * 1024 * 1024;
@@ -52,8 +52,12 @@ export class Broker {
   private readonly tuning: BrokerTuning;
   private readonly stopRetryMs: number;
   private readonly reserve: DiskReserve;
+  /** The disk has had so little room at the start that some of it is held back at once. */
+  private readonly isSpaceShort: boolean;
   private reserveWantedBytes: number;
   private reserveCheckMs: number;
+  /** It was told that it could not be taken, or is too small. */
+  private isReserveSmall: boolean;
   private readonly housekeepingTimer: NodeJS.Timeout;
 
   /**
@@ -71,8 +75,10 @@ export class Broker {
     this.tuning = tuning;
     this.stopRetryMs = tuning.stopRetryMs ?? STOP_RETRY_MS;
     this.reserve = new DiskReserve(fs, vhostStore.dataDir, tuning.reserveBytes);
+    this.isSpaceShort = this.reserve.isSpaceShort;
     this.reserveWantedBytes = 0;
     this.reserveCheckMs = 0;
+    this.isReserveSmall = false;
     this.reactor = new Reactor(this.clock, (err) => {
       logger.error({ event: 'turn.fail', err }, 'a step of a turn failed');
     });
@@ -221,14 +227,28 @@ export class Broker {
     if (wantedBytes === this.reserveWantedBytes && now < this.reserveCheckMs) return;
     this.reserveWantedBytes = wantedBytes;
     this.reserveCheckMs = now + RESERVE_CHECK_MS;
-    void this.reserve.hold(wantedBytes);
+    void this.holdReserve(wantedBytes);
+  }
+
+  private async holdReserve(bytes: number): Promise<void> {
+    const { reserve } = this;
+    await reserve.hold(bytes);
+    const isSmall = reserve.sizeBytes > 0 && reserve.isSmall && !reserve.isGivenUp;
+    if (isSmall && !this.isReserveSmall) {
+      this.logger.warn(
+        { event: 'reserve.small' },
+        'little or no space could be held back: a disk that gets full may need an operator to make room',
+      );
+    }
+    this.isReserveSmall = isSmall;
   }
 
   /** What logs of so many bytes are to hold back; 0: nothing. */
   private reserveFor(bytes: number): number {
     if (bytes >= (this.tuning.reserveFromBytes ?? RESERVE_FROM_BYTES))
       return this.reserve.sizeBytes;
-    return bytes >= FIRST_RESERVE_FROM_BYTES ? this.reserve.firstBytes : 0;
+    const isDue = bytes >= FIRST_RESERVE_FROM_BYTES || this.isSpaceShort;
+    return isDue ? this.reserve.firstBytes : 0;
   }
 
   private deleteSpentSegments({ name, store }: Vhost): void {

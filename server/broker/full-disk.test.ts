@@ -3,6 +3,7 @@ import { strict as assert } from 'node:assert';
 import t from 'tap';
 import { EMPTY_TABLE } from '../../generated/index.ts';
 import { eventually } from '../testing/eventually.ts';
+import { LogCollector } from '../testing/log-collector.ts';
 import { openBroker, publishAll, RecordingSink, testActor } from '../testing/open-broker.ts';
 import { SimulatedFs } from '../testing/simulated-fs.ts';
 import { declareQueue } from './queues.ts';
@@ -57,4 +58,46 @@ t.test('a disk that is full before there is much in the log becomes writable aga
   publishAll(vhost, 'q', some);
   await vhost.store.log.syncAll();
   t.ok(fs.paths.includes('/data/reserve'));
+});
+
+t.test('where little is free some of it is held back from the start, and told', async (t) => {
+  const log = new LogCollector();
+  const fs = new SimulatedFs({ capacityBytes: 3 * 2 ** 20 });
+  fs.makeDirectory('/data');
+  const { broker, vhost } = await openBroker(t, fs, '/data', {}, log.logger);
+  t.match(await log.expect('reserve.small'), { level: 'warn' });
+  t.ok(fs.paths.includes('/data/reserve'));
+  declareQueue(vhost, testActor(), QUEUE);
+  const queue = vhost.queue('q');
+  const some = Array.from({ length: 10 }, () => 'x'.repeat(10_000));
+  while (!broker.alarms.holdsPublishes) {
+    publishAll(vhost, 'q', some);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.ok(fs.freeBytes('/') > 2 ** 17, 'some of the reserve is left for consumers');
+  new RecordingSink().consume(queue);
+  await eventually(() => assert.equal(broker.alarms.holdsPublishes, false));
+  t.ok(fs.paths.includes('/data/reserve'));
+  t.equal(log.of('reserve.small').length, 1, 'it is told once');
+});
+
+t.test('a server that can hold nothing back says so', async (t) => {
+  const log = new LogCollector();
+  const fs = new SimulatedFs({ capacityBytes: 2 ** 19 });
+  fs.makeDirectory('/data');
+  await openBroker(t, fs, '/data', {}, log.logger);
+  t.match(await log.expect('reserve.small'), { level: 'warn' });
+  t.notOk(fs.paths.includes('/data/reserve'));
+});
+
+t.test('a server whose disk has much room holds nothing back before it must', async (t) => {
+  const fs = new SimulatedFs({ capacityBytes: 2 ** 30 });
+  fs.makeDirectory('/data');
+  const { vhost } = await openBroker(t, fs, '/data');
+  declareQueue(vhost, testActor(), QUEUE);
+  await vhost.store.log.syncAll();
+  t.same(
+    fs.paths.filter((path) => path.includes('reserve')),
+    [],
+  );
 });

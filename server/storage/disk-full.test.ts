@@ -351,6 +351,46 @@ t.test('on a small disk the reserve is a part of it, and does the same', async (
   t.notOk(h.store.log.state.diskFull);
 });
 
+t.test('a reserve of the usual size does the same on a disk of some MiB', async (t) => {
+  for (const capacityBytes of [2 ** 20, 2.5 * 2 ** 20, 6 * 2 ** 20]) {
+    const fs = new SimulatedFs({ capacityBytes });
+    fs.makeDirectory('/data');
+    const reserve = new DiskReserve(fs, '/data');
+    t.ok(reserve.isSpaceShort);
+    await reserve.hold(reserve.firstBytes);
+    t.equal(fs.freeBytes('/'), 0.75 * capacityBytes);
+    const h = StorageHarness.open(t, fs, { reserve });
+    const queue = h.queue(1);
+    for (let id = 1; !h.store.log.state.diskFull; id++) {
+      h.publish(id, [queue], BODY);
+      if (id % 20 === 0) await later(h, 10);
+    }
+    t.notOk(reserve.isTaken);
+    for (let i = 0; i < 200 && h.store.log.state.diskFull; i++) {
+      h.consume(queue, Math.min(100, queue.readyCount), BODY);
+      await later(h, LOG_LIMITS.retryMsMax);
+      await keepHouse(h, queue);
+    }
+    t.notOk(h.store.log.state.diskFull, `${capacityBytes} bytes`);
+    t.ok(reserve.isTaken);
+  }
+});
+
+t.test('where less than a MiB is free no reserve is held, and a MiB ends the state', async (t) => {
+  const fs = new SimulatedFs({ capacityBytes: 2 ** 21 });
+  fs.makeDirectory('/data');
+  const filler = fs.openForWriting('/filler');
+  filler.writeAt(Buffer.alloc(2 ** 20 + 4096), 0, 2 ** 20 + 4096, 0);
+  filler.close();
+  const reserve = new DiskReserve(fs, '/data');
+  await reserve.hold(reserve.firstBytes);
+  t.notOk(reserve.isTaken);
+  t.notOk(await reserve.take());
+  fs.delete('/filler');
+  t.ok(await reserve.take());
+  t.ok(reserve.isTaken);
+});
+
 t.test('a full disk that a chunk file meets is a state, and leaves no file behind', async (t) => {
   const fs = new SimulatedFs({ capacityBytes: 2 ** 20 });
   const h = StorageHarness.open(t, fs, { indexRowEntries: 16 });

@@ -3,8 +3,10 @@
  * allocated. Given up, it makes room for the records that settle messages and for the checkpoint that lets segments be
  * deleted; taken again when there is enough.
  *
- * It takes at most a quarter of what is free. It is filled with noise, since some file systems store zeros in no space
- * at all. Who has written little holds a small one, which grows later: another file takes its place.
+ * It takes at most a quarter of what is free: what consumers settle is in proportion to what publishers could fill. A
+ * quarter of less than 1 MiB is hardly room for a checkpoint, and is not taken. It is filled with noise, since some file
+ * systems store zeros in no space at all. Who has written little holds a small one, which grows later: another file takes
+ * its place.
  *
  * A file `reserve.given` of the same size, but a hole throughout, remembers that it was given up: a server that is
  * killed in that state begins in it, since publishers would use up what is left for the log.
@@ -17,7 +19,7 @@ import { StorageError } from './storage-error.ts';
 
 /** Its size, unless the caller says otherwise. */
 export const RESERVE_BYTES: number = 64 * 1024 * 1024;
-/** The first one has this part of it: as much as the smallest that is of use. */
+/** The first one has this part of it. */
 const FIRST_SHARE = 1 / 32;
 
 /** Its name, in the data directory. */
@@ -31,11 +33,14 @@ const BYTES_PER_TURN = 4 * PIECE_BYTES;
 const FREE_SHARE = 1 / 4;
 /** It grows only to this many times its size. */
 const GROWTH_MIN = 2;
-/**
- * Where no reserve was ever held, this part of its size is room enough to go on, and to take one: a quarter of less would
- * be given up for nothing.
- */
-const ENOUGH_SHARE = 1 / 8;
+/** The smallest that is of use: definitions and a checkpoint of few queues, and some of what consumers settle. */
+const USEFUL_BYTES = 256 * 1024;
+/** A file of this part of its size makes a difference. */
+const WORTH_SHARE = 1 / 8;
+/** This part of it is for what was published before anybody knew that the disk is full. */
+const PENDING_SHARE = 1 / 2;
+/** With less free than so many times its size publishers could fill the disk before it is looked at again. */
+const SHORT_TIMES = 4;
 
 /** The reserve of a data directory, shared by its vhosts. */
 export class DiskReserve {
@@ -45,6 +50,8 @@ export class DiskReserve {
   private readonly directory: string;
   private readonly path: string;
   private readonly givenPath: string;
+  /** The smallest that is taken. */
+  private readonly leastBytes: number;
   private taken: boolean;
   private given: boolean;
   /** What it takes, or took before it was given up; 0: it was never taken. */
@@ -62,6 +69,7 @@ export class DiskReserve {
     this.path = join(directory, RESERVE_FILE);
     this.givenPath = join(directory, RESERVE_GIVEN_FILE);
     this.sizeBytes = sizeBytes;
+    this.leastBytes = Math.min(USEFUL_BYTES, this.firstBytes);
     const names = fs.list(directory);
     this.taken = names.includes(RESERVE_FILE);
     this.given = !this.taken && names.includes(RESERVE_GIVEN_FILE);
@@ -80,6 +88,26 @@ export class DiskReserve {
   /** Size of the one that is held for little, in bytes. */
   get firstBytes(): number {
     return Math.floor(FIRST_SHARE * this.sizeBytes);
+  }
+
+  /** On a disk with such a reserve a file of this size is worth to be given back when it gets full. */
+  get worthBytes(): number {
+    return WORTH_SHARE * Math.max(this.heldBytes, this.leastBytes);
+  }
+
+  /** With more than this on its way to a disk that turns out to be full, too little of the reserve would be left. */
+  get pendingBytesMax(): number {
+    return this.heldBytes === 0 ? Number.POSITIVE_INFINITY : PENDING_SHARE * this.heldBytes;
+  }
+
+  /** None is held, or one that what publishers have sent before they are stopped may use up. */
+  get isSmall(): boolean {
+    return !this.taken || this.heldBytes < this.firstBytes;
+  }
+
+  /** So little is free that a reserve has to be held before there is anything to lose. */
+  get isSpaceShort(): boolean {
+    return this.freeBytes() < SHORT_TIMES * this.sizeBytes;
   }
 
   /** It was given up, by this run or the one before, and has not been taken again: the disk counts as full. */
@@ -137,7 +165,7 @@ export class DiskReserve {
    */
   async take(): Promise<boolean> {
     const isHeld = this.taken || (await this.tryToTake(this.sizeBytes));
-    return isHeld || (this.heldBytes === 0 && this.freeBytes() >= ENOUGH_SHARE * this.sizeBytes);
+    return isHeld || (this.heldBytes === 0 && this.freeBytes() >= this.enoughBytes);
   }
 
   /**
@@ -158,6 +186,14 @@ export class DiskReserve {
     return this.taking;
   }
 
+  /**
+   * Where no reserve was ever held, so much free space is room enough to go on, and to take one: a quarter of less would
+   * be given up for nothing.
+   */
+  private get enoughBytes(): number {
+    return this.leastBytes / FREE_SHARE;
+  }
+
   private freeBytes(): number {
     try {
       return this.fs.freeBytes(this.directory);
@@ -171,7 +207,7 @@ export class DiskReserve {
   private sizeToTake(bytes: number, free: number): number {
     // One that was given up is taken again as large as it was, where that is known.
     if (this.given && this.heldBytes > 0) return free < 2 * this.heldBytes ? 0 : this.heldBytes;
-    if (!this.taken && free < ENOUGH_SHARE * this.sizeBytes) return 0;
+    if (!this.taken && free < this.enoughBytes) return 0;
     const size = Math.min(bytes, Math.floor(free * FREE_SHARE));
     return this.taken && size < GROWTH_MIN * this.heldBytes ? 0 : size;
   }

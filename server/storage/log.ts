@@ -58,7 +58,7 @@ import { StorageError } from './storage-error.ts';
 
 /** Ranges of one queue that may come together before they become a record. */
 const SETTLED_RANGES_MAX = 2048;
-/** A segment is worth leaving, on a full disk, when it has this part of its full size. */
+/** A segment is worth leaving, on a full disk, when it has this part of its full size, or is much for such a disk. */
 const SPENT_SEGMENT_SHARE = 8;
 /** What may be appended atomically, in bytes. */
 export const ATOMIC_BYTES_MAX: number = 128 * 1024 * 1024;
@@ -552,7 +552,8 @@ export class MessageLog implements SyncListener {
    */
   get isSegmentSpent(): boolean {
     const { live, size } = this.segment;
-    return live === 0 && size >= this.limits.segmentBytes / SPENT_SEGMENT_SHARE;
+    const muchBytes = this.limits.segmentBytes / SPENT_SEGMENT_SHARE;
+    return live === 0 && size >= Math.min(muchBytes, this.diskReserve?.worthBytes ?? muchBytes);
   }
 
   /** What is appended from now on lies in another segment. Does nothing while something is not stable yet. */
@@ -724,6 +725,11 @@ export class MessageLog implements SyncListener {
     return Math.min(this.writer.writtenUpTo, this.sync.keepFrom);
   }
 
+  /** So much may be found to have no room on the disk. */
+  private get pendingBytesMax(): number {
+    return this.diskReserve?.pendingBytesMax ?? Number.POSITIVE_INFINITY;
+  }
+
   private writeAndSync(): void {
     const { sync, writer, health, limits } = this;
     const now = this.clock.monotonicMs;
@@ -733,7 +739,7 @@ export class MessageLog implements SyncListener {
       const due =
         isTroubled ||
         (waiting && !sync.isRunning) ||
-        writer.bytes >= limits.unwrittenBytes ||
+        writer.bytes >= Math.min(limits.unwrittenBytes, this.pendingBytesMax) ||
         now - writer.sinceMs >= limits.unwrittenMs;
       if (due && !sync.needsReplacement && !this.flush()) return;
     }

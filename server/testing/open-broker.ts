@@ -18,7 +18,7 @@ import type { Vhost } from '../broker/vhost.ts';
 import { VhostStore } from '../broker/vhost-store.ts';
 import { type FileSystem, realFileSystem } from '../storage/fs.ts';
 import { bodySizeAt, type MessageParts, messageSizeAt } from '../storage/record-format.ts';
-import { createSilentLogger } from '../telemetry/logger.ts';
+import { createSilentLogger, type Logger } from '../telemetry/logger.ts';
 import { type Teardown, temporaryDirectory } from './temporary-directory.ts';
 
 /** What {@link openBroker} opened. */
@@ -36,9 +36,10 @@ export async function openBroker(
   fs: FileSystem = realFileSystem,
   dataDir: string = temporaryDirectory(t),
   tuning: BrokerTuning = {},
+  logger: Logger = createSilentLogger(),
 ): Promise<OpenBroker> {
   const vhosts = await VhostStore.load(fs, dataDir);
-  const broker = new Broker(fs, vhosts, createSilentLogger(), tuning);
+  const broker = new Broker(fs, vhosts, logger, tuning);
   let closed: Promise<boolean> | null = null;
   const close = () => {
     closed ??= broker.close();

@@ -17,7 +17,7 @@ export interface DiskCondition {
 /** Complaints that tell of much work. */
 const STATES_OF_LOAD = /^log\.behind$/;
 /** Those that tell of the state that a disk has brought about, and end by themselves. */
-const STATES_OF_DISK = /^(log\.fail|log\.full|alarm\.raise)$/;
+const STATES_OF_DISK = /^(log\.fail|log\.full|alarm\.raise|reserve\.small)$/;
 /** Those of them that outlast a restart. */
 const STATE_AT_BOOT = /^(log\.full|alarm\.raise)$/;
 /** Those that tell of a call that the disk refused, and must say so. */
