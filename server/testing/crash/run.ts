@@ -29,7 +29,7 @@ const POINTS_PER_LIFE = 6;
 const BOOT_CRASH_SHARE = 0.4;
 /** Moments that few lives have, and how often each is crashed. */
 const RARE =
-  /^(compaction|segment deletion|second file|reserve given up|chunk file cut|chunk file deletion|large|gap)/;
+  /^(compaction|segment deletion|second file|reserve given up|chunk file cut|chunk file deletion|large|gap|laid out zeros)/;
 const RARE_TIMES = 4;
 
 /** The end of a life at no step in particular. */
