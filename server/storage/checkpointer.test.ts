@@ -337,6 +337,27 @@ t.test('chunk files of deleted queues go when no kept checkpoint names them', as
   t.ok(fs.readFile(chunkPath(2)));
 });
 
+t.test('a chunk file that the disk refuses to delete stops nobody, and goes later', async (t) => {
+  const fs = new SimulatedFs();
+  const h = StorageHarness.open(t, fs, ROWS);
+  const [queue, other] = [h.queue(1), h.queue(2)];
+  for (let id = 1; id <= 100; id++) h.publish(id, [queue, other]);
+  await h.checkpoint([queue, other]);
+  h.store.define(DEFINITION_ACTIONS.deleteQueue, 1, Buffer.from('delete 1'));
+  fs.failFor({ calls: ['delete'], errno: 'EIO', length: 1000, path: /enq/ });
+  h.store.dropIndex(queue);
+  const again = async (): Promise<void> => {
+    for (let id = 1; id <= 100; id++) h.publish(id, [other]);
+    await h.checkpoint([other]);
+  };
+  for (let i = 0; i < 3; i++) await again();
+  t.ok(fs.readFile(chunkPath(1)));
+  fs.heal();
+  await again();
+  t.equal(fs.readFile(chunkPath(1)), null);
+  t.ok(fs.readFile(chunkPath(2)));
+});
+
 t.test('after damage nothing of earlier runs is deleted', async (t) => {
   const fs = new SimulatedFs();
   const h = StorageHarness.open(t, fs, ROWS);

@@ -132,6 +132,24 @@ t.test('a cut makes no file longer', async (t) => {
   t.equal(fs.readFile(file.path)!.length, HEADER + 8 * 3);
 });
 
+t.test(
+  'a file that the disk refuses to delete is as it was, and goes when asked again',
+  async (t) => {
+    const { fs, index, file, rows } = filled(3);
+    for (const { slot } of rows) file.free(slot, 1, 1);
+    index.rows.truncate(0);
+    file.keep([2]);
+    t.ok(file.isUnneeded);
+    fs.failNext('delete', 'EIO');
+    t.notOk(file.delete());
+    const row = put(file, index, 4);
+    t.ok(isReadable(file, row));
+    file.free(row.slot, 3, 2);
+    t.ok(file.delete());
+    t.equal(fs.readFile(file.path), null);
+  },
+);
+
 t.test('a disk that refuses a cut is asked again, and nothing is lost by it', async (t) => {
   const { fs, index, file, rows } = filled(4);
   for (const slot of [2, 3]) file.free(slot, 1, 1);

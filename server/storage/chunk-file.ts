@@ -230,9 +230,17 @@ export class ChunkFile {
     this.cache.forget(this.path);
   }
 
-  /** Closes and deletes the file; the next write makes a new one. */
-  delete(): void {
-    if (this.mayExist) this.cache.delete(this.path);
+  /**
+   * Closes and deletes the file; the next write makes a new one. Returns whether it is gone: where the disk refuses it
+   * is left as it was, for another call.
+   */
+  delete(): boolean {
+    try {
+      if (this.mayExist) this.cache.delete(this.path);
+    } catch (error) {
+      if (error instanceof StorageError) return false;
+      throw error;
+    }
     this.mayExist = false;
     this.isBare = false;
     this.hasHeader = false;
@@ -240,6 +248,7 @@ export class ChunkFile {
     this.suspect.clear();
     this.reusable.length = 0;
     this.next = 0;
+    return true;
   }
 
   private offsetOf(slot: number): number {

@@ -162,17 +162,18 @@ export class ChunkFiles {
 
   // --- inside ----------------------------------------------------------------------------------
 
-  /** Deletes chunk files of earlier runs that no kept checkpoint names. */
+  /** Deletes chunk files of earlier runs that no kept checkpoint names; where the disk refuses, a later run does. */
   private deleteLeftovers(): void {
     for (const name of this.fs.list(this.folder)) {
-      if (!this.files.has(queueOfChunkFile(name))) this.fs.delete(join(this.folder, name));
+      if (this.files.has(queueOfChunkFile(name))) continue;
+      this.fs.deleteLater(join(this.folder, name)).catch(() => {});
     }
   }
 
   private deleteUnneeded(file: ChunkFile): void {
     if (file.droppedAt >= 0) file.keep(this.keptAttempts);
     if (!file.isUnneeded || !this.deletes) return;
-    file.delete();
-    if (file.droppedAt >= 0) this.files.delete(file.index.number);
+    const isGone = file.delete();
+    if (isGone && file.droppedAt >= 0) this.files.delete(file.index.number);
   }
 }

@@ -39,7 +39,9 @@ export interface LargeWriterOwner {
   ended(writer: LargeBodyWriter): void;
   /** The body will not be kept: its file is of no use to anybody. */
   aborted(writer: LargeBodyWriter): void;
-  /** Makes the file's name stable. */
+  /** The file of that name is another one. */
+  renamed(): void;
+  /** Makes the names of all files stable. */
   syncNames(): Promise<void>;
 }
 
@@ -153,13 +155,13 @@ export class LargeBodyWriter implements LargeBody {
   /** For the log, which counts the message's record as synced only if this resolves. */
   async datasync(): Promise<void> {
     while (this.syncing !== null) await this.syncing;
-    if (this.isEnded) return;
     const { pinned } = this;
-    if (pinned !== null) {
+    if (!this.isEnded && pinned !== null) {
       const { file } = pinned;
       await this.track(this.syncFailure === null ? this.sync(file) : this.rewrite(file));
     }
-    if (this.syncFailure !== null) throw this.syncFailure;
+    if (!this.isEnded && this.syncFailure !== null) throw this.syncFailure;
+    // Also when nobody wants this body any more: it may have been the one that was to do it for others.
     await this.owner.syncNames();
     if (!this.isEnded) this.end();
   }
@@ -241,6 +243,7 @@ export class LargeBodyWriter implements LargeBody {
       await to.datasync();
       if (this.isEnded) throw new StorageError(this.path, 'the body is not wanted any more');
       this.fs.rename(temporary, this.path);
+      this.owner.renamed();
       this.cache.forget(this.path);
       this.unpin();
       this.syncFailure = null;

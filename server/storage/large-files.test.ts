@@ -153,6 +153,39 @@ t.test('a failed sync does not count: the body is written anew, as it came', asy
   t.ok(bytes?.subarray(LARGE_HEADER_SIZE).equals(bodyOf(7)));
 });
 
+t.test(
+  'a body that is written anew is stable under its name, whoever synced names before',
+  async (t) => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const fs = new SimulatedFs();
+      const h = StorageHarness.open(t, fs);
+      const writer = writeBody(h, 7);
+      fs.failNext('sync', 'EIO');
+      await t.rejects(writer.datasync());
+      await writeBody(h, 8).datasync();
+      await writer.datasync();
+      const crashed = fs.crash('power', new Random(seed));
+      const bytes = crashed.readFile(join(FOLDER, largeFileName(writer.file)));
+      t.ok(bytes?.subarray(LARGE_HEADER_SIZE).equals(bodyOf(7)));
+    }
+  },
+);
+
+t.test('names that one body failed to make stable are made so by the others', async (t) => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const fs = new SimulatedFs();
+    const h = StorageHarness.open(t, fs);
+    const [first, second] = [writeBody(h, 1), writeBody(h, 2)];
+    fs.failNext('syncDirectory', 'EIO');
+    await Promise.allSettled([first.datasync(), second.datasync()]);
+    first.abort();
+    await Promise.all([first.datasync(), second.datasync()]);
+    const crashed = fs.crash('power', new Random(seed));
+    const bytes = crashed.readFile(join(FOLDER, largeFileName(second.file)));
+    t.ok(bytes?.subarray(LARGE_HEADER_SIZE).equals(bodyOf(2)));
+  }
+});
+
 t.test('a body that reads back otherwise is never completed', async (t) => {
   const h = StorageHarness.open(t, new SimulatedFs());
   const file = publishLarge(h, 1, [h.queue(1)]);

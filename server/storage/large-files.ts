@@ -67,6 +67,8 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
   private hasFolder: boolean;
   /** The folder, or its own name, has changes that are not stable. */
   private namesChanged: boolean;
+  /** The sync of the folder under way, or null; never rejects. */
+  private namesSync: Promise<void> | null;
   private unsyncedBytes: number;
   private unsyncedFiles: number;
   /** Bodies that are not yet complete, or not yet stable. */
@@ -93,6 +95,7 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
     this.leftovers = recovered.leftovers;
     this.hasFolder = false;
     this.namesChanged = false;
+    this.namesSync = null;
     this.unsyncedBytes = 0;
     this.unsyncedFiles = 0;
     this.writers = new Set();
@@ -261,16 +264,30 @@ export class LargeFiles implements LargeWriterOwner, DurabilityWaiter {
     this.unlink(writer.path);
   }
 
+  renamed(): void {
+    this.namesChanged = true;
+  }
+
   async syncNames(): Promise<void> {
+    while (this.namesSync !== null) await this.namesSync;
     if (!this.namesChanged) return;
     this.namesChanged = false;
-    try {
-      await this.fs.syncDirectory(this.folder);
-      await this.fs.syncDirectory(dirname(this.folder));
-    } catch (error) {
-      this.namesChanged = true;
-      throw error;
-    }
+    const sync = this.syncFolder();
+    this.namesSync = sync.then(
+      () => {
+        this.namesSync = null;
+      },
+      () => {
+        this.namesSync = null;
+        this.namesChanged = true;
+      },
+    );
+    await sync;
+  }
+
+  private async syncFolder(): Promise<void> {
+    await this.fs.syncDirectory(this.folder);
+    await this.fs.syncDirectory(dirname(this.folder));
   }
 
   private delete(file: LargeFile): void {
