@@ -58,7 +58,7 @@ t.test('a dump goes to standard output, its failure to standard error', async (t
   });
   writeFileSync(path, '[{}]');
   t.match(await runToEnd('dump', path), { code: 1, stdout: /damage reason=.*has no name/ });
-  writeFileSync(path, '{"format_version": 1}');
+  writeFileSync(path, '{"format_version": 2}');
   t.match(await runToEnd('dump', path), { code: 1, stderr: /^error: .*newer FirnMQ.*\n$/ });
   const nowhere = await runToEnd('dump', `${path}.not`);
   t.match(nowhere, { code: 2, stderr: `error: ${path}.not does not exist\n` });
@@ -227,8 +227,8 @@ t.test(
       const server = spawnServerProcess(t, { dataDir });
       t.same(await server.stopped, failedEnd);
       t.match(await server.waitForEvent('server.fail'), {
-        code: 'NEWER_FORMAT',
-        reason: `${path} was written by a newer FirnMQ (format 9, this one reads up to 0)`,
+        code: 'FOREIGN_FORMAT',
+        reason: `${path} was written by a newer FirnMQ (format 9, this one reads 1)`,
       });
       t.same(contentOf(dataDir), { ...before, '.lock/': '' });
       writeFileSync(path, bytes);

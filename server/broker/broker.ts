@@ -6,7 +6,7 @@ import { Clock } from '../base/clock.ts';
 import type { Damage } from '../storage/damage.ts';
 import { DiskReserve } from '../storage/disk-reserve.ts';
 import { FileCache } from '../storage/file-cache.ts';
-import { refuseNewerFiles } from '../storage/format-version.ts';
+import { refuseForeignFiles } from '../storage/format-version.ts';
 import type { FileSystem } from '../storage/fs.ts';
 import type { LogState } from '../storage/log-health.ts';
 import { BlockPool } from '../storage/memory-block.ts';
@@ -64,10 +64,10 @@ export class Broker {
    * Recovers every vhost and opens it.
    *
    * @throws StorageError when a folder cannot be read or written at all
-   * @throws NewerFormatError when a later version wrote here; nothing was touched then
+   * @throws ForeignFormatError when another version wrote here; nothing was touched then
    */
   constructor(fs: FileSystem, vhostStore: VhostStore, logger: Logger, tuning: BrokerTuning = {}) {
-    for (const name of vhostStore.names) refuseNewerFiles(fs, vhostStore.folderOf(name));
+    for (const name of vhostStore.names) refuseForeignFiles(fs, vhostStore.folderOf(name));
     this.logger = logger;
     this.clock = new Clock();
     this.pool = new BlockPool(tuning.regionBytes);

@@ -25,11 +25,11 @@ import {
   encodeDefinitions,
 } from './definitions-format.ts';
 import {
+  ForeignFormatError,
   formatProblem,
   formatVersionOf,
-  NewerFormatError,
-  refuseNewerFiles,
-  refuseNewerFormat,
+  refuseForeignFiles,
+  refuseForeignFormat,
   STORAGE_FORMAT_VERSION,
 } from './format-version.ts';
 import {
@@ -95,7 +95,7 @@ const LARGE_BODY = {
   decode: decodeLargeHeader,
 };
 
-/** The same file as a later version would begin it. */
+/** The same file as another version would begin it. */
 function ofVersion(bytes: Buffer, version: number): Buffer {
   const newer = Buffer.from(bytes);
   newer.writeUInt16BE(version, 8);
@@ -114,26 +114,29 @@ t.test('every kind of file names its magic word and this version', async (t) => 
     t.equal(formatVersionOf(bytes), STORAGE_FORMAT_VERSION, name);
     t.equal(formatProblem(bytes, magic, 'one'), null, name);
     t.equal(formatProblem(bytes, 'FIRNELSE', 'one'), 'not one', name);
-    t.doesNotThrow(() => refuseNewerFormat(name, bytes));
+    t.doesNotThrow(() => refuseForeignFormat(name, bytes));
   }
 });
 
-t.test('a later version is refused with a sentence that names file and versions', async (t) => {
-  for (const { name, bytes, decode } of FILES) {
-    const version = STORAGE_FORMAT_VERSION + 1;
-    const newer = ofVersion(bytes, version);
-    const fs = new SimulatedFs();
-    fs.makeDirectory('/vhost');
-    write(fs, `/vhost/${name}`, newer);
-    const message = `/vhost/${name} was written by a newer FirnMQ (format ${version}, this one reads up to ${STORAGE_FORMAT_VERSION})`;
-    t.throws(() => refuseNewerFiles(fs, '/vhost'), {
-      code: 'NEWER_FORMAT',
-      message,
-      path: `/vhost/${name}`,
-      version,
-    });
-    t.equal(decode(newer), `format version ${version} is not known here`);
-  }
+t.test('another version is refused with a sentence that names file and versions', async (t) => {
+  for (const [version, age] of [
+    [STORAGE_FORMAT_VERSION + 1, 'a newer'],
+    [STORAGE_FORMAT_VERSION - 1, 'an older'],
+  ] as const)
+    for (const { name, bytes, decode } of FILES) {
+      const newer = ofVersion(bytes, version);
+      const fs = new SimulatedFs();
+      fs.makeDirectory('/vhost');
+      write(fs, `/vhost/${name}`, newer);
+      const message = `/vhost/${name} was written by ${age} FirnMQ (format ${version}, this one reads ${STORAGE_FORMAT_VERSION})`;
+      t.throws(() => refuseForeignFiles(fs, '/vhost'), {
+        code: 'FOREIGN_FORMAT',
+        message,
+        path: `/vhost/${name}`,
+        version,
+      });
+      t.equal(decode(newer), `format version ${version} is not known here`);
+    }
 });
 
 t.test('no damaged bit, and no cut, makes a file look newer', async (t) => {
@@ -141,11 +144,11 @@ t.test('no damaged bit, and no cut, makes a file look newer', async (t) => {
     for (let bit = 0; bit < 8 * bytes.length; bit++) {
       const damaged = Buffer.from(bytes);
       damaged[bit >> 3]! ^= 1 << (bit & 7);
-      t.doesNotThrow(() => refuseNewerFormat(name, damaged), `bit ${bit}`);
+      t.doesNotThrow(() => refuseForeignFormat(name, damaged), `bit ${bit}`);
       t.type(decode(damaged), 'string', `bit ${bit}`);
     }
     for (let size = 0; size < SEGMENT_HEADER_SIZE; size++) {
-      t.doesNotThrow(() => refuseNewerFormat(name, bytes.subarray(0, size)));
+      t.doesNotThrow(() => refuseForeignFormat(name, bytes.subarray(0, size)));
     }
   }
 });
@@ -157,7 +160,7 @@ t.test('what is no file of the storage is not looked at, nor is an unfinished on
   for (const name of ['notes', 'checkpoint.0000000001.tmp', 'msgs.old']) {
     write(fs, join('/vhost', name), newer);
   }
-  t.doesNotThrow(() => refuseNewerFiles(fs, '/vhost'));
+  t.doesNotThrow(() => refuseForeignFiles(fs, '/vhost'));
   write(fs, '/vhost/msgs.0000000001.4096', newer);
-  t.throws(() => refuseNewerFiles(fs, '/vhost'), NewerFormatError);
+  t.throws(() => refuseForeignFiles(fs, '/vhost'), ForeignFormatError);
 });

@@ -7,15 +7,15 @@
  *     |           | u16     | u16      |
  *     +-----------+---------+----------+----
  *
- * These twelve bytes never change. So an older server knows a newer file without understanding anything else
- * of it, and a damaged byte does not look like one: damage is stepped over, a newer file ends the start.
+ * These twelve bytes never change. So a server knows a file of another version without understanding anything else
+ * of it, and a damaged byte does not look like one: damage is stepped over, such a file ends the start.
  */
 import { join } from 'node:path';
 import { AppError } from '../base/app-error.ts';
 import type { FileSystem } from './fs.ts';
 
 /** Raised whenever files of an older version can no longer be read as they are. */
-export const STORAGE_FORMAT_VERSION: number = 0;
+export const STORAGE_FORMAT_VERSION: number = 1;
 
 /** Bytes of magic word and version. */
 export const FORMAT_HEAD_SIZE: number = 12;
@@ -25,14 +25,15 @@ const FAMILY = 'FIRN';
 /** Files of a vhost that a server which writes anything writes in its own version. */
 const LEADING_FILE = /^(msgs\.[\d.]+|checkpoint\.\d+|definitions\.amqp)$/;
 
-/** A file that was written by a later version of this program: nobody may touch it. */
-export class NewerFormatError extends AppError {
+/** A file that was written in another version of the format: nobody may touch it. */
+export class ForeignFormatError extends AppError {
   readonly path: string;
   readonly version: number;
 
   constructor(path: string, version: number) {
-    const known = `this one reads up to ${STORAGE_FORMAT_VERSION}`;
-    super('NEWER_FORMAT', `${path} was written by a newer FirnMQ (format ${version}, ${known})`);
+    const age = version > STORAGE_FORMAT_VERSION ? 'a newer' : 'an older';
+    const known = `this one reads ${STORAGE_FORMAT_VERSION}`;
+    super('FOREIGN_FORMAT', `${path} was written by ${age} FirnMQ (format ${version}, ${known})`);
     this.path = path;
     this.version = version;
   }
@@ -70,30 +71,30 @@ export function formatProblem(head: Buffer, magic: string, kind: string): string
   return version === STORAGE_FORMAT_VERSION ? null : `format version ${version} is not known here`;
 }
 
-/** @throws NewerFormatError when the file at `path`, which begins with `head`, is of a later version */
-export function refuseNewerFormat(path: string, head: Buffer): void {
+/** @throws ForeignFormatError when the file at `path`, which begins with `head`, is of another version */
+export function refuseForeignFormat(path: string, head: Buffer): void {
   const version = formatVersionOf(head);
-  if (version !== null && version > STORAGE_FORMAT_VERSION) {
-    throw new NewerFormatError(path, version);
+  if (version !== null && version !== STORAGE_FORMAT_VERSION) {
+    throw new ForeignFormatError(path, version);
   }
 }
 
 /**
  * Looks at a vhost's segments, checkpoints and definitions before anything in it is touched. What else lies there
- * needs no look: a newer server that wrote any of it wrote one of these as well.
+ * needs no look: a server of another version that wrote any of it wrote one of these as well.
  *
- * @throws NewerFormatError naming the first file that is of a later version
+ * @throws ForeignFormatError naming the first file that is of another version
  * @throws StorageError when a file cannot be read
  */
-export function refuseNewerFiles(fs: FileSystem, directory: string): void {
+export function refuseForeignFiles(fs: FileSystem, directory: string): void {
   for (const name of fs.list(directory)) {
-    if (LEADING_FILE.test(name)) refuseNewerFile(fs, join(directory, name));
+    if (LEADING_FILE.test(name)) refuseForeignFile(fs, join(directory, name));
   }
 }
 
-/** @throws NewerFormatError when the file is of a later version @throws StorageError when it cannot be read */
-export function refuseNewerFile(fs: FileSystem, path: string): void {
-  refuseNewerFormat(path, readFormatHead(fs, path));
+/** @throws ForeignFormatError when the file is of another version @throws StorageError when it cannot be read */
+export function refuseForeignFile(fs: FileSystem, path: string): void {
+  refuseForeignFormat(path, readFormatHead(fs, path));
 }
 
 function readFormatHead(fs: FileSystem, path: string): Buffer {

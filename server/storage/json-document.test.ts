@@ -60,11 +60,11 @@ t.test('what is not JSON is an error that names the file', async (t) => {
 
 t.test('a document of a later format is refused, and one of this one is not', async (t) => {
   const path = join(temporaryDirectory(t), 'doc.json');
-  writeFileSync(path, '{"format_version": 0}');
-  t.same(readJsonDocument(realFileSystem, path), { format_version: 0 });
+  writeFileSync(path, '{"format_version": 1}');
+  t.same(readJsonDocument(realFileSystem, path), { format_version: 1 });
   writeFileSync(path, '{"format_version": 3, "users": []}');
   t.throws(() => readJsonDocument(realFileSystem, path), {
-    code: 'NEWER_FORMAT',
-    message: `${path} was written by a newer FirnMQ (format 3, this one reads up to 0)`,
+    code: 'FOREIGN_FORMAT',
+    message: `${path} was written by a newer FirnMQ (format 3, this one reads 1)`,
   });
 });

@@ -6,7 +6,7 @@
  * that cannot be read by this version will be an object with a number `format_version`.
  */
 
-import { NewerFormatError, STORAGE_FORMAT_VERSION } from './format-version.ts';
+import { ForeignFormatError, STORAGE_FORMAT_VERSION } from './format-version.ts';
 import type { FileSystem } from './fs.ts';
 import { replaceFile } from './replace-file.ts';
 import { StorageError } from './storage-error.ts';
@@ -15,7 +15,7 @@ import { StorageError } from './storage-error.ts';
  * Reads a document; null when it does not exist. A byte order mark, as some editors leave it, is skipped.
  *
  * @throws StorageError when it cannot be read or is not JSON
- * @throws NewerFormatError when it names a format version above this one's
+ * @throws ForeignFormatError when it names a format version above this one's
  */
 export function readJsonDocument(fs: FileSystem, path: string): unknown {
   const bytes = fs.readFile(path);
@@ -26,7 +26,7 @@ export function readJsonDocument(fs: FileSystem, path: string): unknown {
 export function parseJsonDocument(path: string, bytes: Buffer): unknown {
   const content = parse(path, bytes);
   const version = formatVersionIn(content);
-  if (version > STORAGE_FORMAT_VERSION) throw new NewerFormatError(path, version);
+  if (version > STORAGE_FORMAT_VERSION) throw new ForeignFormatError(path, version);
   return content;
 }
 

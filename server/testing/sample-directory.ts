@@ -114,7 +114,11 @@ export async function writeSampleDirectory(
 ): Promise<void> {
   const workDirectory = temporaryDirectory(t);
   writeDocuments(workDirectory);
-  const server = await startAmqp(t, { config: { dataDir: workDirectory } });
+  const server = await startAmqp(t, {
+    config: { dataDir: workDirectory },
+    // Zeros behind the log, but few: fixtures are small.
+    tuning: { limits: { layOutBytes: 4096 } },
+  });
   const client = await SampleClient.open(t, server.port, '/');
   await client.declareTopology();
   await client.publishFirst();

@@ -4,7 +4,7 @@
  */
 import { AmqpListener } from '../amqp/listener.ts';
 import { UserStore } from '../auth/user-store.ts';
-import { Broker } from '../broker/broker.ts';
+import { Broker, type BrokerTuning } from '../broker/broker.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import { VhostStore } from '../broker/vhost-store.ts';
 import { type ConfigOptions, createConfig } from '../config/config.ts';
@@ -17,6 +17,7 @@ export interface StartAmqpOptions {
   readonly fs?: FileSystem;
   readonly config?: Partial<ConfigOptions>;
   readonly logger?: Logger;
+  readonly tuning?: BrokerTuning;
 }
 
 /** A running broker, seen from inside. */
@@ -40,6 +41,7 @@ export async function startAmqp(
     fs = realFileSystem,
     config: options = {},
     logger = createSilentLogger(),
+    tuning = {},
   }: StartAmqpOptions = {},
 ): Promise<RunningAmqp> {
   const dataDir = options.dataDir ?? temporaryDirectory(t);
@@ -52,7 +54,7 @@ export async function startAmqp(
   });
   const users = await UserStore.load(fs, dataDir, config);
   const vhosts = await VhostStore.load(fs, dataDir);
-  const broker = new Broker(fs, vhosts, logger);
+  const broker = new Broker(fs, vhosts, logger, tuning);
   const services = { config, broker, users, version: '0.0.0' };
   const listener = await AmqpListener.start(services, logger);
   let stopped: Promise<unknown> | null = null;

@@ -200,9 +200,9 @@ t.test('a chunk file of another queue, or of a later version, is refused by name
   const reason = /: it is of the queue number 7$/;
   t.match((await verified(directory)).findings, [reason]);
   t.match((await dumped(path)).ofKind('damage'), [{ reason: /queue number 7/ }]);
-  bytes.writeUInt32BE(0x0001fffe, 8);
+  bytes.writeUInt32BE(0x0002fffd, 8);
   writeFileSync(path, bytes);
-  const message = `${path} was written by a newer FirnMQ (format 1, this one reads up to 0)`;
+  const message = `${path} was written by a newer FirnMQ (format 2, this one reads 1)`;
   await t.rejects(dumped(path), { message });
   await t.rejects(verified(directory), { message });
   await t.rejects(recovered(directory), { message });

@@ -39,7 +39,7 @@ function printDocument(
     const entries = decode(parseJsonDocument(file.path, file.readAll()));
     for (const fields of entries) out.item({ kind, offset: null, depth: 0, fields });
   } catch (error) {
-    if (!isAppError(error) || error.code === 'NEWER_FORMAT') throw error;
+    if (!isAppError(error) || error.code === 'FOREIGN_FORMAT') throw error;
     out.problem(null, 0, error.message);
   }
 }

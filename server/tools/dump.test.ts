@@ -15,6 +15,7 @@ import { folderNameOf } from '../broker/vhost-document.ts';
 import { decodeSegmentHeader, encodeGap } from '../storage/batch-format.ts';
 import { realFileSystem } from '../storage/fs.ts';
 import { encodeLargeHeader, largeFileName } from '../storage/large-file-format.ts';
+import { readSegment } from '../storage/log-reader.ts';
 import { positionAt } from '../storage/position.ts';
 import { writeCompactedCopy } from '../testing/compacted-copy.ts';
 import { contentOf, filesIn } from '../testing/directory-content.ts';
@@ -189,12 +190,14 @@ t.test('a gap is one line', async (t) => {
   const bytes = readFileSync(pathOf(killed, /^msgs\./));
   const header = decodeSegmentHeader(bytes);
   if (typeof header === 'string') throw new Error(header);
-  const gap = encodeGap(positionAt(1, bytes.length), 5000, 0, 0, header.salt);
+  const { length } = readSegment(bytes, header);
+  t.ok(length < bytes.length, 'zeros are laid out behind it');
+  const gap = encodeGap(positionAt(1, length), 5000, 0, 0, header.salt);
   const { problems, lines } = await dumpJson(
-    fileOf(t, 'msgs.0000000001', Buffer.concat([bytes, gap])),
+    fileOf(t, 'msgs.0000000001', Buffer.concat([bytes.subarray(0, length), gap])),
   );
   t.equal(problems, 0);
-  t.match(ofKind(lines, 'gap'), [{ offset: bytes.length, length: 5000, time: /^1970/ }]);
+  t.match(ofKind(lines, 'gap'), [{ offset: length, length: 5000, time: /^1970/ }]);
 });
 
 t.test('a compacted segment shows what is left, under its old offsets', async (t) => {
@@ -302,10 +305,10 @@ t.test(
 
 t.test('a file of a later version is refused by name', async (t) => {
   const bytes = readFileSync(pathOf(killed, /^msgs\./));
-  bytes.writeUInt32BE(0x0001fffe, 8);
+  bytes.writeUInt32BE(0x0002fffd, 8);
   const path = fileOf(t, 'msgs.0000000001', bytes);
   await t.rejects(dumpJson(path), {
-    message: `${path} was written by a newer FirnMQ (format 1, this one reads up to 0)`,
+    message: `${path} was written by a newer FirnMQ (format 2, this one reads 1)`,
   });
 });
 

@@ -3,7 +3,7 @@
  * for each stretch that is not.
  */
 import type { TextSink } from '../base/text-sink.ts';
-import { FORMAT_HEAD_SIZE, refuseNewerFormat } from '../storage/format-version.ts';
+import { FORMAT_HEAD_SIZE, refuseForeignFormat } from '../storage/format-version.ts';
 import type { FileSystem } from '../storage/fs.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import type { BodyOptions } from './batch-printer.ts';
@@ -23,7 +23,7 @@ export interface DumpOptions extends BodyOptions {
  * @returns how many damaged places were found
  * @throws ToolUsageError when a file does not exist
  * @throws StorageError when one cannot be read
- * @throws NewerFormatError when a file is of a later version
+ * @throws ForeignFormatError when a file is of another version
  */
 export async function dump(
   fs: FileSystem,
@@ -60,7 +60,7 @@ async function dumpFile(file: DumpFile, writer: DumpWriter, options: DumpOptions
     depth: 0,
     fields: { path: file.path, bytes: file.size },
   });
-  refuseNewerFormat(file.path, head);
+  refuseForeignFormat(file.path, head);
   const print = printerOf(file.name, head);
   if (print === null) {
     const what =

@@ -1,7 +1,7 @@
 /** Reading large bodies piece by piece, and whether one is as its record says. */
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { FORMAT_HEAD_SIZE, refuseNewerFormat } from '../storage/format-version.ts';
+import { FORMAT_HEAD_SIZE, refuseForeignFormat } from '../storage/format-version.ts';
 import type { FileSystem } from '../storage/fs.ts';
 import {
   decodeLargeHeader,
@@ -34,7 +34,7 @@ export function largePathOf(directory: string, { file }: LargeReference): string
  * Reads a large body and compares it with its record.
  *
  * @returns what is wrong with it as the end of a sentence, or null
- * @throws NewerFormatError when a later version wrote the file
+ * @throws ForeignFormatError when another version wrote the file
  */
 export function findBodyProblem(
   fs: FileSystem,
@@ -44,7 +44,7 @@ export function findBodyProblem(
   try {
     const file = new DumpFile(fs, largePathOf(directory, body));
     try {
-      refuseNewerFormat(file.path, file.read(0, FORMAT_HEAD_SIZE));
+      refuseForeignFormat(file.path, file.read(0, FORMAT_HEAD_SIZE));
       return problemOf(file, body);
     } finally {
       file.close();

@@ -8,7 +8,11 @@ import { isAppError } from '../base/app-error.ts';
 import { decodeVhosts, folderNameOf, VHOSTS_FILE } from '../broker/vhost-document.ts';
 import { CHUNK_FOLDER } from '../storage/chunk-file-format.ts';
 import { refuseDirectoryInUse } from '../storage/directory-lock.ts';
-import { NewerFormatError, refuseNewerFile, refuseNewerFiles } from '../storage/format-version.ts';
+import {
+  ForeignFormatError,
+  refuseForeignFile,
+  refuseForeignFiles,
+} from '../storage/format-version.ts';
 import type { FileSystem } from '../storage/fs.ts';
 import { readJsonDocument } from '../storage/json-document.ts';
 import { LARGE_FOLDER } from '../storage/large-file-format.ts';
@@ -42,7 +46,7 @@ const DEFAULT_VHOSTS: readonly string[] = ['/'];
  * Looks at a data directory.
  *
  * @throws ToolUsageError when there is none, or a server works on it
- * @throws NewerFormatError when a later version wrote anything in it
+ * @throws ForeignFormatError when another version wrote anything in it
  */
 export async function openOfflineDirectory(
   fs: FileSystem,
@@ -58,9 +62,9 @@ export async function openOfflineDirectory(
   readDocument(fs, join(directory, USERS_FILE), findings, decodeUsers);
   const vhosts = vhostsIn(fs, directory, names ?? DEFAULT_VHOSTS);
   for (const vhost of vhosts) {
-    refuseNewerFiles(fs, vhost.directory);
+    refuseForeignFiles(fs, vhost.directory);
     for (const folder of [CHUNK_FOLDER, LARGE_FOLDER].map((name) => join(vhost.directory, name))) {
-      for (const name of fs.list(folder)) refuseNewerFile(fs, join(folder, name));
+      for (const name of fs.list(folder)) refuseForeignFile(fs, join(folder, name));
     }
   }
   return { vhosts, findings, isEmpty: names === null && findings.length === 0 };
@@ -89,7 +93,7 @@ function readDocument<T>(
     const content = readJsonDocument(fs, path);
     return content === null ? null : decode(path, content);
   } catch (error) {
-    if (!isAppError(error) || error instanceof NewerFormatError) throw error;
+    if (!isAppError(error) || error instanceof ForeignFormatError) throw error;
     const prefix = `${path}: `;
     const { message } = error;
     const reason = message.startsWith(prefix) ? message.slice(prefix.length) : message;

@@ -199,9 +199,9 @@ t.test('a directory of a later version is not exported', async (t) => {
   const directory = copyOf(t, small);
   const path = pathOf(directory, /^definitions/);
   const bytes = readFileSync(path);
-  bytes.writeUInt32BE(0x0001fffe, 8);
+  bytes.writeUInt32BE(0x0002fffd, 8);
   writeFileSync(path, bytes);
   await t.rejects(recovered(directory), {
-    message: `${path} was written by a newer FirnMQ (format 1, this one reads up to 0)`,
+    message: `${path} was written by a newer FirnMQ (format 2, this one reads 1)`,
   });
 });

@@ -27,7 +27,7 @@ export interface RecoverSinks {
  *
  * @returns how many things are damaged; 0: every message was exported
  * @throws ToolUsageError when there is no such directory, or a server works on it
- * @throws NewerFormatError when a later version wrote anything in it
+ * @throws ForeignFormatError when another version wrote anything in it
  */
 export async function recoverMessages(
   fs: FileSystem,

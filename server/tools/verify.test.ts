@@ -246,7 +246,7 @@ t.test('a later version ends the check by name, whichever file it is in', async 
     bytes.writeUInt32BE(0x0002fffd, 8);
     writeFileSync(path, bytes);
     await t.rejects(verified(directory), {
-      message: `${path} was written by a newer FirnMQ (format 2, this one reads up to 0)`,
+      message: `${path} was written by a newer FirnMQ (format 2, this one reads 1)`,
     });
   }
 });

@@ -10,7 +10,7 @@ import { type VhostReport, verifyVhost } from './verify-vhost.ts';
  *
  * @returns how many things are not as they must be; each has been told in a line
  * @throws ToolUsageError when there is no such directory, or a server works on it
- * @throws NewerFormatError when a later version wrote anything in it
+ * @throws ForeignFormatError when another version wrote anything in it
  */
 export async function verify(fs: FileSystem, directory: string, sink: TextSink): Promise<number> {
   const { vhosts, findings, isEmpty } = await openOfflineDirectory(fs, directory);
