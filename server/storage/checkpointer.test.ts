@@ -358,6 +358,17 @@ t.test('a chunk file that the disk refuses to delete stops nobody, and goes late
   t.ok(fs.readFile(chunkPath(2)));
 });
 
+t.test('nothing is written behind a clean checkpoint', async (t) => {
+  const fs = new SimulatedFs();
+  const h = StorageHarness.open(t, fs, ROWS);
+  const queue = h.queue(1);
+  for (let id = 1; id <= 10; id++) h.publish(id, [queue]);
+  // The last one has waited for something else meanwhile, as one on a full disk does.
+  await Promise.all([h.checkpoint([queue]), h.checkpoint([queue], true), h.checkpoint([queue])]);
+  const again = StorageHarness.open(t, fs.crash('power', new Random(1)), ROWS);
+  t.ok(again.recovered.clean);
+});
+
 t.test('after damage nothing of earlier runs is deleted', async (t) => {
   const fs = new SimulatedFs();
   const h = StorageHarness.open(t, fs, ROWS);

@@ -109,6 +109,8 @@ export class Checkpointer {
   private definitionsChanged: boolean;
   private definitionsPosition: number;
   private underWay: Promise<void> | null;
+  /** A clean one was asked for. */
+  private isEnding: boolean;
   // What the slice under way has done.
   private sliceQueues: number;
   private sliceRows: number;
@@ -135,6 +137,7 @@ export class Checkpointer {
     this.definitionsChanged = true;
     this.definitionsPosition = 0;
     this.underWay = null;
+    this.isEnding = false;
     this.sliceQueues = 0;
     this.sliceRows = 0;
   }
@@ -175,12 +178,15 @@ export class Checkpointer {
   }
 
   /**
-   * Writes a checkpoint, and deletes what nobody needs any more. `clean` says that nothing follows it.
+   * Writes a checkpoint, and deletes what nobody needs any more. `clean` says that nothing follows it: one that is not,
+   * and waits for its turn, is not written any more.
    *
    * @throws StorageError when the disk refuses; the checkpoints before still count
    */
   async write(source: CheckpointSource, clean: boolean): Promise<void> {
+    this.isEnding ||= clean;
     while (this.underWay !== null) await this.underWay.catch(() => {});
+    if (this.isEnding && !clean) return;
     this.underWay = this.run(source, clean).finally(() => {
       this.chunks.files.endParts();
       this.underWay = null;
