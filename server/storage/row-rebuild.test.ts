@@ -226,6 +226,25 @@ t.test('what is in no batch any more leaves the queue, told and counted, alone',
   t.same(open(t, powerCycle(fs)).h.idsOf(1), []);
 });
 
+t.test('what the disk only refuses to read is not given up, though no batch has it', async (t) => {
+  const fs = new SimulatedFs();
+  const { h, told } = open(t, fs);
+  const queue = h.queue(1);
+  const positions = idsUpTo(200).map((id) => publish(h, id, [queue]));
+  await h.checkpoint([queue]);
+  const offset = positions[99]! % 2 ** 28;
+  overwrite(fs, join(STORE_DIRECTORY, segmentFileName(1)), offset + 20, Buffer.from('damage'));
+  fs.failFor({ calls: ['read'], errno: 'EIO', length: Number.POSITIVE_INFINITY, path: /enq/ });
+  await t.rejects(drain(h, queue), /EIO|as the test wished/);
+  const { readyCount } = queue;
+  t.ok(readyCount >= 101);
+  await t.rejects(drain(h, queue), /EIO|as the test wished/);
+  t.equal(queue.readyCount, readyCount);
+  t.notMatch(told.join(), /dropped/);
+  fs.heal();
+  t.same(await drain(h, queue), idsUpTo(200, 201 - readyCount));
+});
+
 t.test(
   'a log that cannot be read for the moment keeps the queue waiting, and no more',
   async (t) => {

@@ -173,6 +173,14 @@ export function messagesAt(
   });
 }
 
+/** Whether all unsettled messages of the row were found. */
+export function isFound({ row, positions }: LostRow): boolean {
+  for (let entry = row.nextUnsettled(0); entry < row.count; entry = row.nextUnsettled(entry + 1)) {
+    if (positions[entry] === 0) return false;
+  }
+  return true;
+}
+
 /**
  * Gives the unsettled messages that were not found a position that leads nowhere, the start of the segment that they
  * must lie in: so they can be counted out.

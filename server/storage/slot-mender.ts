@@ -2,6 +2,10 @@
  * Mends slots of chunk files that cannot be read as they were written: what they had is found again in the log
  * (row-rebuild.ts), written over the slot, or kept in memory until the row gets another one.
  *
+ * What the log does not have any more (a message that came by reference, whose record went with its segment) is given up
+ * where the slot says something else than was written. Where the disk only refused to read the slot, it may well read it
+ * the next time: then everything stays, and whoever asked hears of the refusal.
+ *
  * Damage seldom comes alone, so the rows around the one that was asked for are looked at as well, and one walk over the
  * log serves all that are damaged.
  */
@@ -10,7 +14,7 @@ import type { IndexRow } from './index-row.ts';
 import { isDiskFull } from './log-health.ts';
 import { checksumOf } from './positions.ts';
 import type { QueueIndex } from './queue-index.ts';
-import { type LostRow, placeMissing, type RowFinder } from './row-rebuild.ts';
+import { isFound, type LostRow, placeMissing, type RowFinder } from './row-rebuild.ts';
 import { StorageError } from './storage-error.ts';
 
 /** Damaged rows of a queue that are found again in one walk over the log. */
@@ -39,6 +43,12 @@ export interface RowKeeper {
   release(index: QueueIndex, row: IndexRow): void;
 }
 
+/** A row whose slot cannot be read. */
+interface DamagedRow extends LostRow {
+  /** What the disk said; null where it read something that was not written. */
+  readonly refusal: StorageError | null;
+}
+
 /** Mends the slots of a vhost. */
 export class SlotMender {
   private readonly keeper: RowKeeper;
@@ -53,7 +63,7 @@ export class SlotMender {
   /**
    * Mends the slot of a row that is needed, between turns; it is in memory then, unless it has gone.
    *
-   * @throws StorageError when the log cannot be read
+   * @throws StorageError when the log cannot be read, or has not all of what the disk refuses to read
    */
   mend(index: QueueIndex, row: IndexRow, rescue: ChunkRescue): Promise<void> {
     // One at a time: what one finds may be what the next would look for.
@@ -76,7 +86,7 @@ export class SlotMender {
     asked: IndexRow,
     rescue: ChunkRescue,
   ): Promise<void> {
-    const lost: LostRow[] = [];
+    const lost: DamagedRow[] = [];
     try {
       await this.findDamaged(index, asked, lost);
       if (lost.length > 0) await this.rebuildRows(index, asked, lost, rescue);
@@ -86,18 +96,18 @@ export class SlotMender {
   }
 
   /** Enters the rows that cannot be read, from the cursor's or the one `asked` for on, into `lost`, and holds them. */
-  private async findDamaged(index: QueueIndex, asked: IndexRow, lost: LostRow[]): Promise<void> {
+  private async findDamaged(index: QueueIndex, asked: IndexRow, lost: DamagedRow[]): Promise<void> {
     for (let at = firstToRebuild(index, asked); lost.length < REBUILT_ROWS_MAX; at++) {
       const row = asked.isGone ? undefined : index.rows.at(at);
       if (row === undefined) break;
       row.holders++;
-      let positions: Float64Array | null = null;
+      let damaged: DamagedRow | null = null;
       try {
-        positions = await this.probe(index, row, row === asked);
-        if (positions !== null) lost.push({ row, positions });
+        damaged = await this.probe(index, row, row === asked);
+        if (damaged !== null) lost.push(damaged);
         at = index.indexOf(row);
       } finally {
-        if (positions === null) this.keeper.release(index, row);
+        if (damaged === null) this.keeper.release(index, row);
       }
     }
   }
@@ -105,28 +115,33 @@ export class SlotMender {
   private async rebuildRows(
     index: QueueIndex,
     asked: IndexRow,
-    lost: readonly LostRow[],
+    damaged: readonly DamagedRow[],
     rescue: ChunkRescue,
   ): Promise<void> {
     try {
-      await rescue.find(index.number, lost);
+      await rescue.find(index.number, damaged);
     } catch (error) {
-      for (const { positions } of lost) this.keeper.giveBack(positions);
+      for (const { positions } of damaged) this.keeper.giveBack(positions);
       throw error;
     }
+    const lost = damaged.filter((each) => each.refusal === null || isFound(each));
+    const kept = damaged.filter((each) => !lost.includes(each));
+    for (const { positions } of kept) this.keeper.giveBack(positions);
     for (const { row, positions } of lost) this.mendSlot(index, row, positions);
-    this.install(index, lost, rescue);
+    if (lost.length > 0) this.install(index, lost, rescue);
     for (const { row } of lost) {
       if (row !== asked && !row.isGone && row.positions !== null) this.keeper.spill(index, row);
     }
+    const refused = kept.find(({ row }) => row === asked && !row.isGone && row.positions === null);
+    if (refused?.refusal) throw refused.refusal;
   }
 
-  /** Whether a row cannot be read: then an array for what is to be found. One that is `asked` for is kept when it can. */
+  /** Whether a row cannot be read: then why, and an array for what is to be found. One that is `asked` for is kept when it can. */
   private async probe(
     index: QueueIndex,
     row: IndexRow,
     isAsked: boolean,
-  ): Promise<Float64Array | null> {
+  ): Promise<DamagedRow | null> {
     if (row.positions !== null || row.live === 0) return null;
     const positions = this.keeper.takeArray();
     try {
@@ -135,7 +150,10 @@ export class SlotMender {
       else this.keeper.giveBack(positions);
       return null;
     } catch (error) {
-      if (isMendable(error)) return positions.fill(0);
+      if (isMendable(error)) {
+        const refusal = error.errno === 'EIO' ? error : null;
+        return { row, positions: positions.fill(0), refusal };
+      }
       this.keeper.giveBack(positions);
       throw error;
     }
@@ -182,7 +200,7 @@ export class SlotMender {
 }
 
 /** Whether a slot that could not be read for this reason is to be found again: not where the process lacks something. */
-export function isMendable(error: unknown): boolean {
+export function isMendable(error: unknown): error is StorageError {
   return error instanceof StorageError && ['', 'ENOENT', 'EIO'].includes(error.errno);
 }
 
