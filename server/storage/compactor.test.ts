@@ -11,6 +11,7 @@ import type { Teardown } from '../testing/temporary-directory.ts';
 import { testMessageIdAt } from '../testing/test-message.ts';
 import { isCompacted } from './compacted-format.ts';
 import { type CompactableSegment, isCandidate } from './compactor.ts';
+import { LOG_LIMITS } from './log-limits.ts';
 import { offsetOf, segmentOf } from './position.ts';
 import type { QueueIndex } from './queue-index.ts';
 import { RouteSet } from './route-set.ts';
@@ -35,12 +36,18 @@ async function stragglers(
   t: Teardown,
   fs: SimulatedFs,
   options: StoreOptions = {},
+  hasSecondFile = false,
 ): Promise<Stragglers> {
   const h = StorageHarness.open(t, fs, options);
   const queue = h.queue(1);
   const positions: number[] = [];
   for (let id = 1; id <= COUNT; id++) {
     positions[id] = h.publish(id, [queue], BODY_SIZE);
+    if (id === 50 && hasSecondFile) {
+      fs.failNext('sync', 'EIO');
+      await h.store.log.syncAll().catch(() => {});
+      h.clock.advance(LOG_LIMITS.retryMsMax);
+    }
     if (id % 50 === 0) await h.store.log.syncAll();
   }
   for (let id = 1; id <= COUNT; id++) {
@@ -275,3 +282,24 @@ t.test(
     t.ok(isCandidate({ ...segment, examinedLive: 1500 }));
   },
 );
+
+t.test('a boot makes a compacted file stable before it deletes what that replaced', async (t) => {
+  const fs = new SimulatedFs();
+  const { h, queue, positions } = await stragglers(t, fs, {}, true);
+  t.equal(fs.list(STORE_DIRECTORY).filter((name) => name.startsWith('msgs.0000000001')).length, 2);
+  fs.failNext('syncDirectory', 'EIO');
+  await t.rejects(h.store.compact(source([queue])));
+  const killed = fs.crash('kill', new Random(1));
+  let deleted: SimulatedFs | null = null;
+  killed.onStep = ({ step, phase }) => {
+    if (step === 'delete' && phase === 'after') deleted ??= killed.copy();
+  };
+  t.same(StorageHarness.open(t, killed).recovered.damage, []);
+  for (let seed = 1; seed <= 20; seed++) {
+    const disk = deleted!.copy().crash('power', new Random(seed));
+    const third = StorageHarness.open(t, disk);
+    t.same(third.recovered.damage, []);
+    t.equal(third.queue(1).readyCount, COUNT / STRAGGLER_EVERY);
+    t.equal(await readId(third, positions[1]!), 1);
+  }
+});

@@ -199,7 +199,10 @@ export class SegmentRecovery {
     if (!isCompacted(head)) return null;
     const header = decodeCompactedHeader(head);
     if (typeof header === 'string' || header.number !== number) return null;
-    for (const name of names) if (name !== first) this.fs.delete(join(this.directory, name));
+    const others = names.filter((name) => name !== first);
+    // A server that was killed may not have synced the name: what comes back without it needs the others.
+    if (others.length > 0) this.fs.syncDirectoryNow(this.directory);
+    for (const name of others) this.fs.delete(join(this.directory, name));
     const segment = Segment.compacted(this.cache, this.directory, header, size, this.tables);
     const length = withContent ? size : 0;
     const end = header.endOffset;
