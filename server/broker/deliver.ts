@@ -24,6 +24,8 @@ import type { Queue } from './queue.ts';
 const DELIVER_BYTES_PER_TURN = 1024 * 1024;
 /** ... and goes on for at most so long in a turn: as fast as code that is not compiled yet, or a slow core, allows. */
 export const DELIVER_MS_PER_TURN = 4;
+/** ... but not before this many bytes, which is more than one read of a publisher brings: or it would run away. */
+const DELIVER_BYTES_MIN = 256 * 1024;
 /** Deliveries between two looks at the clock; a power of two. */
 const DELIVERIES_PER_LOOK = 256;
 /** Deliveries that are reserved at first, and at least. */
@@ -58,7 +60,8 @@ function deliverShare(queue: Queue, clock: Clock): number {
   /** Deliveries since the last look at the clock; zero asks for one. */
   let unlooked = 1;
   while (index.readyCount > 0) {
-    queue.isBehind = bytes >= DELIVER_BYTES_PER_TURN || isLate(clock, unlooked);
+    queue.isBehind =
+      bytes >= DELIVER_BYTES_PER_TURN || (bytes >= DELIVER_BYTES_MIN && isLate(clock, unlooked));
     if (queue.isBehind) break;
     const consumer = queue.nextWillingConsumer();
     if (consumer === null) break;
@@ -96,7 +99,7 @@ function deliverShare(queue: Queue, clock: Clock): number {
     }
     const length = queue.hasOneAckMode ? runLength(index) : 0;
     if (length > 1) {
-      bytes += deliverRun(queue, block, consumer, length, DELIVER_BYTES_PER_TURN - bytes, clock);
+      bytes += deliverRun(queue, block, consumer, length, bytes, clock);
       unlooked = 0;
       continue;
     }
@@ -124,21 +127,23 @@ function runLength(index: QueueIndex): number {
 
 /**
  * HOT per delivery. Delivers up to `length` messages that lie one behind the other in `block`, the first of them to
- * `first` and as many as come to about `bytesMax`, or the turn has time for; what must be told of them is told once for all. Returns the bytes
- * of their records.
+ * `first`, as far as the turn has room and time for them, which has had `bytesBefore` already; what must be told of them
+ * is told once for all. Returns the bytes of their records.
  */
 function deliverRun(
   queue: Queue,
   block: MemoryBlock,
   first: Consumer,
   length: number,
-  bytesMax: number,
+  bytesBefore: number,
   clock: Clock,
 ): number {
   const { index } = queue;
   const { redeliveredUpTo, runPositions: positions, runFrom: from } = index;
   const { area, start, used } = block;
   const { view } = area;
+  const bytesMax = DELIVER_BYTES_PER_TURN - bytesBefore;
+  const bytesMin = DELIVER_BYTES_MIN - bytesBefore;
   const sequence = index.peekSequence();
   let consumer: Consumer | null = first;
   let count = 0;
@@ -152,7 +157,8 @@ function deliverRun(
       consumer.sink.deliver(consumer, area, at, number, position, number <= redeliveredUpTo);
       bytes += messageSizeAt(view, at);
       bodyBytes += bodySizeAt(view, at);
-      if (++count >= length || bytes >= bytesMax || isLate(clock, count)) break;
+      if (++count >= length || bytes >= bytesMax) break;
+      if (bytes >= bytesMin && isLate(clock, count)) break;
       const next = positions[from + count]!;
       const nextAt = next - start;
       if (next < position || nextAt + MESSAGE_HEAD_SIZE > used) break;
