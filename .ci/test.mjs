@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { summarizeTap } from './tap-summary.mjs';
 
 /** A run that takes longer hangs: it is ended and counts as failed. */
-const TIME_LIMIT_MS = 9 * 60 * 1000;
+const TIME_LIMIT_MS = 13 * 60 * 1000;
 /** A test file that takes longer hangs; on a machine that does much else one takes ten times its usual seconds. */
 const FILE_TIME_LIMIT_SECONDS = 180;
 
