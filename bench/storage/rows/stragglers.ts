@@ -55,9 +55,9 @@ async function measure(run: RowRun): Promise<void> {
   const server = await run.startWatchedServer(dataDir);
   const connection = await run.connect(server.uri);
   const probing = await run.connect(server.uri);
+  const emptyBytes = await usedBytes(dataDir);
   await warmUp(run, server.uri, connection);
   await declareQueue(connection, QUEUE, false);
-  const emptyBytes = await usedBytes(dataDir);
   await publishMessages(server.uri, {
     queues: [QUEUE],
     countPerQueue: count,
