@@ -23,7 +23,7 @@ import type { Queue } from './queue.ts';
 /** A queue delivers at most this many bytes of records in a turn; then the others have theirs. */
 const DELIVER_BYTES_PER_TURN = 1024 * 1024;
 /** ... and goes on for at most so long in a turn: as fast as code that is not compiled yet, or a slow core, allows. */
-export const DELIVER_MS_PER_TURN = 4;
+const DELIVER_MS_PER_TURN = 4;
 /** ... but not before this many bytes, which is more than one read of a publisher brings: or it would run away. */
 const DELIVER_BYTES_MIN = 256 * 1024;
 /** Deliveries between two looks at the clock; a power of two. */
@@ -114,10 +114,14 @@ function deliverShare(queue: Queue, clock: Clock): number {
   return bytes;
 }
 
-/** Whether this turn has delivered for long enough: looked at now and then, by a number of deliveries. */
-function isLate(clock: Clock, count: number): boolean {
-  if ((count & (DELIVERIES_PER_LOOK - 1)) > 0) return false;
+/** Whether this turn has delivered for long enough, whichever queues. */
+export function hasDeliveredLong(clock: Clock): boolean {
   return clock.nowMs - clock.monotonicMs >= DELIVER_MS_PER_TURN;
+}
+
+/** The same, looked at now and then only: by a number of deliveries. */
+function isLate(clock: Clock, count: number): boolean {
+  return (count & (DELIVERIES_PER_LOOK - 1)) === 0 && hasDeliveredLong(clock);
 }
 
 /** Messages that may be delivered in a run; 0 where the next one goes by itself. */

@@ -8,7 +8,7 @@
  */
 import { Alarm } from '../base/alarm.ts';
 import type { Clock } from '../base/clock.ts';
-import { DELIVER_MS_PER_TURN, deliverReady } from './deliver.ts';
+import { deliverReady, hasDeliveredLong } from './deliver.ts';
 import type { Flushable } from './ports.ts';
 import type { Queue } from './queue.ts';
 
@@ -183,7 +183,7 @@ export class Reactor {
     let unlooked = 0;
     for (; i < queues.length && left > 0; i++) {
       if (++unlooked >= QUEUES_PER_LOOK) {
-        if (this.isLate) break;
+        if (hasDeliveredLong(this.clock)) break;
         unlooked = 0;
       }
       const queue = queues[i]!;
@@ -200,11 +200,6 @@ export class Reactor {
     }
     this.postpone(queues, i);
     queues.length = 0;
-  }
-
-  /** Whether this turn has delivered for long enough. */
-  private get isLate(): boolean {
-    return this.clock.nowMs - this.clock.monotonicMs >= DELIVER_MS_PER_TURN;
   }
 
   /** What is left of the marked queues from `first` on comes first in the next turn. */

@@ -7,6 +7,7 @@ import t from 'tap';
 import { Random } from '../testing/random.ts';
 import { SimulatedFs } from '../testing/simulated-fs.ts';
 import { STORE_DIRECTORY, StorageHarness } from '../testing/storage-harness.ts';
+import type { Teardown } from '../testing/temporary-directory.ts';
 import { checkpointFileName, decodeCheckpoint } from './checkpoint-format.ts';
 import { CHUNK_FOLDER, chunkFileName } from './chunk-file-format.ts';
 import { DEFINITION_ACTIONS } from './record-format.ts';
@@ -320,36 +321,36 @@ t.test(
   },
 );
 
-t.test('chunk files of deleted queues go when no kept checkpoint names them', async (t) => {
+/** Two queues with chunk files, the first about to be dropped; `again` makes a checkpoint that knows only the other. */
+async function deletedQueue(t: Teardown) {
   const fs = new SimulatedFs();
   const h = StorageHarness.open(t, fs, ROWS);
   const [queue, other] = [h.queue(1), h.queue(2)];
   for (let id = 1; id <= 100; id++) h.publish(id, [queue, other]);
   await h.checkpoint([queue, other]);
   h.store.define(DEFINITION_ACTIONS.deleteQueue, 1, Buffer.from('delete 1'));
+  const again = async (): Promise<void> => {
+    for (let id = 1; id <= 100; id++) h.publish(id, [other]);
+    await h.checkpoint([other]);
+  };
+  return { fs, h, queue, again };
+}
+
+t.test('chunk files of deleted queues go when no kept checkpoint names them', async (t) => {
+  const { fs, h, queue, again } = await deletedQueue(t);
   h.store.dropIndex(queue);
   for (let i = 0; i < 2; i++) {
     t.ok(fs.readFile(chunkPath(1)));
-    for (let id = 1; id <= 100; id++) h.publish(id, [other]);
-    await h.checkpoint([other]);
+    await again();
   }
   t.equal(fs.readFile(chunkPath(1)), null);
   t.ok(fs.readFile(chunkPath(2)));
 });
 
 t.test('a chunk file that the disk refuses to delete stops nobody, and goes later', async (t) => {
-  const fs = new SimulatedFs();
-  const h = StorageHarness.open(t, fs, ROWS);
-  const [queue, other] = [h.queue(1), h.queue(2)];
-  for (let id = 1; id <= 100; id++) h.publish(id, [queue, other]);
-  await h.checkpoint([queue, other]);
-  h.store.define(DEFINITION_ACTIONS.deleteQueue, 1, Buffer.from('delete 1'));
+  const { fs, h, queue, again } = await deletedQueue(t);
   fs.failFor({ calls: ['delete'], errno: 'EIO', length: 1000, path: /enq/ });
   h.store.dropIndex(queue);
-  const again = async (): Promise<void> => {
-    for (let id = 1; id <= 100; id++) h.publish(id, [other]);
-    await h.checkpoint([other]);
-  };
   for (let i = 0; i < 3; i++) await again();
   t.ok(fs.readFile(chunkPath(1)));
   fs.heal();

@@ -9,6 +9,7 @@
  * the bases they name. One that fails changes nothing: the ones before still count, and its number is used again.
  */
 import { join } from 'node:path';
+import { nextTurn } from '../base/next-turn.ts';
 import {
   type CheckpointHead,
   checkpointFileName,
@@ -344,10 +345,6 @@ export class Checkpointer {
       this.fs.delete(join(this.directory, name));
     }
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Whether no message ever entered: recovery needs to be told nothing. */

@@ -3,6 +3,7 @@
  * what is made stable before one counts, and what nobody needs any more behind it.
  */
 import { join } from 'node:path';
+import { nextTurn } from '../base/next-turn.ts';
 import { ChunkFile } from './chunk-file.ts';
 import { CHUNK_FOLDER, queueOfChunkFile } from './chunk-file-format.ts';
 import type { FileCache } from './file-cache.ts';
@@ -151,7 +152,7 @@ export class ChunkFiles {
       cut += file.cutTail();
       if (cut < CUT_SLOTS_PER_TURN) continue;
       cut = 0;
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
   }
 

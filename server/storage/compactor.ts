@@ -127,9 +127,9 @@ export class Compactor {
     segments: readonly CompactableSegment[],
     source: ReferenceSource,
   ): Promise<boolean> {
+    if (this.isBusy) return false;
     const candidates = segments.filter((segment) => this.isCandidate(segment));
     const [first] = candidates.sort((a, b) => a.live / a.fileSize - b.live / b.fileSize);
-    if (this.isBusy) return false;
     if (first === undefined || this.isStopped) {
       this.workspace = null;
       return false;

@@ -13,6 +13,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { nextTurn } from '../base/next-turn.ts';
 import type { FileSystem } from './fs.ts';
 import { isDiskFull } from './log-health.ts';
 import { StorageError } from './storage-error.ts';
@@ -249,7 +250,7 @@ export class DiskReserve {
       for (let at = 0; at < size; at += noise.length) {
         file.writeAt(noise, 0, Math.min(noise.length, size - at), at);
         if ((at / noise.length) % (BYTES_PER_TURN / PIECE_BYTES) !== 0) continue;
-        await new Promise((resolve) => setImmediate(resolve));
+        await nextTurn();
         if (this.generation !== generation) return false;
       }
       await file.datasync();

@@ -1,4 +1,5 @@
 /** Walks the messages of all queues that lie in one segment: for compaction, which must see every reference to it. */
+import { nextTurn } from '../base/next-turn.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import type { IndexRow } from './index-row.ts';
 import { segmentOf } from './position.ts';
@@ -26,7 +27,7 @@ export async function forEachMessageIn(
   for (const index of [...indexes]) {
     for (const first of rowsIn(index, segment)) {
       if (rowsLeft-- === 0) {
-        await new Promise((resolve) => setImmediate(resolve));
+        await nextTurn();
         rowsLeft = ROWS_PER_SLICE;
       }
       const row = index.rows.at(index.findRow(first));

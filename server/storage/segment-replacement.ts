@@ -5,6 +5,7 @@
  * The file is written under a temporary name, synced, and renamed to `msgs.N.OFFSET`. So under that name it always
  * holds what it was made for, and whoever finds it there need not look at what the file before has from OFFSET on.
  */
+import { nextTurn } from '../base/next-turn.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_SIZE } from './batch-format.ts';
 import type { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
@@ -62,7 +63,7 @@ async function write(
       bytes += end - start;
       if (bytes < BYTES_PER_TURN) continue;
       bytes = 0;
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
     await file.datasync();
   } finally {

@@ -6,9 +6,9 @@
  *
  * Which file holds an offset is known here alone: the last one that begins at or before it. Each has the segment's
  * header; a later one is empty from there up to where it begins. A segment is deleted when `live` is zero and no kept
- * checkpoint needs it (message-store.ts decides). The file that is written to may have zeros behind its last batch, laid
- * out for the next ones; they mean nothing, and are cut off when the segment is complete. One that a few messages keep alive is rewritten in compacted form
- * (compactor.ts), as one file; who reads it sees no difference.
+ * checkpoint needs it (message-store.ts decides). One that a few messages keep alive is rewritten in compacted form
+ * (compactor.ts), as one file; who reads it sees no difference. The file that is written to may have zeros behind its
+ * last batch, laid out for the next ones: they mean nothing, and are cut off when the segment is complete.
  */
 import { randomBytes } from 'node:crypto';
 import type { SegmentHeader } from './batch-format.ts';
@@ -198,8 +198,8 @@ export class Segment implements CompactableSegment {
   }
 
   /**
-   * Has zeros behind what was written, `count` of them where none were left, up to the offset `endMax`: a sync of what takes their place need not
-   * make stable a new size of the file as well, which takes a journaling file system as long as the bytes themselves
+   * Has zeros behind what was written, `count` of them where none were left, up to the offset `endMax`: a sync of what
+   * takes their place need not make stable a new size of the file as well, which takes as long as the bytes themselves
    * (`npm run bench:storage -- --rows confirm-latency`). Does nothing where the disk refuses.
    */
   layOut(count: number, endMax: number): void {

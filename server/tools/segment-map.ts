@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path';
 import { ByteArea } from '../base/byte-area.ts';
+import { nextTurn } from '../base/next-turn.ts';
 import { decodeSegmentHeader, type SegmentHeader } from '../storage/batch-format.ts';
 import {
   COMPACTED_HEADER_SIZE,
@@ -81,7 +82,7 @@ export class SegmentMap {
     for (const names of namesOf.values()) {
       segments.push(readReport(fs, directory, names));
       // Interrupts and the end of the output are seen between two segments.
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
     return new SegmentMap(segments);
   }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Connection } from '../../amqp/connection.ts';
 import type { AmqpServices } from '../../amqp/services.ts';
 import { UserStore } from '../../auth/user-store.ts';
+import { nextTurn } from '../../base/next-turn.ts';
 import { Broker, type BrokerTuning } from '../../broker/broker.ts';
 import type { Vhost } from '../../broker/vhost.ts';
 import { folderNameOf } from '../../broker/vhost-document.ts';
@@ -207,8 +208,4 @@ function describe(fields: Readonly<Record<string, unknown>>): string {
 
 function describeError(error: Error): string {
   return `${error.stack} ${error.cause instanceof Error ? describeError(error.cause) : ''}`;
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
