@@ -1,11 +1,18 @@
 /** The zeros that small syncs have laid out behind them: where they come, go, and mean nothing. */
 import { join } from 'node:path';
 import t from 'tap';
+import { ByteArea } from '../base/byte-area.ts';
 import { isZero } from '../base/is-zero.ts';
 import { Random } from '../testing/random.ts';
 import { SimulatedFs } from '../testing/simulated-fs.ts';
 import { STORE_DIRECTORY, StorageHarness } from '../testing/storage-harness.ts';
-import { decodeSegmentHeader, SEGMENT_HEADER_SIZE } from './batch-format.ts';
+import {
+  decodeSegmentHeader,
+  readBatch,
+  SEGMENT_HEADER_SIZE,
+  type SegmentHeader,
+} from './batch-format.ts';
+import { positionAt } from './position.ts';
 import type { QueueIndex } from './queue-index.ts';
 import { segmentFileName } from './segment.ts';
 import { scanSegment } from './segment-scan.ts';
@@ -31,11 +38,18 @@ async function synced(h: StorageHarness): Promise<void> {
   await h.store.log.syncAll();
 }
 
-/** Length of a segment's file, and of what was written to it. */
+/** Length of a segment's file, and of what was written to it: where its batches end, which may be in zeros. */
 function lengthsOf(h: StorageHarness, number: number = 1): { file: number; written: number } {
   const bytes = h.fs.readFile(join(STORE_DIRECTORY, segmentFileName(number)))!;
-  let written = bytes.length;
-  while (written > 0 && bytes[written - 1] === 0) written--;
+  const { salt } = decodeSegmentHeader(bytes) as SegmentHeader;
+  const area = new ByteArea(bytes);
+  let written = SEGMENT_HEADER_SIZE;
+  for (;;) {
+    const batch = readBatch(area, written, bytes.length, positionAt(number, written), salt);
+    if (batch === null) break;
+    written += batch.length;
+  }
+  t.ok(isZero(bytes, written, bytes.length));
   return { file: bytes.length, written };
 }
 
