@@ -196,6 +196,7 @@ export class BatchWriter {
       const batch = batches[i]!;
       checksumBatch(area, batch.start - base, batch.end - base, segment.salt);
     }
+    block.isWritten = true;
     this.sink.write(segment, area.buf, start - base, end - base, offsetOf(start));
     this.writtenForReal = end;
     return to;

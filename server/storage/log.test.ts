@@ -7,6 +7,7 @@ import type { SegmentHeader } from './batch-format.ts';
 import { decodeSegmentHeader, SEGMENT_HEADER_SIZE } from './batch-format.ts';
 import type { SegmentContent } from './log-reader.ts';
 import { readSegment } from './log-reader.ts';
+import { BLOCK_SIZE } from './memory-block.ts';
 import { positionAt, segmentOf } from './position.ts';
 import { QueueIndex } from './queue-index.ts';
 import { segmentFileName } from './segment.ts';
@@ -131,6 +132,30 @@ t.test('without a waiter, batches wait to be written for 1 MiB or 5 ms', async (
   h.publish(2, [queue], 2 ** 20);
   log.endTurn();
   t.equal(segmentOnDisk(h.fs, 1)!.content.batches.length, 2);
+});
+
+t.test('what was consumed unwritten needs no memory, however long a sync takes', async (t) => {
+  const h = StorageHarness.open(t, new SimulatedFs({ completion: 'manual' }));
+  const { log } = h.store;
+  const [stays, passes] = [h.queue(1), h.queue(2)];
+  h.publish(1, [stays]);
+  log.waitForAll({ durableAdvanced: () => true });
+  log.endTurn();
+  t.equal(h.fs.waitingCount, 1, 'a sync that takes its time');
+  for (let id = 2; id <= 300; id++) {
+    if (id === 150) h.publish(1000, [stays], 100_000);
+    h.publish(id, [passes], 100_000);
+    h.consume(passes, 1, 100_000);
+    log.endTurn();
+    t.ok(h.pool.usedBytes <= 6 * BLOCK_SIZE);
+  }
+  h.fs.failNext('sync', 'EIO');
+  await settleDisk(h.fs);
+  h.clock.advance(1000);
+  log.endTurn();
+  await settleDisk(h.fs);
+  const again = StorageHarness.open(t, h.fs.crash('power', new Random(1)));
+  t.same(again.idsOf(1), [1, 1000]);
 });
 
 t.test(

@@ -606,7 +606,7 @@ export class MessageLog implements SyncListener {
     }
     // What was left out needs no sync: with nothing unsynced before it, it is as good as durable.
     this.advanceDurable(this.sync.isClean ? this.writer.writtenUpTo : target);
-    this.recent.evict(this.keepFrom);
+    this.evictBlocks();
     this.health.measure(this.sync.unsyncedBytes + this.writer.bytes);
     this.setAlarm();
   }
@@ -677,7 +677,7 @@ export class MessageLog implements SyncListener {
     const next = this.pool.acquire(this.end, sizeMin);
     if (full !== null) this.recent.add(full);
     this.batch.useBlock(next);
-    this.recent.evict(this.keepFrom);
+    this.evictBlocks();
   }
 
   private rollSegment(): void {
@@ -720,9 +720,10 @@ export class MessageLog implements SyncListener {
     this.batch.block = null;
   }
 
-  /** What lies from here on must stay in memory. */
-  private get keepFrom(): number {
-    return Math.min(this.writer.writtenUpTo, this.sync.keepFrom);
+  /** Gives back the blocks that nobody needs to stay in memory. */
+  private evictBlocks(): void {
+    const { writtenUpTo } = this.writer;
+    this.recent.evict(writtenUpTo, Math.min(writtenUpTo, this.sync.keepFrom));
   }
 
   /** So much may be found to have no room on the disk. */
@@ -764,7 +765,7 @@ export class MessageLog implements SyncListener {
     }
     this.writeIsFailing = false;
     if (this.sync.isClean) this.advanceDurable(this.writer.writtenUpTo);
-    this.recent.evict(this.keepFrom);
+    this.evictBlocks();
     return true;
   }
 

@@ -26,12 +26,15 @@ export class MemoryBlock {
   used: number;
   /** References to records in it; only counted in the transient lane. */
   live: number;
+  /** Some of it went to a file; only told of the log's own blocks. */
+  isWritten: boolean;
 
   constructor(area: ByteArea, start: number) {
     this.area = area;
     this.start = start;
     this.used = 0;
     this.live = 0;
+    this.isWritten = false;
   }
 
   /** True when the record at `position` begins in this block. */

@@ -40,16 +40,26 @@ export class RecentBlocks {
     return block.holds(position) ? block : null;
   }
 
-  /** Gives back the oldest blocks, as far as they end before `position`. */
-  evict(position: number): void {
-    let count = 0;
-    for (const block of this.blocks) {
-      if (this.bytes <= RECENT_BYTES || block.start + block.used > position) break;
-      this.bytes -= block.area.buf.length;
-      this.pool.release(block);
-      count++;
+  /**
+   * Gives back blocks: those before `writtenUpTo` of which nothing went to a file, for nobody wants anything of them,
+   * and the oldest others, as far as they end before `stableUpTo`.
+   */
+  evict(writtenUpTo: number, stableUpTo: number): void {
+    const { blocks } = this;
+    let kept = 0;
+    for (let i = 0; i < blocks.length; i++) {
+      const block = blocks[i]!;
+      const end = block.start + block.used;
+      const isSpent = end <= writtenUpTo && !block.isWritten;
+      if (isSpent || (kept === 0 && end <= stableUpTo && this.bytes > RECENT_BYTES)) {
+        this.bytes -= block.area.buf.length;
+        this.pool.release(block);
+      } else {
+        blocks[kept] = block;
+        kept++;
+      }
     }
-    if (count > 0) this.blocks.splice(0, count);
+    blocks.length = kept;
   }
 
   clear(): void {
