@@ -4,7 +4,8 @@
  * Small pieces (routing keys, properties, 16-byte bodies) are copied word by word through the views:
  * on Node 20 a byte loop takes 27 ns for 16 bytes and 82 ns for 56, `Buffer.copy` 50 ns for either,
  * 32-bit words 9 and 23 ns. 64-bit floats would be faster still, but a float that is not a number need
- * not keep its bits. Above {@link WORD_COPY_MAX} bytes `Buffer.copy` wins. Bench: micro/byte-area.
+ * not keep its bits. Above {@link WORD_COPY_MAX} bytes `set` with a view of the source wins, 45 ns for 1 KiB; `Buffer.copy`
+ * makes the same view, and takes 20 ns longer to check and to find its memory. Bench: micro/byte-area.
  */
 
 /** Pieces up to this many bytes are copied by words. */
@@ -14,10 +15,20 @@ const WORD_COPY_MAX = 160;
 export class ByteArea {
   readonly buf: Buffer;
   readonly view: DataView;
+  /** What `buf` is a part of, and where in it: asked of a Buffer they cost a call each. */
+  private readonly memory: ArrayBufferLike;
+  private readonly memoryAt: number;
 
   constructor(buf: Buffer) {
     this.buf = buf;
-    this.view = new DataView(buf.buffer, buf.byteOffset, buf.length);
+    this.memory = buf.buffer;
+    this.memoryAt = buf.byteOffset;
+    this.view = new DataView(this.memory, this.memoryAt, buf.length);
+  }
+
+  /** HOT twice per message of some size. Copies `size` bytes from `at` on to `target[targetAt..]`. */
+  copyTo(target: ByteArea, targetAt: number, at: number, size: number): void {
+    target.buf.set(new Uint8Array(this.memory, this.memoryAt + at, size), targetAt);
   }
 }
 
@@ -40,7 +51,7 @@ export function copyBytes(
   size: number,
 ): void {
   if (size > WORD_COPY_MAX) {
-    source.buf.copy(target.buf, targetAt, sourceAt, sourceAt + size);
+    source.copyTo(target, targetAt, sourceAt, size);
     return;
   }
   const to = target.view;
