@@ -280,8 +280,25 @@ t.test(
     );
     t.notOk(isCandidate({ ...segment, examinedLive: 1100 }), 'it was looked at');
     t.ok(isCandidate({ ...segment, examinedLive: 1500 }));
+    t.notOk(isCandidate({ ...segment, isDraining: true }));
   },
 );
+
+t.test('a segment that is being emptied is left alone until that stops', async (t) => {
+  const { h, queue, positions } = await stragglers(t, new SimulatedFs());
+  const left: number[] = [];
+  for (let id = 1; segmentOf(positions[id]!) === 1; id++) if (isStraggler(id)) left.push(id);
+  h.store.sweep();
+  t.ok(h.store.compactionDue);
+  for (let i = 0; i < 3; i++) {
+    const taken = left.splice(0, Math.ceil(left.length / 9));
+    for (const id of taken) h.store.settle(queue, id, positions[id]!, BODY_SIZE, 0);
+    h.store.sweep();
+    t.notOk(h.store.compactionDue);
+  }
+  h.store.sweep();
+  t.ok(h.store.compactionDue);
+});
 
 t.test('a boot makes a compacted file stable before it deletes what that replaced', async (t) => {
   const fs = new SimulatedFs();

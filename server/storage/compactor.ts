@@ -7,6 +7,7 @@
  *   ends on the old file.
  * - Only segments wholly before the replay start of both kept checkpoints are rewritten, so what recovery replays is
  *   never in compacted form.
+ * - A segment that a queue is being emptied of is left alone: a rewrite would read it all, and last no second.
  * - A record that gets a new reference while the indexes are walked may have been missed: the result is thrown away,
  *   and the segment is looked at again later.
  */
@@ -26,6 +27,8 @@ const RECORD_OVERHEAD_GUESS = 40;
 const WORTHWHILE_SHARE = 0.5;
 /** A segment is looked at again when at most this share of what it held then is left. */
 const LOOK_AGAIN_SHARE = 0.75;
+/** A segment that has no more than this share of what it held one look before is left to its consumers. */
+const DRAINING_SHARE = 0.9;
 /** Smaller files are left alone, in bytes. */
 export const COMPACTED_FILE_SIZE_MIN: number = 64 * 1024;
 
@@ -42,6 +45,10 @@ export interface CompactableSegment extends RewrittenSegment {
   readonly fullLive: number;
   /** What {@link live} was when it was last rewritten, or that turned out not to be worth it; at first infinite. */
   examinedLive: number;
+  /** What {@link live} was at the last look ({@link lookAt}). */
+  seenLive: number;
+  /** It empties by itself: what would be rewritten of it is gone soon. */
+  isDraining: boolean;
   /** The file of its name is now the compacted one. */
   adopt(rewritten: Rewritten, tables: TableCache): void;
   /** The folder is synced: what else there was of it may go. */
@@ -69,9 +76,18 @@ export function isCandidate(
 ): boolean {
   const { live, liveBytes, fileSize, fullLive, examinedLive } = segment;
   if (live === 0 || fileSize < fileSizeMin || live > LOOK_AGAIN_SHARE * examinedLive) return false;
+  if (segment.isDraining) return false;
   const guess = liveBytes + live * RECORD_OVERHEAD_GUESS;
   // A message of many queues counts once for each, so the guess may be far too high.
   return guess <= WORTHWHILE_SHARE * fileSize || live <= WORTHWHILE_SHARE * fullLive;
+}
+
+/** Tells the segments that are emptied from those that stay as they are. Called now and then, at a steady pace. */
+export function lookAt(segments: Iterable<CompactableSegment>): void {
+  for (const segment of segments) {
+    segment.isDraining = segment.live <= DRAINING_SHARE * segment.seenLive;
+    segment.seenLive = segment.live;
+  }
 }
 
 /** Deletes what a compaction that was broken off has left behind. */

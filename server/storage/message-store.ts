@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { Checkpointer, type CheckpointSource } from './checkpointer.ts';
 import { ChunkStore } from './chunk-store.ts';
-import { Compactor } from './compactor.ts';
+import { Compactor, lookAt } from './compactor.ts';
 import type { DiskReserve } from './disk-reserve.ts';
 import { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
@@ -451,9 +451,13 @@ export class MessageStore {
     return compacting.catch((error: unknown) => this.refused(error));
   }
 
-  /** Gives memory back that queues which have come to rest do not need. Called now and then. */
+  /**
+   * Gives memory back that queues which have come to rest do not need, and looks which segments are being emptied.
+   * Called now and then.
+   */
   sweep(): void {
     this.chunks.sweep();
+    lookAt(this.log.segments.values());
   }
 
   /** Gives memory back that saves reading files: nobody publishes or consumes. */

@@ -69,6 +69,8 @@ export class Segment implements CompactableSegment {
   referencesAdded: number;
   fullLive: number;
   examinedLive: number;
+  seenLive: number;
+  isDraining: boolean;
   /** Once nothing in it is live: the position that must be durable before it may go; -1: not known. */
   spentBehind: number;
   /** End of its last batch, as an offset; the next one goes here. */
@@ -106,6 +108,8 @@ export class Segment implements CompactableSegment {
     this.referencesAdded = 0;
     this.fullLive = 0;
     this.examinedLive = Number.POSITIVE_INFINITY;
+    this.seenLive = 0;
+    this.isDraining = false;
     this.spentBehind = -1;
     this.size = SEGMENT_HEADER_SIZE;
     this.fileVersion = 0;
