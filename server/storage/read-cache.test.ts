@@ -102,18 +102,40 @@ t.test('what is next is read ahead of need when a block has been used up to its 
   t.equal(idOf(h, positions[nextAt - 1]!), nextAt, 'and the record across the seam');
 });
 
-t.test('the cache gives its memory back: the longest unused goes first', async (t) => {
-  const sizes = Array.from({ length: 48 }, () => BLOCK_SIZE - 2000);
-  const { h, positions } = await reopened(t, sizes);
+/** Reads the blocks of these messages one after the other, as far as they are not here; returns how many were not. */
+async function readThrough(h: StorageHarness, positions: readonly number[]): Promise<number> {
+  let missing = 0;
   for (const position of positions) {
+    if (h.store.locate(position) === null) missing++;
     while (h.store.locate(position) === null) {
       h.store.fetch(position, BLOCK_SIZE, () => {});
       await readEnds(h);
     }
   }
+  return missing;
+}
+
+t.test('the cache gives its memory back: the longest unused goes first', async (t) => {
+  const sizes = Array.from({ length: 48 }, () => BLOCK_SIZE - 2000);
+  const { h, positions } = await reopened(t, sizes);
+  await readThrough(h, positions);
   t.equal(h.store.locate(positions[0]!), null);
   t.equal(idOf(h, positions[47]!), 48);
+  t.ok(h.pool.usedBytes <= 5 * BLOCK_SIZE);
+});
+
+t.test('more is kept while it is of use: what had to go is wanted again', async (t) => {
+  const sizes = Array.from({ length: 120 }, () => BLOCK_SIZE - 2000);
+  const { h, positions } = await reopened(t, sizes);
+  const some = positions.slice(0, 12);
+  t.equal(await readThrough(h, some), 12);
+  t.not(await readThrough(h, some), 0);
+  t.equal(await readThrough(h, some), 0);
+  await readThrough(h, positions.slice(12, 30));
+  t.ok(h.pool.usedBytes > 16 * BLOCK_SIZE);
   t.ok(h.pool.usedBytes <= 33 * BLOCK_SIZE);
+  await readThrough(h, positions.slice(30));
+  t.ok(h.pool.usedBytes <= 5 * BLOCK_SIZE, 'nothing came of it for long');
 });
 
 t.test('neighbours are found by one read, whichever was asked for', async (t) => {

@@ -2,15 +2,25 @@
  * Blocks read back from segments, for messages that are no longer in the log's own memory.
  *
  * Reads run in the thread pool; nobody waits for them on the loop. A block is shared by all queues that come
- * to its positions while it is here, and goes when all take more than {@link BYTES_MAX} and it is the
- * longest unused.
+ * to its positions while it is here, and goes when all take too much and it is the longest unused.
+ *
+ * One queue that is read from end to end wants each block once, and fastest into memory that the processor still has in
+ * its caches: a few blocks are kept. Once a block is read that was dropped not long ago, many are, until nothing has
+ * come of that for a while. Bench: scenario consume.
  */
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
 import { MESSAGE_HEAD_SIZE, messageSizeAt } from './record-format.ts';
 import type { StorageError } from './storage-error.ts';
 
-/** Memory kept in blocks, in bytes; the newest stays however large it is. */
-const BYTES_MAX = 32 * 1024 * 1024;
+/** Memory kept in blocks, in bytes, when few are kept and when many are; the newest stays however large it is. */
+const FEW_BYTES = 4 * 1024 * 1024;
+const MANY_BYTES = 32 * 1024 * 1024;
+/** So many of the newest used blocks would be there also when few are kept. */
+const FEW_BLOCKS = 4;
+/** Of so many dropped blocks it is remembered that they were here. */
+const DROPPED_MAX = 32;
+/** Few blocks are kept again when so many reads have come since one of the others was of use. */
+const READS_WITHOUT_USE_MAX = 64;
 
 /** Called when a read has ended; the bytes are in the cache unless `error` says why not. */
 export type ReadListener = (error: StorageError | null) => void;
@@ -39,7 +49,12 @@ export class ReadCache {
   /** Least recently used first. */
   private readonly blocks: MemoryBlock[];
   private readonly underWay: ReadUnderWay[];
+  /** Where blocks began that had to go, the last one last. */
+  private readonly dropped: number[];
   private bytes: number;
+  private bytesMax: number;
+  /** Reads since it was of use that many blocks are kept. */
+  private readsWithoutUse: number;
   private closed: boolean;
 
   constructor(source: BlockSource, pool: BlockPool) {
@@ -47,7 +62,10 @@ export class ReadCache {
     this.pool = pool;
     this.blocks = [];
     this.underWay = [];
+    this.dropped = [];
     this.bytes = 0;
+    this.bytesMax = FEW_BYTES;
+    this.readsWithoutUse = 0;
     this.closed = false;
   }
 
@@ -57,6 +75,7 @@ export class ReadCache {
     for (let i = blocks.length - 1; i >= 0; i--) {
       const block = blocks[i]!;
       if (!block.holds(position) || position + recordSize(block, position) > endOf(block)) continue;
+      if (i < blocks.length - FEW_BLOCKS) this.readsWithoutUse = 0;
       if (i < blocks.length - 1) {
         blocks.splice(i, 1);
         blocks.push(block);
@@ -84,6 +103,10 @@ export class ReadCache {
     if (same !== undefined) {
       same.listeners.push(listener);
       return;
+    }
+    if (this.dropped.includes(position)) {
+      this.bytesMax = MANY_BYTES;
+      this.readsWithoutUse = 0;
     }
     const to = position + length;
     const read: ReadUnderWay = { from: position, to, listeners: [listener], isStale: false };
@@ -116,6 +139,17 @@ export class ReadCache {
     this.clear();
   }
 
+  /** A block has come. */
+  private makeRoom(): void {
+    this.readsWithoutUse++;
+    if (this.readsWithoutUse > READS_WITHOUT_USE_MAX) this.bytesMax = FEW_BYTES;
+    while (this.bytes > this.bytesMax && this.blocks.length > 1) {
+      this.dropped.push(this.blocks[0]!.start);
+      if (this.dropped.length > DROPPED_MAX) this.dropped.shift();
+      this.drop(0);
+    }
+  }
+
   private drop(at: number): void {
     const [block] = this.blocks.splice(at, 1);
     this.bytes -= block!.area.buf.length;
@@ -133,7 +167,7 @@ export class ReadCache {
       if (shorter >= 0) this.drop(shorter);
       this.blocks.push(block);
       this.bytes += block.area.buf.length;
-      while (this.bytes > BYTES_MAX && this.blocks.length > 1) this.drop(0);
+      this.makeRoom();
     }
     if (!this.closed) for (const listener of read.listeners) listener(error, end);
   }
