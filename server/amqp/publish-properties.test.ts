@@ -133,6 +133,55 @@ t.test('the pseudo-queue in reply-to becomes the name of the channel', async (t)
   });
 });
 
+t.test(
+  'whatever a channel has published before, the next properties get the same answer',
+  async (t) => {
+    /** What they became, or what is wrong with them. */
+    function outcome(of: PublishProperties, bytes: Buffer): unknown {
+      const parts = partsWith(bytes);
+      try {
+        return { copies: of.apply(parts, NAME), bytes: bytesOf(parts) };
+      } catch (error) {
+        return String(error);
+      }
+    }
+    const kinds: readonly BasicProperties[] = [
+      {},
+      { deliveryMode: 1 },
+      { deliveryMode: 2 },
+      { deliveryMode: 3 },
+      { deliveryMode: 2, headers: toFieldTable({}) },
+      { deliveryMode: 2, headers: toFieldTable({ CC: ['a'] }) },
+      { deliveryMode: 2, headers: toFieldTable({ cc: ['a'] }) },
+      { contentType: 'x'.repeat(100) },
+      { expiration: '5' },
+      { expiration: 'z' },
+      { replyTo: 'amq.rabbitmq.reply-to' },
+      { userId: 'test' },
+      { userId: 'rest' },
+    ];
+    const malformed = fc
+      .uint8Array({ minLength: 2, maxLength: 6 })
+      .map((bytes) => Buffer.from(bytes));
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.oneof(
+            { weight: 5, arbitrary: fc.constantFrom(...kinds).map(propertyBytes) },
+            malformed,
+          ),
+        ),
+        (published) => {
+          const one = new PublishProperties(testActor());
+          for (const bytes of published) {
+            t.same(outcome(one, bytes), outcome(new PublishProperties(testActor()), bytes));
+          }
+        },
+      ),
+    );
+  },
+);
+
 t.test('who may speak for others names any user', async (t) => {
   const bytes = propertyBytes({ userId: 'somebody' });
   const apply = (canImpersonate: boolean) =>

@@ -28,7 +28,7 @@ import {
   WireError,
   writeShortstr,
 } from '../../generated/index.ts';
-import { ByteArea } from '../base/byte-area.ts';
+import { ByteArea, copyBytes, equalBytes, newByteArea } from '../base/byte-area.ts';
 import { REPLY_QUEUE } from '../broker/direct-reply.ts';
 import { parseExpiration } from '../broker/expiration.ts';
 import type { Actor } from '../broker/ports.ts';
@@ -49,14 +49,22 @@ const BCC = 'BCC';
 const LETTER_B = BCC.charCodeAt(0);
 const LETTER_C = CC.charCodeAt(0);
 
+/** Larger properties are not remembered, in bytes. */
+const REMEMBERED_SIZE_MAX = 64;
+
 /** Reads the properties of one channel's publishes. */
 export class PublishProperties {
   private readonly actor: Actor;
   private readonly view: BasicPropertiesView;
+  /** The last properties that asked for nothing: most publishers send the same ones again. */
+  private remembered: ByteArea | null;
+  private rememberedSize: number;
 
   constructor(actor: Actor) {
     this.actor = actor;
     this.view = new BasicPropertiesView();
+    this.remembered = null;
+    this.rememberedSize = -1;
   }
 
   /**
@@ -69,13 +77,18 @@ export class PublishProperties {
   apply(parts: MessageParts, replyName: string | null): readonly string[] | null {
     const { view } = this;
     const { head, propertiesAt, propertiesSize } = parts;
+    if (
+      propertiesSize === this.rememberedSize &&
+      equalBytes(head, propertiesAt, this.remembered!, 0, propertiesSize)
+    ) {
+      return null;
+    }
     const end = propertiesAt + propertiesSize;
     view.reset(head.buf, propertiesAt, end);
     if (view.endAt() !== end) {
       throw new WireError(FRAME_ERROR, 'content header does not end with its properties', end);
     }
     const flags = view.flags & WATCHED_FLAGS;
-    if (flags === 0) return null;
     if ((flags & BASIC_HEADERS_FLAG) !== 0) checkFieldTable(head.buf, view.headersAt(), end);
     if ((flags & BASIC_REPLY_TO_FLAG) !== 0 && view.replyTo === REPLY_QUEUE) {
       this.rewriteReplyTo(parts, replyName);
@@ -83,8 +96,19 @@ export class PublishProperties {
     if ((flags & BASIC_EXPIRATION_FLAG) !== 0) parseExpiration(view.expiration ?? '');
     if ((flags & BASIC_USER_ID_FLAG) !== 0) this.checkUserId(view.userId ?? '');
     if ((flags & BASIC_DELIVERY_MODE_FLAG) !== 0) checkDeliveryMode(view.deliveryMode);
-    if ((flags & BASIC_HEADERS_FLAG) === 0) return null;
-    return namesCopies(view.buf, view.headersAt()) ? this.takeCopies(parts) : null;
+    if ((flags & BASIC_HEADERS_FLAG) !== 0 && namesCopies(view.buf, view.headersAt())) {
+      return this.takeCopies(parts);
+    }
+    // Whoever speaks for others today may not tomorrow.
+    if (parts.head === head && (flags & BASIC_USER_ID_FLAG) === 0) this.remember(parts);
+    return null;
+  }
+
+  private remember({ head, propertiesAt, propertiesSize }: MessageParts): void {
+    if (propertiesSize > REMEMBERED_SIZE_MAX) return;
+    this.remembered ??= newByteArea(REMEMBERED_SIZE_MAX);
+    copyBytes(this.remembered, 0, head, propertiesAt, propertiesSize);
+    this.rememberedSize = propertiesSize;
   }
 
   private rewriteReplyTo(parts: MessageParts, replyName: string | null): void {
