@@ -13,6 +13,7 @@ const SETTINGS = {
   repeats: 1,
   parentDirectory: tmpdir(),
   serverCore: null,
+  generatorCore: null,
   restMs: 0,
   settleMs: 0,
 };

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AmqpUri } from '../amqp/amqp-uri.ts';
 import { BenchConnection } from '../amqp/bench-connection.ts';
+import { pinThisProcess } from '../targets/pinned-process.ts';
 import { Figure, type Goal, type Unit } from './figure.ts';
 import { StorageServer } from './storage-server.ts';
 
@@ -18,8 +19,9 @@ export interface StorageSettings {
   readonly repeats: number;
   /** Where the data directories are made. */
   readonly parentDirectory: string;
-  /** null: anywhere. */
+  /** Where servers are kept, and this process; null: anywhere. */
   readonly serverCore: number | null;
+  readonly generatorCore: number | null;
   /** How long a server may take to come to rest before its memory is read. */
   readonly restMs: number;
   /** How long the disk use may take to settle. */
@@ -90,6 +92,18 @@ export class RowRun {
     this.connections.push(connection);
     if (this.abort.signal.aborted) await connection.close();
     return connection;
+  }
+
+  /** Does what a server's core is to be compared with there: an interrupt may cost more on one core than another. */
+  onServerCore<T>(work: () => T): T {
+    const { serverCore, generatorCore } = this.settings;
+    if (serverCore === null || generatorCore === null) return work();
+    pinThisProcess(serverCore);
+    try {
+      return work();
+    } finally {
+      pinThisProcess(generatorCore);
+    }
   }
 
   /** Waits, unless the row is given up. */

@@ -70,6 +70,7 @@ async function runCommand(flags: StorageFlags): Promise<void> {
       repeats: flags.repeats,
       parentDirectory: flags.directory,
       serverCore: isPinned ? flags.serverCore : null,
+      generatorCore: isPinned ? flags.generatorCore : null,
       restMs: flags.rest * MS_PER_SECOND,
       settleMs: flags.settle * MS_PER_SECOND,
     },

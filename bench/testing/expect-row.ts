@@ -14,6 +14,7 @@ export async function expectRow(t: Test, row: StorageRow, scale: number): Promis
     repeats: 1,
     parentDirectory: tmpdir(),
     serverCore: null,
+    generatorCore: null,
     restMs: 0,
     settleMs: 0,
   };
