@@ -1,13 +1,16 @@
-// Brings a checkout to the state in which it can run: dependencies as the lockfile says, TypeScript built.
-// Both steps are skipped where nothing changed, so that `npm start` costs little the second time.
+// Brings a checkout to the state in which it can run: dependencies as the lockfile says, TypeScript built, the server
+// bundled. Each step is skipped where nothing changed, so that `npm start` costs little the second time.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const stamp = join(root, 'node_modules', '.firnmq-lock');
 const lock = readFileSync(join(root, 'package-lock.json'), 'utf8');
+
+const dist = join(root, 'dist');
+const bundler = join(root, '.ci', 'bundle.mjs');
 
 function run(command, args) {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
@@ -25,3 +28,13 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   writeFileSync(stamp, lock);
 }
 run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
+
+function isBundled() {
+  const bundle = statSync(join(dist, 'firnmq', 'main.js'), { throwIfNoEntry: false });
+  if (bundle === undefined) return false;
+  const builds = readdirSync(dist).filter((name) => name.endsWith('.tsbuildinfo'));
+  const inputs = [bundler, stamp, ...builds.map((name) => join(dist, name))];
+  return inputs.every((path) => statSync(path).mtimeMs < bundle.mtimeMs);
+}
+
+if (!isBundled()) run(process.execPath, [bundler]);

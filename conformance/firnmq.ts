@@ -19,7 +19,7 @@ export async function startFirnmq(tls: boolean = false): Promise<RunningBroker> 
   return {
     url: tls ? server.tlsUrl : server.url,
     hasUsers: true,
-    description: `dist/server/main.js, pid ${server.pid}`,
+    description: `dist/firnmq/main.js, pid ${server.pid}`,
     stop: () =>
       server.stop().then(
         () => null,

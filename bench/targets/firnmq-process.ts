@@ -6,7 +6,7 @@ import type { LoopDelay } from './target.ts';
 
 const AMQPS_PORT_FLAG = '--amqps-port';
 const LOOP_DELAY = new URL('./loop-delay.js', import.meta.url).href;
-const SERVER_MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url));
+const SERVER_MAIN = fileURLToPath(new URL('../../firnmq/main.js', import.meta.url));
 
 /**
  * The server's command line: its default configuration, on free ports of loopback.

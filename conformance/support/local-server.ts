@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { within } from './deadline.ts';
 import { SERVER_CERTIFICATE_PATH } from './tls-files.ts';
 
-const SERVER_MAIN = join(import.meta.dirname, '..', '..', 'server', 'main.js');
+const SERVER_MAIN = join(import.meta.dirname, '..', '..', 'firnmq', 'main.js');
 /** Lines of the log that are told with a failure. */
 const LAST_LINES = 20;
 /** How long a start or an end may take on a busy machine, in milliseconds. */

@@ -1,16 +1,25 @@
 /** What this program calls itself, on the wire, in logs and on its pages. */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 
 /** The product's name. */
 export const productName = 'FirnMQ';
 
+/** package.json, the one place where the version is written, lies above this file, wherever that was built to. */
 function readVersion(): string {
-  // From dist/server/config/; package.json is the one place where the version is written.
-  const manifest: unknown = createRequire(import.meta.url)('../../../package.json');
-  if (typeof manifest === 'object' && manifest !== null && 'version' in manifest) {
-    return String(manifest.version);
+  const require = createRequire(import.meta.url);
+  for (let directory = import.meta.dirname; ; directory = dirname(directory)) {
+    const path = join(directory, 'package.json');
+    if (existsSync(path)) {
+      const manifest: unknown = require(path);
+      if (typeof manifest === 'object' && manifest !== null && 'version' in manifest) {
+        return String(manifest.version);
+      }
+      throw new Error(`${path} has no version`);
+    }
+    if (directory === dirname(directory)) throw new Error('there is no package.json');
   }
-  throw new Error('package.json has no version');
 }
 
 /** The version, as package.json has it. */

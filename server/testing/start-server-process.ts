@@ -48,8 +48,8 @@ export interface RunningServerProcess extends ServerProcess {
   readonly httpPort: number;
 }
 
-/** The program, as it is built. */
-export const serverMain: string = fileURLToPath(new URL('../main.js', import.meta.url));
+/** The program, as users run it. */
+export const serverMain: string = fileURLToPath(new URL('../../firnmq/main.js', import.meta.url));
 
 class SpawnedServer implements ServerProcess {
   readonly log: LogLine[] = [];
