@@ -12,7 +12,7 @@ import { positionAt, segmentOf } from './position.ts';
 import type { QueueIndex } from './queue-index.ts';
 import { enqueuedPositionAt, RECORD_ENQUEUE } from './record-format.ts';
 import type { Segment } from './segment.ts';
-import { readSegmentFiles } from './segment-files.ts';
+import { SegmentFiles } from './segment-files.ts';
 import { type RecordScanner, scanBytes, scanSegment } from './segment-scan.ts';
 import { StorageError } from './storage-error.ts';
 
@@ -55,10 +55,11 @@ export class LogRowFinder implements RowFinder {
 
   findNow(queue: number, lost: readonly LostRow[]): void {
     const search = new RowSearch(queue, lost);
+    const files = new SegmentFiles(this.fs);
     for (const number of segmentsFor(lost, this.segments())) {
       if (search.isOver) return;
       const segment = this.segments().get(number)!;
-      const bytes = new ByteArea(readSegmentFiles(this.fs, segment));
+      const bytes = new ByteArea(files.read(segment));
       scanBytes(segment, bytes, search.scannerOf(number));
     }
   }

@@ -38,7 +38,7 @@ import {
   segmentNumberOf,
   segmentOffsetOf,
 } from './segment.ts';
-import { readSegmentFiles } from './segment-files.ts';
+import { SegmentFiles } from './segment-files.ts';
 import { StorageError } from './storage-error.ts';
 
 /** A segment and what its files hold. */
@@ -65,6 +65,7 @@ export class SegmentRecovery {
   private readonly directory: string;
   private readonly tables: TableCache;
   private readonly damage: DamageLog;
+  private readonly files: SegmentFiles;
   private readonly headless: HeadlessFile[];
   /** Those of them that replay does not read. */
   private unread: HeadlessFile[];
@@ -81,6 +82,7 @@ export class SegmentRecovery {
     this.directory = directory;
     this.tables = tables;
     this.damage = damage;
+    this.files = new SegmentFiles(fs);
     this.headless = [];
     this.unread = [];
   }
@@ -126,12 +128,9 @@ export class SegmentRecovery {
     }
   }
 
-  /**
-   * The bytes of a segment, each offset from the file that holds it. Those before the offset `start` are not asked for:
-   * they may be zeros.
-   */
+  /** The bytes of a segment until the next are read; those before the offset `start` may be anything. */
   read(segment: Segment, start: number = 0): Buffer {
-    return readSegmentFiles(this.fs, segment, start);
+    return this.files.read(segment, start);
   }
 
   /** The large body that the record at an offset names; null where it names none, or the segment is compacted. */
