@@ -4,12 +4,13 @@
  */
 import { performance } from 'node:perf_hooks';
 import type { BenchConnection } from '../amqp/bench-connection.ts';
-import { startConsumer } from '../amqp/control.ts';
+import { declareQueue, startConsumer } from '../amqp/control.ts';
 import { repeatMessage } from '../amqp/message-block.ts';
 import { ConsumeGoal } from '../throughput/consume-goal.ts';
 import { Consumer } from '../throughput/consumer.ts';
 import { Producer } from '../throughput/producer.ts';
 import { Quota } from '../throughput/quota.ts';
+import type { RowRun } from './row-run.ts';
 
 /** Who publishes and who consumes, each on a connection that is open and in no other use. */
 export interface FlowOptions {
@@ -34,6 +35,18 @@ export interface FlowResult {
   /** While it was published. */
   readonly consumed: number;
   readonly consumeSeconds: number;
+}
+
+/**
+ * Messages that wait in the queues just now: what was published and is not there yet lies in the buffers of sockets,
+ * some MB for each, and says nothing of the broker.
+ */
+export function countReady(run: RowRun, queues: readonly string[]): Promise<number> {
+  return run.withConnection(async (control) => {
+    let count = 0;
+    for (const queue of queues) count += await declareQueue(control, queue, true);
+    return count;
+  });
 }
 
 /** Publishes and consumes for a time, as fast as the broker goes. */

@@ -12,8 +12,6 @@ import type { HeldInput } from './held-input.ts';
 const PARSE_BYTES_PER_TURN = 256 * 1024;
 /** The same while a queue that it publishes to falls behind its consumers. Never zero: acks share it. */
 const PARSE_BYTES_PER_TURN_BEHIND = 64 * 1024;
-/** It then lets them catch up, for no longer than this rate allows: they may need their time. In bytes. */
-const YIELDING_BYTES_PER_MS = 64 * 1024;
 /** A turn that is crowded stops whoever brings so much at once; who brings less is no part of the crowd. */
 const CROWD_BYTES = 16 * 1024;
 /** An entry of a message into one more queue costs as much as parsing so many bytes. */
@@ -124,8 +122,7 @@ export class ConnectionInput implements Yielding {
       reactor.resumeLater(this);
       return;
     }
-    this.yieldsUntilMs = reactor.nowMs + this.bytesThisTurn / YIELDING_BYTES_PER_MS;
-    reactor.resumeAfterYield(this);
+    reactor.resumeAfterYield(this, this.bytesThisTurn);
   }
 
   /** Something it waits for may be over: it looks again in the next turn. */

@@ -3,6 +3,7 @@ import { EMPTY_TABLE } from '../../generated/index.ts';
 import { eventually } from '../testing/eventually.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { openBroker, publishAll, RecordingSink } from '../testing/open-broker.ts';
+import type { Queue } from './queue.ts';
 import { Reactor } from './reactor.ts';
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
@@ -47,14 +48,18 @@ t.test(
     const clock = new ManualClock();
     const reactor = new Reactor(clock, (error) => t.fail(String(error)));
     const resumed: string[] = [];
-    const yielding = (name: string, yieldsUntilMs: number) => ({
+    const yielding = (name: string) => ({
       mayGoOn: false,
-      yieldsUntilMs,
+      yieldsUntilMs: 0,
       resume: () => resumed.push(name),
     });
-    const long = yielding('long', clock.monotonicMs + 50);
-    reactor.resumeAfterYield(long);
-    reactor.resumeAfterYield(yielding('short', clock.monotonicMs + 1));
+    const long = yielding('long');
+    reactor.resumeAfterYield(yielding('short'), 64 * 1024);
+    reactor.resumeAfterYield(long, 128 * 1024);
+    t.equal(long.yieldsUntilMs, clock.monotonicMs + 3, 'behind the one that came before');
+    const patient = Array.from({ length: 100 }, () => yielding('patient'));
+    for (const other of patient) reactor.resumeAfterYield(other, 64 * 1024);
+    t.equal(patient[99]!.yieldsUntilMs, clock.monotonicMs + 21, 'but nobody waits for long');
     await nextTurn();
     t.same(resumed, []);
     clock.advance(1);
@@ -68,8 +73,42 @@ t.test(
     reactor.schedule();
     await nextTurn();
     t.same(resumed, ['short', 'long']);
+    for (const other of patient) other.mayGoOn = true;
+    reactor.schedule();
+    await eventually(() => {
+      if (resumed.length < 102) throw new Error('they go on, a few in each turn');
+    });
   },
 );
+
+/** Each look at it takes three milliseconds. */
+class SlowClock extends ManualClock {
+  private looks = 0;
+
+  override get nowMs(): number {
+    this.looks++;
+    return this.monotonicMs + 3 * this.looks;
+  }
+}
+
+t.test('publishers wait for queues that a turn did not come to', async (t) => {
+  const reactor = new Reactor(new SlowClock(), (error) => t.fail(String(error)));
+  const queues = Array.from({ length: 20 }, () => {
+    const queue: Partial<Queue> = { isMarked: false, isBehind: false, isParked: true };
+    return queue as Queue;
+  });
+  let resumed = 0;
+  for (let i = 0; i < 20; i++) reactor.resumeLater({ resume: () => resumed++ });
+  for (const queue of queues) reactor.markQueue(queue);
+  await nextTurn();
+  const isLeft = queues.map(({ isBehind }) => isBehind);
+  t.equal(isLeft.indexOf(true), 15);
+  t.notOk(isLeft.includes(false, 15));
+  t.equal(resumed, 2);
+  await nextTurn();
+  t.notOk(queues.some(({ isBehind }) => isBehind));
+  t.equal(resumed, 10);
+});
 
 t.test('a step that fails does not take the turn along', async (t) => {
   const failures: unknown[] = [];

@@ -16,8 +16,15 @@ import type { Queue } from './queue.ts';
 const PARSE_BYTES_PER_TURN = 2 * 1024 * 1024;
 /** Connections that have used up their share and go on in one turn: as many as may crowd it. */
 const RESUMED_PER_TURN = 8;
+/** The same behind a turn that left queues over: what is published must not outrun what is delivered. */
+const RESUMED_PER_TURN_BEHIND = 2;
 /** Bytes of records that a turn delivers from all queues together, and at least from one. */
 const DELIVER_BYTES_PER_TURN = 4 * 1024 * 1024;
+
+/** Connections that yield go on, all together, at no less than this rate: their consumers may need their time. */
+const YIELDING_BYTES_PER_MS = 64 * 1024;
+/** ... and none of them waits for longer than this for the others. */
+const YIELD_MS_MAX = 20;
 
 /** Queues served between two looks at the clock. */
 const QUEUES_PER_LOOK = 8;
@@ -37,7 +44,7 @@ export interface Yielding extends Resumable {
   /** Whether they have, or it is gone. */
   readonly mayGoOn: boolean;
   /** It goes on then in any case, on the monotonic clock. */
-  readonly yieldsUntilMs: number;
+  yieldsUntilMs: number;
 }
 
 /** Collects what a turn has to settle, and settles it. One per server. */
@@ -51,6 +58,8 @@ export class Reactor {
   /** The longest waiting first. */
   private readonly resumables: Resumable[];
   private yielding: Yielding[];
+  /** When the last of them goes on in any case. */
+  private yieldEndMs: number;
   private readonly alarm: Alarm;
   /** Counts turns: what was parsed under another number belongs to another turn. */
   turnNumber: number;
@@ -60,6 +69,8 @@ export class Reactor {
   extraCopies: number;
   private readonly turnEnders: TurnEnder[];
   private scheduled: boolean;
+  /** The last turn did not come to all queues. */
+  private isBehind: boolean;
   private readonly runTurn: () => void;
 
   /** `onError` is told of a failed turn; the next one goes on. */
@@ -72,12 +83,14 @@ export class Reactor {
     this.otherOutputs = [];
     this.resumables = [];
     this.yielding = [];
+    this.yieldEndMs = 0;
     this.alarm = new Alarm(clock, () => this.schedule());
     this.turnNumber = 0;
     this.parsedBytes = 0;
     this.extraCopies = 0;
     this.turnEnders = [];
     this.scheduled = false;
+    this.isBehind = false;
     this.runTurn = () => this.turn();
   }
 
@@ -127,8 +140,12 @@ export class Reactor {
     this.schedule();
   }
 
-  /** The connection is read again once it may go on, but not later than it says. */
-  resumeAfterYield(connection: Yielding): void {
+  /** The connection, which has brought `bytes` in this turn, is read again once it may go on, or its time is over. */
+  resumeAfterYield(connection: Yielding, bytes: number): void {
+    const { nowMs } = this;
+    const waitMs = Math.min(Math.max(0, this.yieldEndMs - nowMs), YIELD_MS_MAX);
+    this.yieldEndMs = nowMs + waitMs + bytes / YIELDING_BYTES_PER_MS;
+    connection.yieldsUntilMs = this.yieldEndMs;
     this.yielding.push(connection);
     this.schedule();
   }
@@ -169,7 +186,8 @@ export class Reactor {
 
   /** Of many only so many go on as a turn can serve, those first that waited longest. */
   private resumeSome(): void {
-    const resumed = this.resumables.splice(0, RESUMED_PER_TURN);
+    const count = this.isBehind ? RESUMED_PER_TURN_BEHIND : RESUMED_PER_TURN;
+    const resumed = this.resumables.splice(0, count);
     if (this.resumables.length > 0) this.schedule();
     for (const connection of resumed) this.guarded(() => connection.resume());
   }
@@ -204,7 +222,9 @@ export class Reactor {
 
   /** What is left of the marked queues from `first` on comes first in the next turn. */
   private postpone(queues: readonly Queue[], first: number): void {
-    if (first === queues.length) return;
+    this.isBehind = first < queues.length;
+    if (!this.isBehind) return;
+    for (let i = first; i < queues.length; i++) queues[i]!.isBehind = true;
     this.queues = [...queues.slice(first), ...this.queues];
     this.schedule();
   }

@@ -3,7 +3,7 @@ import { declareQueue, deleteQueue } from '../../amqp/control.ts';
 import { BENCH_CHANNEL } from '../../amqp/traffic-scanner.ts';
 import type { Goal } from '../../storage/figure.ts';
 import { encodePublish } from '../../throughput/publish-block.ts';
-import { type FlowOptions, runFlow } from '../flow.ts';
+import { countReady, type FlowOptions, runFlow } from '../flow.ts';
 import type { Row } from '../row.ts';
 import type { RowRun } from '../row-run.ts';
 import { ONE_TO_ONE } from './flow-rows.ts';
@@ -30,7 +30,11 @@ export const MANY_QUEUES_ROW: Row = {
         ({ consumed }) => consumed,
       );
       figure.add(result.consumed / result.consumeSeconds, cost);
-      figure.remarkOnLeft(result.published - result.consumed, result.published);
+      const left = await countReady(
+        run,
+        flows.consumers.flatMap(({ queues }) => queues),
+      );
+      figure.remarkOnLeft(left, result.consumed + left);
       const connections = [...flows.producers, ...flows.consumers].map(
         ({ connection }) => connection,
       );

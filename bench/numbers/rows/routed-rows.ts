@@ -3,7 +3,7 @@ import { type BasicProperties, toFieldTable } from '../../../generated/index.ts'
 import { declareQueue, deleteQueue } from '../../amqp/control.ts';
 import { BENCH_CHANNEL } from '../../amqp/traffic-scanner.ts';
 import { encodePublish } from '../../throughput/publish-block.ts';
-import { type FlowResult, runFlow } from '../flow.ts';
+import { countReady, type FlowResult, runFlow } from '../flow.ts';
 import type { Row } from '../row.ts';
 import type { RowRun } from '../row-run.ts';
 import {
@@ -28,8 +28,6 @@ interface RoutedRowOptions {
   readonly exchangeType: ExchangeType;
   readonly queueCount: number;
   readonly bindings: (run: RowRun, queues: readonly string[]) => readonly Binding[];
-  /** Queues that a message goes to. */
-  readonly copiesOfEach: number;
   readonly routingKey: string;
   readonly properties: BasicProperties;
   readonly isConsumed: boolean;
@@ -78,8 +76,8 @@ function routedRow(options: RoutedRowOptions): Row {
         );
         figure.add(spec.value(result), cost);
         if (options.isConsumed) {
-          const copies = result.published * options.copiesOfEach;
-          figure.remarkOnLeft(copies - result.consumed, copies);
+          const left = await countReady(run, queues);
+          figure.remarkOnLeft(left, result.consumed + left);
         }
         const connections = [producer, ...consumers.map(({ connection }) => connection)];
         await run.clear(connections, async (control) => {
@@ -113,7 +111,6 @@ export const ROUTED_ROWS: readonly Row[] = [
     title: 'fanout to 10 queues, no consumer',
     exchangeType: 'fanout',
     queueCount: 10,
-    copiesOfEach: 10,
     bindings: toEach,
     routingKey: 'firnmq-bench',
     properties: {},
@@ -129,7 +126,6 @@ export const ROUTED_ROWS: readonly Row[] = [
     title: 'fanout to 100 queues, all consumed by one connection',
     exchangeType: 'fanout',
     queueCount: 100,
-    copiesOfEach: 100,
     bindings: toEach,
     routingKey: 'firnmq-bench',
     properties: {},
@@ -141,7 +137,6 @@ export const ROUTED_ROWS: readonly Row[] = [
     title: 'topic, 1,000 bindings of which one matches, consumed by one connection',
     exchangeType: 'topic',
     queueCount: SELECTIVE_QUEUES,
-    copiesOfEach: 1,
     bindings: (_run, queues) =>
       selectiveBindings(queues, (device) => ({ routingKey: `sensor.*.${device}.#` })),
     routingKey: `sensor.north.device-${MATCHING}.temperature`,
@@ -154,7 +149,6 @@ export const ROUTED_ROWS: readonly Row[] = [
     title: 'headers, 1,000 bindings of which one matches, consumed by one connection',
     exchangeType: 'headers',
     queueCount: SELECTIVE_QUEUES,
-    copiesOfEach: 1,
     bindings: (_run, queues) =>
       selectiveBindings(queues, (device) => ({
         routingKey: '',
