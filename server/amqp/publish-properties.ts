@@ -28,7 +28,8 @@ import {
   WireError,
   writeShortstr,
 } from '../../generated/index.ts';
-import { ByteArea, copyBytes, equalBytes, newByteArea } from '../base/byte-area.ts';
+import { ByteArea } from '../base/byte-area.ts';
+import { KeptBytes } from '../base/kept-bytes.ts';
 import { REPLY_QUEUE } from '../broker/direct-reply.ts';
 import { parseExpiration } from '../broker/expiration.ts';
 import type { Actor } from '../broker/ports.ts';
@@ -57,14 +58,12 @@ export class PublishProperties {
   private readonly actor: Actor;
   private readonly view: BasicPropertiesView;
   /** The last properties that asked for nothing: most publishers send the same ones again. */
-  private remembered: ByteArea | null;
-  private rememberedSize: number;
+  private readonly remembered: KeptBytes;
 
   constructor(actor: Actor) {
     this.actor = actor;
     this.view = new BasicPropertiesView();
-    this.remembered = null;
-    this.rememberedSize = -1;
+    this.remembered = new KeptBytes(REMEMBERED_SIZE_MAX);
   }
 
   /**
@@ -77,12 +76,7 @@ export class PublishProperties {
   apply(parts: MessageParts, replyName: string | null): readonly string[] | null {
     const { view } = this;
     const { head, propertiesAt, propertiesSize } = parts;
-    if (
-      propertiesSize === this.rememberedSize &&
-      equalBytes(head, propertiesAt, this.remembered!, 0, propertiesSize)
-    ) {
-      return null;
-    }
+    if (this.remembered.equals(head, propertiesAt, propertiesSize)) return null;
     const end = propertiesAt + propertiesSize;
     view.reset(head.buf, propertiesAt, end);
     if (view.endAt() !== end) {
@@ -100,15 +94,10 @@ export class PublishProperties {
       return this.takeCopies(parts);
     }
     // Whoever speaks for others today may not tomorrow.
-    if (parts.head === head && (flags & BASIC_USER_ID_FLAG) === 0) this.remember(parts);
+    if (parts.head === head && (flags & BASIC_USER_ID_FLAG) === 0) {
+      this.remembered.keep(head, propertiesAt, propertiesSize);
+    }
     return null;
-  }
-
-  private remember({ head, propertiesAt, propertiesSize }: MessageParts): void {
-    if (propertiesSize > REMEMBERED_SIZE_MAX) return;
-    this.remembered ??= newByteArea(REMEMBERED_SIZE_MAX);
-    copyBytes(this.remembered, 0, head, propertiesAt, propertiesSize);
-    this.rememberedSize = propertiesSize;
   }
 
   private rewriteReplyTo(parts: MessageParts, replyName: string | null): void {

@@ -2,8 +2,8 @@ import t from 'tap';
 import { EMPTY_TABLE } from '../../generated/index.ts';
 import { eventually } from '../testing/eventually.ts';
 import { GatedFileSystem } from '../testing/gated-file-system.ts';
-import { ManualClock } from '../testing/manual-clock.ts';
 import { openBroker, publishAll, RecordingSink, testActor } from '../testing/open-broker.ts';
+import { SlowClock } from '../testing/slow-clock.ts';
 import type { Teardown } from '../testing/temporary-directory.ts';
 import { deliverReady } from './deliver.ts';
 import { declareQueue, purgeQueue, removeConsumer, removeQueue } from './queues.ts';
@@ -110,16 +110,6 @@ t.test(
     t.notOk(queue.isBehind);
   },
 );
-
-/** Each look at it takes three milliseconds. */
-class SlowClock extends ManualClock {
-  private looks = 0;
-
-  override get nowMs(): number {
-    this.looks++;
-    return this.monotonicMs + 3 * this.looks;
-  }
-}
 
 t.test('a turn that has delivered for long enough ends, however little that was', async (t) => {
   const { vhost, sink } = await setUp(t);

@@ -3,7 +3,8 @@
  * same headers, or one after the other, and to compare them costs a tenth of matching them.
  */
 import { BasicPropertiesView } from '../../generated/index.ts';
-import { type ByteArea, copyBytes, equalBytes, newByteArea } from '../base/byte-area.ts';
+import type { ByteArea } from '../base/byte-area.ts';
+import { KeptBytes } from '../base/kept-bytes.ts';
 import { HeadersView } from '../routing/headers-view.ts';
 import type { MessageParts } from '../storage/record-format.ts';
 
@@ -15,16 +16,12 @@ export class LastHeaders {
   /** Those of the message that was located last. Borrowed. */
   readonly view: HeadersView;
   private readonly properties: BasicPropertiesView;
-  /** Null until some are kept. */
-  private kept: ByteArea | null;
-  /** -1: none are kept. */
-  private keptSize: number;
+  private readonly kept: KeptBytes;
 
   constructor() {
     this.view = new HeadersView();
     this.properties = new BasicPropertiesView();
-    this.kept = null;
-    this.keptSize = -1;
+    this.kept = new KeptBytes(KEPT_SIZE_MAX);
   }
 
   /** Shows where the headers of a message lie, whose properties have been checked. */
@@ -38,23 +35,17 @@ export class LastHeaders {
   /** Whether those located, in `area`, are those kept. */
   isKept(area: ByteArea): boolean {
     const { at, end } = this.view;
-    const { kept, keptSize } = this;
-    return kept !== null && keptSize === end - at && equalBytes(kept, 0, area, at, keptSize);
+    return this.kept.equals(area, at, end - at);
   }
 
   /** Keeps those located, in `area`. */
   keep(area: ByteArea): void {
     const { at, end } = this.view;
-    const size = end - at;
-    this.keptSize = -1;
-    if (size > KEPT_SIZE_MAX) return;
-    this.kept ??= newByteArea(KEPT_SIZE_MAX);
-    copyBytes(this.kept, 0, area, at, size);
-    this.keptSize = size;
+    this.kept.keep(area, at, end - at);
   }
 
   /** Keeps none. */
   forget(): void {
-    this.keptSize = -1;
+    this.kept.forget();
   }
 }

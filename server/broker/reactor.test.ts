@@ -1,12 +1,12 @@
 import t from 'tap';
 import { EMPTY_TABLE } from '../../generated/index.ts';
+import { nextTurn } from '../base/next-turn.ts';
 import { eventually } from '../testing/eventually.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { openBroker, publishAll, RecordingSink } from '../testing/open-broker.ts';
+import { SlowClock } from '../testing/slow-clock.ts';
 import type { Queue } from './queue.ts';
 import { Reactor } from './reactor.ts';
-
-const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 t.test('a turn ends the logs, flushes what was marked, and then lets readers go on', async (t) => {
   const reactor = new Reactor(new ManualClock(), (error) => t.fail(String(error)));
@@ -80,16 +80,6 @@ t.test(
     });
   },
 );
-
-/** Each look at it takes three milliseconds. */
-class SlowClock extends ManualClock {
-  private looks = 0;
-
-  override get nowMs(): number {
-    this.looks++;
-    return this.monotonicMs + 3 * this.looks;
-  }
-}
 
 t.test('publishers wait for queues that a turn did not come to', async (t) => {
   const reactor = new Reactor(new SlowClock(), (error) => t.fail(String(error)));
