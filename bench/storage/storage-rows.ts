@@ -4,6 +4,7 @@ import { drainRow } from './rows/drain.ts';
 import { hugeQueueRow } from './rows/huge-queue.ts';
 import { killRow } from './rows/kill.ts';
 import { largeBodyRow } from './rows/large-body.ts';
+import { loginsRow } from './rows/logins.ts';
 import { oneUnackedRow } from './rows/one-unacked.ts';
 import { purgeDeleteRow } from './rows/purge-delete.ts';
 import { requeueRow } from './rows/requeue.ts';
@@ -15,6 +16,7 @@ import type { StorageRow } from './storage-row.ts';
 /** In the order in which they run: the longest is the last, so that a time limit costs it alone. */
 export const STORAGE_ROWS: readonly StorageRow[] = [
   confirmLatencyRow,
+  loginsRow,
   requeueRow,
   restartRow,
   killRow,

@@ -14,7 +14,7 @@ import { SocketReader } from './socket-reader.ts';
 
 const { test } = tap;
 const KIB = 1024;
-const ALONE = { isCrowded: false };
+const ALONE = { isCrowded: false, turnNumber: 0 };
 
 /** A client, and the socket that a server accepted for it. */
 async function connectedPair(t: Test): Promise<{ client: Socket; accepted: Socket }> {
@@ -99,8 +99,36 @@ test('a socket is read little by little at first, and then in large parts', asyn
 });
 
 test('who brings much is read little by little while others do too', async (t) => {
-  const sizes = await readSizes(t, new SocketReader({ isCrowded: true }), 256 * KIB);
+  const sizes = await readSizes(t, new SocketReader({ ...ALONE, isCrowded: true }), 256 * KIB);
   t.ok(Math.max(...sizes) <= 16 * KIB, String(sizes));
+});
+
+/** Whether a new socket is read in a large part; it keeps that then, since nothing reads it any more. */
+async function readsMuch(t: Test, reader: SocketReader): Promise<boolean> {
+  const { client, accepted } = await connectedPair(t);
+  let largest = 0;
+  let received = 0;
+  reader.read(accepted, (_area, size) => {
+    largest = Math.max(largest, size);
+    received += size;
+    if (size > 16 * KIB) accepted.pause();
+  });
+  accepted.pause();
+  await write(client, Buffer.alloc(256 * KIB));
+  accepted.resume();
+  await eventually(() => assert(largest > 16 * KIB || received === 256 * KIB));
+  return largest > 16 * KIB;
+}
+
+test('only a few sockets are read in large parts, and one that is idle makes room', async (t) => {
+  const crowd = { ...ALONE };
+  const reader = new SocketReader(crowd);
+  for (let i = 0; i < 8; i++) t.ok(await readsMuch(t, reader), String(i));
+  t.notOk(await readsMuch(t, reader));
+  crowd.turnNumber += 256;
+  t.notOk(await readsMuch(t, reader));
+  crowd.turnNumber++;
+  t.ok(await readsMuch(t, reader));
 });
 
 test('connections that become readable in the same instant leave the turn short', async (t) => {

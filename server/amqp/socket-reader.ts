@@ -7,10 +7,11 @@
  * (`onread`); a socket that a server accepted has the same machinery and no option, so it is given here what the
  * option would have set. A socket that has it not, or a Node without it, is read chunk by chunk.
  *
- * Whoever is read gets a part of the buffer, which is chosen when its last read is done: libuv asks for nothing before the
- * next one. A socket that brings little gets a small part, and so does every socket while the turn is crowded, so that
- * hundreds that become readable in the same instant do not bring 256 KiB each before anybody can stop them. One that fills
- * the small part gets all of the buffer, and keeps it as long as its reads are no smaller.
+ * Whoever is read gets a part of the buffer, which is chosen when its last read is done: libuv asks for nothing before
+ * the next one. A socket that brings little gets a small part, and so does every socket while the turn is crowded. One
+ * that fills the small part gets all of the buffer, and keeps it as long as its reads are no smaller; but only a few
+ * have that at once. So hundreds that become readable in the same instant do not bring 256 KiB each before anybody can
+ * stop them.
  * Bench: scenario throughput.
  */
 import { type NetConnectOpts, Socket } from 'node:net';
@@ -20,13 +21,24 @@ import { ByteArea, newByteArea } from '../base/byte-area.ts';
 const READ_BYTES = 256 * 1024;
 /** The same for a socket whose last read was smaller, or when the turn is crowded: then whoever fills it has to wait. */
 const SMALL_READ_BYTES = 16 * 1024;
+/** Sockets that may be about to read as much as the buffer takes: with a small part of each other, a turn stays short. */
+const LARGE_READERS_MAX = 8;
+/** One of them that has brought nothing for so many turns makes room for another one. */
+const LARGE_READER_IDLE_TURNS = 256;
 
 /** Takes what was read: `area.buf[0..size)`, valid until it returns. */
 export type ReadListener = (area: ByteArea, size: number) => void;
 
-/** Whether all connections together have brought enough for this turn. */
+/** What all connections together do. */
 export interface Crowd {
+  /** They have brought enough for this turn. */
   readonly isCrowded: boolean;
+  readonly turnNumber: number;
+}
+
+/** A socket that reads into all of the buffer next time. */
+interface LargeReader {
+  lastTurn: number;
 }
 
 /** What libuv's stream offers for reading into memory of the caller's. */
@@ -49,12 +61,15 @@ export class SocketReader {
   private readonly smallPart: Buffer;
   private readonly slots: OnreadSlots | null;
   private readonly crowd: Crowd;
+  /** At most {@link LARGE_READERS_MAX}. */
+  private readonly largeReaders: LargeReader[];
 
   constructor(crowd: Crowd) {
     this.area = newByteArea(READ_BYTES);
     this.smallPart = this.area.buf.subarray(0, SMALL_READ_BYTES);
     this.slots = findSlots();
     this.crowd = crowd;
+    this.largeReaders = [];
   }
 
   /** Calls `listener` with all that `socket` receives from now on. */
@@ -66,19 +81,45 @@ export class SocketReader {
       socket.on('data', (chunk: Buffer) => listener(new ByteArea(chunk), chunk.length));
       return;
     }
+    const reader: LargeReader = { lastTurn: 0 };
     let lastSize = 0;
     const onRead = (size: number): boolean => {
       lastSize = size;
       listener(area, size);
       return true;
     };
-    const nextBuffer = (): Buffer =>
-      lastSize < SMALL_READ_BYTES || crowd.isCrowded ? smallPart : area.buf;
+    const nextBuffer = (): Buffer => {
+      const wantsAll = lastSize >= SMALL_READ_BYTES && !crowd.isCrowded;
+      return this.mayReadMuch(reader, wantsAll) ? area.buf : smallPart;
+    };
     Reflect.set(socket, slots.buffer, smallPart);
     Reflect.set(socket, slots.callback, onRead);
     Reflect.set(socket, slots.generator, nextBuffer);
     handle.useUserBuffer(smallPart);
     socket.resume();
+  }
+
+  /** HOT per read. Whether `reader`, which `wants` it or does not, is one of the few that read much. */
+  private mayReadMuch(reader: LargeReader, wants: boolean): boolean {
+    const { largeReaders } = this;
+    const { turnNumber } = this.crowd;
+    reader.lastTurn = turnNumber;
+    const at = largeReaders.indexOf(reader);
+    if (!wants) {
+      if (at >= 0) largeReaders.splice(at, 1);
+      return false;
+    }
+    if (at >= 0) return true;
+    if (largeReaders.length < LARGE_READERS_MAX) {
+      largeReaders.push(reader);
+      return true;
+    }
+    const idle = largeReaders.findIndex(
+      ({ lastTurn }) => turnNumber - lastTurn > LARGE_READER_IDLE_TURNS,
+    );
+    if (idle < 0) return false;
+    largeReaders[idle] = reader;
+    return true;
   }
 }
 

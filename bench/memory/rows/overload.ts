@@ -1,30 +1,46 @@
-/** Publishers that outrun consumers and disk together: the server blocks them at its mark, and its memory stays there. */
-
+/**
+ * Publishers that outrun consumers and disk for as long as the row lasts: the server blocks them at its marks, goes on
+ * when consumers have made room, and its memory stays where it is.
+ */
+import { statfsSync } from 'node:fs';
 import { Drain } from '../../storage/consume.ts';
-import { publishMessages } from '../../storage/publish.ts';
 import { growthMb, restingMemory } from '../../storage/resting-memory.ts';
 import type { RowRun } from '../../storage/row-run.ts';
 import type { StorageRow } from '../../storage/storage-row.ts';
+import type { StorageServer } from '../../storage/storage-server.ts';
 import { firnmqCommand } from '../../targets/firnmq-process.ts';
+import { runThroughput } from '../../throughput/throughput.ts';
+import { THROUGHPUT_DEFAULTS } from '../../throughput/throughput-options.ts';
 
+const DURATION_MS = 600_000;
+/** In small, too, there must be time to publish. */
+const DURATION_MS_MIN = 1000;
+/** Consumers go on for so much longer than publishers, which may be blocked at the end. */
+const CONSUMING_AFTER_MS = 2000;
 const PUBLISHERS = 8;
-const MESSAGES_PER_PUBLISHER = 500_000;
+const CONSUMERS = 8;
+/** Together a tenth of what one core of a server passes on. */
+const CONSUMED_PER_SECOND = 12_500;
+const QUEUE = 'overload';
 const BODY_BYTES = 1024;
 const MIB = 2 ** 20;
 const MARK_BYTES = 64 * MIB;
 /** The hard mark, of resident memory, leaves so much above it for what is not accounted. */
 const HARD_MARK_MB = (MARK_BYTES + 256 * MIB) / 1e6;
+/** What waits on disk at most. In small it is not reached. */
+const DISK_BYTES = 6e9;
 
 /** See {@link StorageRow}. */
 export const overloadRow: StorageRow = {
   id: 'overload',
-  title: '8 publishers of 1 KiB outrun everything, mark at 64 MiB: peak of memory in all',
-  diskBytes: 6e9,
-  deadlineMs: 600_000,
+  title:
+    '8 publishers of 1 KiB outrun all for 10 minutes, marks at 64 MiB and 6 GB: peak of memory',
+  diskBytes: 2 * DISK_BYTES,
+  deadlineMs: DURATION_MS + 300_000,
   measure,
 };
 
-/** Once only: it is the most of minutes. */
+/** Once only. */
 async function measure(run: RowRun): Promise<void> {
   const peak = run.figure(overloadRow.title, 'MB', {
     kind: 'at most',
@@ -36,22 +52,46 @@ async function measure(run: RowRun): Promise<void> {
     bound: 24,
     of: 'median',
   });
-  const directory = run.newDirectory();
-  const mark = ['--memory-high-watermark', String(MARK_BYTES)];
-  const server = await run.startServer(directory, [...firnmqCommand(directory), ...mark]);
+  const server = await startMarked(run);
   const before = await restingMemory(run, server);
   server.forgetPeak();
-  const countPerQueue = run.scaled(MESSAGES_PER_PUBLISHER);
-  const queues = Array.from({ length: PUBLISHERS }, (_, i) => `overload-${i}`);
-  await Promise.all(
-    queues.map((queue) =>
-      publishMessages(server.uri, { queues: [queue], countPerQueue, bodySizeBytes: BODY_BYTES }),
-    ),
-  );
+  const durationMs = run.scaled(DURATION_MS, DURATION_MS_MIN);
+  const options = {
+    ...THROUGHPUT_DEFAULTS,
+    uri: server.uri,
+    queues: [QUEUE],
+    bodySizesBytes: [BODY_BYTES],
+  };
+  const [publishing, consuming] = await Promise.all([
+    runThroughput({
+      ...options,
+      producers: PUBLISHERS,
+      consumers: 0,
+      persistent: true,
+      durationMs,
+    }),
+    runThroughput({
+      ...options,
+      producers: 0,
+      consumers: CONSUMERS,
+      consumeRate: CONSUMED_PER_SECOND,
+      durationMs: durationMs + CONSUMING_AFTER_MS,
+    }),
+  ]);
   peak.add(server.peakBytes / 1e6);
-  const drain = await Drain.connect(server.uri, 1, countPerQueue * PUBLISHERS);
-  await drain.run(queues);
-  await drain.finish(queues);
+  const drain = await Drain.connect(server.uri, 1, consuming.ready);
+  await drain.run([QUEUE]);
+  await drain.finish([QUEUE]);
   peak.note('and consumed', server.peakBytes / 1e6);
+  peak.note('published', (publishing.published * BODY_BYTES) / 1e6);
   growth.add(growthMb(before.rssBytes, (await restingMemory(run, server)).rssBytes));
+}
+
+/** The disk's mark leaves the row its share of what is free now. */
+function startMarked(run: RowRun): Promise<StorageServer> {
+  const directory = run.newDirectory();
+  const { bavail, bsize } = statfsSync(directory);
+  const limit = Math.max(0, bavail * bsize - DISK_BYTES);
+  const marks = ['--memory-high-watermark', `${MARK_BYTES}`, '--disk-free-limit', `${limit}`];
+  return run.startServer(directory, [...firnmqCommand(directory), ...marks]);
 }

@@ -3,6 +3,7 @@ import t from 'tap';
 import { expectRow } from '../../testing/expect-row.ts';
 import { confirmLatencyRow } from './confirm-latency.ts';
 import { largeBodyRow } from './large-body.ts';
+import { loginsRow } from './logins.ts';
 import { oneUnackedRow } from './one-unacked.ts';
 import { purgeDeleteRow } from './purge-delete.ts';
 import { requeueRow } from './requeue.ts';
@@ -12,7 +13,15 @@ const SCALE = 0.0005;
 /** A body of a megabyte, which takes several frames. */
 const LARGE_BODY_SCALE = 0.002;
 
-for (const row of [confirmLatencyRow, requeueRow, purgeDeleteRow, oneUnackedRow, stragglersRow]) {
+const ROWS = [
+  confirmLatencyRow,
+  loginsRow,
+  requeueRow,
+  purgeDeleteRow,
+  oneUnackedRow,
+  stragglersRow,
+];
+for (const row of ROWS) {
   t.test(`${row.id} runs in small`, async (t) => {
     await expectRow(t, row, SCALE);
   });
