@@ -5,8 +5,8 @@ import { ResourceMonitor } from './resource-monitor.ts';
 
 const MIB = 1024 * 1024;
 
-/** A monitor of 1000 bytes of memory, 2000 resident, 500 of disk, whose gauges the test sets. */
-function setUp() {
+/** A monitor of 1000 bytes of memory, 2000 resident, 500 of disk unless told, whose gauges the test sets. */
+function setUp(freeDiskBytes = 500) {
   const alarms = new Alarms(createSilentLogger());
   const now = {
     pooled: 0,
@@ -39,7 +39,7 @@ function setUp() {
         now.allocated = Math.min(now.allocated, afterCollection);
       },
     },
-    { memoryBytes: 1000, residentBytes: 2000, freeDiskBytes: 500 },
+    { memoryBytes: 1000, residentBytes: 2000, freeDiskBytes },
   );
   const check = (change: Partial<typeof now>) => {
     Object.assign(now, change);
@@ -84,6 +84,16 @@ t.test('the disk alarm is raised below its mark and ends a tenth above it', asyn
   t.equal(check({ disk: 549 }), 'low on disk');
   t.equal(check({ disk: 550 }), '');
 });
+
+t.test(
+  'a tenth of a large disk mark is more than consumers may free: 128 MiB are enough',
+  async (t) => {
+    const { check } = setUp(100_000 * MIB);
+    t.equal(check({ disk: 99_999 * MIB }), 'low on disk');
+    t.equal(check({ disk: 100_127 * MIB }), 'low on disk');
+    t.equal(check({ disk: 100_128 * MIB }), '');
+  },
+);
 
 t.test('both alarms are told as one', async (t) => {
   const { check } = setUp();

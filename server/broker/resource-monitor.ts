@@ -8,7 +8,8 @@
  *   this mark a collection is asked for; and when what V8 holds is then little, the rest is no reason to wait.
  * - A server that comes to rest gives back what it holds to be quick. V8 would keep that until it needs memory again,
  *   perhaps for ever: when it is much, a collection is asked for while nobody waits.
- * - An alarm ends only a tenth on the other side of its mark, so that it does not flap.
+ * - An alarm ends only a tenth on the other side of its mark, so that it does not flap. Of the disk's mark a tenth may be
+ *   more than all that consumers can free, so there it is at most as much as some segments of the log.
  */
 import type { Alarms } from './alarms.ts';
 
@@ -26,6 +27,8 @@ const GARBAGE_AT_REST = 8 * 1024 * 1024;
 const COMPACTED_HEAP_MAX = 32 * 1024 * 1024;
 /** Distance from a mark, as a share of it, at which its alarm ends. */
 const HYSTERESIS = 0.1;
+/** The same of the disk at most, in bytes. */
+const DISK_HYSTERESIS_MAX = 128 * 1024 * 1024;
 
 /** What is measured. All in bytes. */
 export interface ResourceGauges {
@@ -169,7 +172,8 @@ export class ResourceMonitor {
   private checkDisk(): void {
     const free = this.gauges.freeDiskBytes();
     const mark = this.marks.freeDiskBytes;
-    this.isDiskLow = this.isDiskLow ? free < (1 + HYSTERESIS) * mark : free < mark;
+    const end = mark + Math.min(HYSTERESIS * mark, DISK_HYSTERESIS_MAX);
+    this.isDiskLow = free < (this.isDiskLow ? end : mark);
     this.alarms.setLow('disk', this.isDiskLow);
   }
 
