@@ -25,6 +25,7 @@ import { type FileSystem, realFileSystem } from './storage/fs.ts';
 import { logListening, logSkippedAddress } from './telemetry/log-listening.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { LoopDelay } from './telemetry/loop-delay.ts';
+import { LoopUse } from './telemetry/loop-use.ts';
 
 /** A server that accepts connections. */
 export interface RunningServer {
@@ -114,6 +115,7 @@ function watchResources(
 ): ResourceMonitor {
   const available = availableMemoryBytes();
   const memoryBytes = memoryMarkBytes(config.memoryHighWatermark, available);
+  const loopUse = new LoopUse();
   const monitor = new ResourceMonitor(
     broker.alarms,
     {
@@ -126,6 +128,7 @@ function watchResources(
         return heapTotal + arrayBuffers;
       },
       freeDiskBytes: () => fs.freeBytes(config.dataDir),
+      takeBusyShare: () => loopUse.takeBusyShare(),
       letGo: () => broker.rest() + amqp.rest(),
       heapBytes: () => process.memoryUsage().heapTotal,
       collectGarbage,

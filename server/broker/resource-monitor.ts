@@ -17,8 +17,11 @@ import type { Alarms } from './alarms.ts';
 const CHECK_MS = 250;
 /** Checks between two garbage collections that are asked for. */
 const CHECKS_PER_COLLECTION = 8;
-/** A check that comes after at most so many turns, a hundred a second, finds the server at rest ... */
-const TURNS_AT_REST = 25;
+/**
+ * A check that finds the event loop busy for at most such a share of the time since the last one finds the server at
+ * rest. Their number tells nothing: the more a server has to do, the longer and fewer its turns are.
+ */
+const BUSY_SHARE_AT_REST = 0.1;
 /** ... and after so many such checks in a row it gives memory back. */
 const CHECKS_AT_REST = 4;
 /** What was let go, or what the heap has grown by, when a collection at rest is asked for, in bytes. */
@@ -44,6 +47,8 @@ export interface ResourceGauges {
   freeDiskBytes(): number;
   /** V8's heap, without what lies off it. */
   heapBytes(): number;
+  /** The share of the time since the last call in which the event loop was busy, 0 to 1. */
+  takeBusyShare(): number;
   /** Lets go of memory that a server at rest does not need; returns how much. Free with the next collection. */
   letGo(): number;
   collectGarbage(isCompacting?: boolean): void;
@@ -69,7 +74,6 @@ export class ResourceMonitor {
   private isResidentLow: boolean;
   private isDiskLow: boolean;
   private checksUntilCollection: number;
-  private turnsSinceCheck: number;
   private checksAtRest: number;
   /** The heap's size after the last collection at rest; 0 before the first, so that the start's garbage goes as well. */
   private heapAtRest: number;
@@ -86,7 +90,6 @@ export class ResourceMonitor {
     this.isResidentLow = false;
     this.isDiskLow = false;
     this.checksUntilCollection = 0;
-    this.turnsSinceCheck = 0;
     this.checksAtRest = 0;
     this.heapAtRest = 0;
     this.letGoBytes = 0;
@@ -112,7 +115,6 @@ export class ResourceMonitor {
 
   /** HOT per turn: what grows fast must not wait for the timer. */
   endTurn(): void {
-    this.turnsSinceCheck++;
     const bytes = this.accountedBytes;
     const { memoryBytes } = this.marks;
     if (this.isAccountedLow ? bytes < (1 - HYSTERESIS) * memoryBytes : bytes >= memoryBytes) {
@@ -132,8 +134,8 @@ export class ResourceMonitor {
 
   /** Gives back what the work before has left, when nobody waits. */
   private tidyAtRest(): void {
-    this.checksAtRest = this.turnsSinceCheck <= TURNS_AT_REST ? this.checksAtRest + 1 : 0;
-    this.turnsSinceCheck = 0;
+    const isAtRest = this.gauges.takeBusyShare() <= BUSY_SHARE_AT_REST;
+    this.checksAtRest = isAtRest ? this.checksAtRest + 1 : 0;
     if (this.checksAtRest === 0 || this.checksAtRest % CHECKS_AT_REST > 0) return;
     const heap = this.gauges.heapBytes();
     this.heapAtRest = Math.min(this.heapAtRest, heap);
