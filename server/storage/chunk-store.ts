@@ -23,8 +23,8 @@ import { reachesInto } from './release-row.ts';
 import { type ChunkRescue, isMendable, type RowKeeper, SlotMender } from './slot-mender.ts';
 import { StorageError } from './storage-error.ts';
 
-/** Arrays kept for the next row. */
-const FREE_ARRAYS_MAX = 8;
+/** Arrays kept for the next row: many queues may end one in the same turn. */
+const FREE_ARRAYS_MAX = 32;
 /** After a write that failed none is tried for this long. */
 const WRITE_RETRY_MS = 1000;
 /** A row with fewer messages than this share of a full one's, waiting, is not worth a slot. */
@@ -56,7 +56,7 @@ export class ChunkStore implements ChunkHome, RowKeeper {
   readonly files: ChunkFiles;
   private readonly nowMs: () => number;
   private readonly freeArrays: Float64Array[];
-  private readonly resting: QueueIndex[];
+  private resting: QueueIndex[];
   private noWriteBefore: number;
   private readonly mender: SlotMender;
 
@@ -114,8 +114,8 @@ export class ChunkStore implements ChunkHome, RowKeeper {
   }
 
   rested(index: QueueIndex): void {
-    if (index.isResting) return;
-    index.isResting = true;
+    if (index.restedAt > 0) return;
+    index.restedAt = index.nextSequence;
     this.resting.push(index);
   }
 
@@ -149,13 +149,22 @@ export class ChunkStore implements ChunkHome, RowKeeper {
 
   // --- for the store ---------------------------------------------------------------------------
 
-  /** Gives back the arrays of queues that are still empty. Called now and then. */
+  /**
+   * Gives back the arrays of queues that were empty the last time, or became so since, and have got nothing more: a
+   * queue that is emptied again and again keeps its own. Called now and then.
+   */
   sweep(): void {
-    for (const index of this.resting) {
-      index.isResting = false;
-      index.shrink();
-    }
-    this.resting.length = 0;
+    this.resting = this.resting.filter((index) => {
+      const isInUse = index.nextSequence > index.restedAt;
+      if (!isInUse) index.shrink();
+      index.restedAt = isInUse ? index.nextSequence : 0;
+      return isInUse;
+    });
+  }
+
+  /** Gives back the arrays that are kept for the next row. */
+  rest(): void {
+    this.freeArrays.length = 0;
   }
 
   /** The index of a recovered queue, whose rows name slots, has its home here. */

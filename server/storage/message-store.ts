@@ -464,6 +464,7 @@ export class MessageStore {
   rest(): void {
     this.log.rest();
     this.reads.clear();
+    this.chunks.rest();
   }
 
   /** Ends what goes on in the background; resolves when it has ended. */

@@ -511,6 +511,25 @@ t.test('an emptied queue gives its arrays back when it has rested', async (t) =>
   t.equal(chunks.chunkBytes, 16 * 8);
 });
 
+t.test('a queue that is emptied again and again keeps its array while it is in use', async (t) => {
+  const { index, chunks } = filled(5000);
+  const empty = () => {
+    while (index.readyCount > 0) {
+      index.take(1);
+      index.settle(index.takenSequence, index.takenPosition, 1);
+    }
+  };
+  empty();
+  for (let i = 1; i <= 3; i++) {
+    index.append(positionAt(9, i), 1);
+    empty();
+    chunks.sweep();
+    t.equal(chunks.chunkBytes, 65_536);
+  }
+  chunks.sweep();
+  t.equal(chunks.chunkBytes, 0);
+});
+
 t.test('one message of very many that stays unacked costs one row', async (t) => {
   const { index, chunks } = filled(100_000);
   for (let i = 1; i <= 100_000; i++) {

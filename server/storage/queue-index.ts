@@ -100,8 +100,8 @@ export class QueueIndex {
   readonly rows: RowList;
   /** What the last base checkpoint holds, or null. */
   checkpointed: CheckpointedState | null;
-  /** Noted by its home as one to look at when it has rested (chunk-store.ts). */
-  isResting: boolean;
+  /** What {@link nextSequence} was when its home last saw it empty; 0: its home does not watch it (chunk-store.ts). */
+  restedAt: number;
 
   /** The row at which the next message is taken; null: there is no row. */
   private cursor: IndexRow | null;
@@ -146,7 +146,7 @@ export class QueueIndex {
     this.home = null;
     this.rows = new RowList();
     this.checkpointed = null;
-    this.isResting = false;
+    this.restedAt = 0;
     this.cursor = null;
     this.cursorEntry = 0;
     this.tail = null;
