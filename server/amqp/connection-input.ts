@@ -12,8 +12,6 @@ import type { HeldInput } from './held-input.ts';
 const PARSE_BYTES_PER_TURN = 256 * 1024;
 /** The same while a queue that it publishes to falls behind its consumers. Never zero: acks share it. */
 const PARSE_BYTES_PER_TURN_BEHIND = 64 * 1024;
-/** A turn that is crowded stops whoever brings so much at once; who brings less is no part of the crowd. */
-const CROWD_BYTES = 16 * 1024;
 /** An entry of a message into one more queue costs as much as parsing so many bytes. */
 const COPY_COST_BYTES = 16;
 
@@ -108,8 +106,7 @@ export class ConnectionInput implements Yielding {
       this.bytesThisTurn = 0;
     }
     this.bytesThisTurn += cost;
-    reactor.parsedBytes += cost;
-    if (reactor.isCrowded && cost >= CROWD_BYTES) return true;
+    if (reactor.addParsed(cost)) return true;
     return this.bytesThisTurn >= (isAhead ? PARSE_BYTES_PER_TURN_BEHIND : PARSE_BYTES_PER_TURN);
   }
 

@@ -164,6 +164,29 @@ t.test('those who have used up their share go on in turn, so many at once', asyn
   t.same(counts, Array(100).fill(4), 'nobody is passed over');
 });
 
+t.test(
+  'a turn is crowded by bytes, or by the time that they take, and only for who brings many',
+  async (t) => {
+    const [KIB, MIB] = [1024, 1024 * 1024];
+    const quick = new Reactor(new ManualClock(), (error) => t.fail(String(error)));
+    t.notOk(quick.addParsed(2 * MIB - 1));
+    t.notOk(quick.addParsed(16 * KIB - 1));
+    t.ok(quick.addParsed(16 * KIB));
+    t.ok(quick.isCrowded);
+    t.notOk(quick.addParsed(1), 'who brings little is no part of the crowd');
+    quick.schedule();
+    await nextTurn();
+    t.notOk(quick.isCrowded);
+    t.notOk(quick.addParsed(16 * KIB));
+
+    const slow = new Reactor(new SlowClock(), (error) => t.fail(String(error)));
+    t.notOk(slow.addParsed(16 * KIB));
+    t.notOk(slow.addParsed(16 * KIB), 'three milliseconds later');
+    t.notOk(slow.addParsed(1));
+    t.ok(slow.addParsed(16 * KIB), 'six milliseconds later');
+  },
+);
+
 t.test('queues that deliver much take turns, those that were passed over first', async (t) => {
   const { broker, vhost } = await openBroker(t);
   const { clock } = broker;

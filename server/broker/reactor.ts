@@ -14,6 +14,10 @@ import type { Queue } from './queue.ts';
 
 /** Bytes that a turn parses, or work that costs as much, until it is crowded. */
 const PARSE_BYTES_PER_TURN = 2 * 1024 * 1024;
+/** ... and for how long, in milliseconds: while code is cold, or its data, a byte costs several times as much. */
+const PARSE_MS_PER_TURN = 6;
+/** A crowded turn stops whoever brings so many bytes at once; who brings less is no part of the crowd. */
+const CROWD_BYTES = 16 * 1024;
 /** Connections that have used up their share and go on in one turn: as many as may crowd it. */
 const RESUMED_PER_TURN = 8;
 /** The same behind a turn that left queues over: what is published must not outrun what is delivered. */
@@ -63,8 +67,12 @@ export class Reactor {
   private readonly alarm: Alarm;
   /** Counts turns: what was parsed under another number belongs to another turn. */
   turnNumber: number;
+  /** Whether connections together have used up what a turn parses. */
+  isCrowded: boolean;
   /** Bytes parsed since the last turn, or work that costs as much. */
-  parsedBytes: number;
+  private parsedBytes: number;
+  /** When the first of the crowd was done in this turn, on the monotonic clock; 0: none was. */
+  private crowdedFromMs: number;
   /** Counts entries of messages into queues beyond the first of each message. */
   extraCopies: number;
   private readonly turnEnders: TurnEnder[];
@@ -86,7 +94,9 @@ export class Reactor {
     this.yieldEndMs = 0;
     this.alarm = new Alarm(clock, () => this.schedule());
     this.turnNumber = 0;
+    this.isCrowded = false;
     this.parsedBytes = 0;
+    this.crowdedFromMs = 0;
     this.extraCopies = 0;
     this.turnEnders = [];
     this.scheduled = false;
@@ -129,9 +139,18 @@ export class Reactor {
     this.onError(error);
   }
 
-  /** Whether connections together have used up what a turn parses. */
-  get isCrowded(): boolean {
-    return this.parsedBytes >= PARSE_BYTES_PER_TURN;
+  /** HOT per read. A connection has brought `bytes`, or work that costs as much; true when it is one of a crowd too many. */
+  addParsed(bytes: number): boolean {
+    this.parsedBytes += bytes;
+    if (bytes < CROWD_BYTES) return false;
+    this.isCrowded ||= this.parsedBytes >= PARSE_BYTES_PER_TURN || this.hasParsedLong();
+    return this.isCrowded;
+  }
+
+  private hasParsedLong(): boolean {
+    const { nowMs } = this.clock;
+    if (this.crowdedFromMs === 0) this.crowdedFromMs = nowMs;
+    return nowMs - this.crowdedFromMs >= PARSE_MS_PER_TURN;
   }
 
   /** The connection is read again in one of the next turns. */
@@ -165,7 +184,9 @@ export class Reactor {
     }
     this.flush();
     this.turnNumber++;
+    this.isCrowded = false;
     this.parsedBytes = 0;
+    this.crowdedFromMs = 0;
     if (this.yielding.length > 0) this.endYields();
     if (this.resumables.length > 0) this.resumeSome();
   }
