@@ -16,29 +16,31 @@ import type { AmqpUri } from '../amqp/amqp-uri.ts';
 import { BenchConnection, ignoreReply } from '../amqp/bench-connection.ts';
 import { startConsumer } from '../amqp/control.ts';
 import { BENCH_CHANNEL, type TrafficSink } from '../amqp/traffic-scanner.ts';
-import type { LatencyHistogram } from '../throughput/latency-histogram.ts';
 import { encodePublish } from '../throughput/publish-block.ts';
 
 /** One that waits longer has been forgotten. */
 const WAIT_MS_MAX = 60_000;
 
+/** Told when a message was published and when it was delivered, on the clock of `performance`. */
+export type PassedListener = (sentMs: number, deliveredMs: number) => void;
+
 /** One client, its queue and its consumer. */
 export class Bystander implements TrafficSink {
   private readonly connection: BenchConnection;
   private readonly publish: Buffer;
-  private readonly latencies: LatencyHistogram;
+  private readonly onPassed: PassedListener;
   private delivered: () => void;
 
-  private constructor(connection: BenchConnection, publish: Buffer, latencies: LatencyHistogram) {
+  private constructor(connection: BenchConnection, publish: Buffer, onPassed: PassedListener) {
     this.connection = connection;
     this.publish = publish;
-    this.latencies = latencies;
+    this.onPassed = onPassed;
     this.delivered = () => undefined;
     connection.setTraffic(this);
   }
 
-  /** @param latencies gets the time from each publish to its delivery */
-  static async open(uri: AmqpUri, queue: string, latencies: LatencyHistogram): Promise<Bystander> {
+  /** Opens its connection and its queue. */
+  static async open(uri: AmqpUri, queue: string, onPassed: PassedListener): Promise<Bystander> {
     const connection = await BenchConnection.open(uri, `bystander ${queue}`);
     const declare = {
       queue,
@@ -61,7 +63,7 @@ export class Bystander implements TrafficSink {
       persistent: false,
       frameMax: connection.frameMax,
     });
-    return new Bystander(connection, publish, latencies);
+    return new Bystander(connection, publish, onPassed);
   }
 
   /**
@@ -75,7 +77,7 @@ export class Bystander implements TrafficSink {
     while (!isOver()) {
       const sentMs = performance.now();
       await this.passMessage();
-      this.latencies.record((performance.now() - sentMs) * 1000, 1);
+      this.onPassed(sentMs, performance.now());
       await sleep(pauseMs);
     }
   }

@@ -13,6 +13,9 @@ export const LOOP_P99_MS_MAX = 20;
 /** An equal consumer gets at least this part of what another one gets. */
 export const SHARE_MIN = 0.8;
 
+/** Until V8 has compiled what the load takes: those who wait then are told of apart. */
+const COLD_MS = 500;
+
 /** How a scenario is played. */
 export interface FairnessSettings {
   /** How long bystanders are watched, in milliseconds. */
@@ -27,6 +30,8 @@ export interface FairnessOutcome {
   readonly scenario: FairnessScenario;
   /** From a bystander's publish to its delivery. */
   readonly waits: LatencySummary;
+  /** The longest of them in the first moments of the load, in milliseconds; 0: nobody sent anything then. */
+  readonly coldMaxMs: number;
   readonly loop: ServerLoop;
   /** What the consumer that got least got, as a share of what the one that got most did; null without. */
   readonly leastShare: number | null;
@@ -54,21 +59,27 @@ export async function measureScenario(
   const bystanders: Bystander[] = [];
   try {
     const latencies = new LatencyHistogram();
+    const cold = new LatencyHistogram();
+    let warmMs = Number.POSITIVE_INFINITY;
+    const onPassed = (sentMs: number, deliveredMs: number): void =>
+      (sentMs < warmMs ? cold : latencies).record((deliveredMs - sentMs) * 1000, 1);
     for (let i = 0; i < scaled(scenario.bystanders, scale); i++) {
-      bystanders.push(await Bystander.open(stage.uri, `bystander.${i}`, latencies));
+      bystanders.push(await Bystander.open(stage.uri, `bystander.${i}`, onPassed));
     }
     const load = await scenario.begin(stage, scale);
-    const endMs = performance.now() + durationMs;
+    warmMs = performance.now() + COLD_MS;
+    const endMs = warmMs + durationMs;
     await Promise.all([
       ...bystanders.map((one) => one.run(scenario.pauseMs, () => performance.now() >= endMs)),
-      sleep(durationMs),
+      sleep(COLD_MS + durationMs),
     ]);
     const counts = load.deliveryCounts();
     const leastShare = counts.length === 0 ? null : Math.min(...counts) / Math.max(...counts);
     const loop = await stage.readLoop();
     const waits = latencies.summary();
     if (waits === null) throw new Error('no bystander sent anything');
-    return { scenario, waits, loop, leastShare };
+    const coldMaxMs = cold.summary()?.maxMs ?? 0;
+    return { scenario, waits, coldMaxMs, loop, leastShare };
   } finally {
     await Promise.all(bystanders.map((one) => one.close()));
     await stage.close();

@@ -7,11 +7,12 @@
  * (`onread`); a socket that a server accepted has the same machinery and no option, so it is given here what the
  * option would have set. A socket that has it not, or a Node without it, is read chunk by chunk.
  *
- * Whoever is read gets a part of the buffer, which is chosen when its last read is done: libuv asks for nothing before
- * the next one. A socket that brings little gets a small part, and so does every socket while the turn is crowded. One
- * that fills the small part gets all of the buffer, and keeps it as long as its reads are no smaller; but only a few
- * have that at once. So hundreds that become readable in the same instant do not bring 256 KiB each before anybody can
- * stop them.
+ * Whoever is read gets a part of the buffer, which is chosen when its last read is done: libuv asks for nothing before the
+ * next one. A socket that brings little gets a small part, and so does every socket while the turn is crowded. Of one
+ * that fills its part the next one is twice as large, and stays so as long as its reads are no small ones: code that is
+ * not compiled yet takes its time, which a turn can only notice between two reads. Only a few sockets have more than
+ * the small part at once. So hundreds that become readable in the same instant do not bring 256 KiB each before
+ * anybody can stop them.
  * Bench: scenario throughput.
  */
 import { type NetConnectOpts, Socket } from 'node:net';
@@ -36,7 +37,7 @@ export interface Crowd {
   readonly turnNumber: number;
 }
 
-/** A socket that reads into all of the buffer next time. */
+/** A socket that reads into more than the small part next time. */
 interface LargeReader {
   lastTurn: number;
 }
@@ -57,8 +58,8 @@ interface OnreadSlots {
 /** Reads the sockets of one server. */
 export class SocketReader {
   private readonly area: ByteArea;
-  /** The beginning of {@link area}. */
-  private readonly smallPart: Buffer;
+  /** Beginnings of {@link area}, each twice as large as the one before; the last is all of it. */
+  private readonly parts: readonly Buffer[];
   private readonly slots: OnreadSlots | null;
   private readonly crowd: Crowd;
   /** At most {@link LARGE_READERS_MAX}. */
@@ -66,7 +67,7 @@ export class SocketReader {
 
   constructor(crowd: Crowd) {
     this.area = newByteArea(READ_BYTES);
-    this.smallPart = this.area.buf.subarray(0, SMALL_READ_BYTES);
+    this.parts = beginningsOf(this.area.buf);
     this.slots = findSlots();
     this.crowd = crowd;
     this.largeReaders = [];
@@ -74,7 +75,8 @@ export class SocketReader {
 
   /** Calls `listener` with all that `socket` receives from now on. */
   read(socket: Socket, listener: ReadListener): void {
-    const { slots, area, smallPart, crowd } = this;
+    const { slots, area, parts, crowd } = this;
+    const smallPart = parts[0]!;
     const handle = handleOf(socket);
     // What was read of it before, as a proxy's header is, may have left bytes that only come as chunks.
     if (slots === null || handle === null || socket.bytesRead > 0) {
@@ -83,14 +85,17 @@ export class SocketReader {
     }
     const reader: LargeReader = { lastTurn: 0 };
     let lastSize = 0;
+    let part = 0;
     const onRead = (size: number): boolean => {
       lastSize = size;
       listener(area, size);
       return true;
     };
     const nextBuffer = (): Buffer => {
-      const wantsAll = lastSize >= SMALL_READ_BYTES && !crowd.isCrowded;
-      return this.mayReadMuch(reader, wantsAll) ? area.buf : smallPart;
+      const wantsMuch = lastSize >= SMALL_READ_BYTES && !crowd.isCrowded;
+      if (!this.mayReadMuch(reader, wantsMuch)) part = 0;
+      else if (lastSize >= parts[part]!.length && part < parts.length - 1) part++;
+      return parts[part]!;
     };
     Reflect.set(socket, slots.buffer, smallPart);
     Reflect.set(socket, slots.callback, onRead);
@@ -121,6 +126,14 @@ export class SocketReader {
     largeReaders[idle] = reader;
     return true;
   }
+}
+
+function beginningsOf(buffer: Buffer): Buffer[] {
+  const parts: Buffer[] = [];
+  for (let size = SMALL_READ_BYTES; size <= buffer.length; size *= 2) {
+    parts.push(buffer.subarray(0, size));
+  }
+  return parts;
 }
 
 function findSlots(): OnreadSlots | null {

@@ -149,7 +149,7 @@ function rest({ monitor }: ReturnType<typeof setUp>): void {
 
 t.test('what work has left is given back, and collected, once the server rests', async (t) => {
   const server = setUp();
-  const { now } = server;
+  const { now, monitor } = server;
   rest(server);
   now.spare = 5 * MIB;
   rest(server);
@@ -159,6 +159,11 @@ t.test('what work has left is given back, and collected, once the server rests',
   rest(server);
   t.equal(now.collected, 0, 'not while it works');
   now.busyShare = 0.1;
+  for (let i = 0; i < 5; i++) {
+    for (let turn = 0; turn < 26; turn++) monitor.endTurn();
+    monitor.check();
+  }
+  t.equal(now.collected, 0, 'nor while many would wait for it');
   rest(server);
   t.equal(now.spare, 0);
   t.equal(now.collected, 1);

@@ -18,9 +18,11 @@ const CHECK_MS = 250;
 /** Checks between two garbage collections that are asked for. */
 const CHECKS_PER_COLLECTION = 8;
 /**
- * A check that finds the event loop busy for at most such a share of the time since the last one finds the server at
- * rest. Their number tells nothing: the more a server has to do, the longer and fewer its turns are.
+ * A check finds the server at rest that comes after at most so many turns, a hundred a second: nobody is there who would
+ * wait for a collection ...
  */
+const TURNS_AT_REST = 25;
+/** ... and after an event loop that was busy for at most such a share of the time: under full load turns are few and long. */
 const BUSY_SHARE_AT_REST = 0.1;
 /** ... and after so many such checks in a row it gives memory back. */
 const CHECKS_AT_REST = 4;
@@ -74,6 +76,7 @@ export class ResourceMonitor {
   private isResidentLow: boolean;
   private isDiskLow: boolean;
   private checksUntilCollection: number;
+  private turnsSinceCheck: number;
   private checksAtRest: number;
   /** The heap's size after the last collection at rest; 0 before the first, so that the start's garbage goes as well. */
   private heapAtRest: number;
@@ -90,6 +93,7 @@ export class ResourceMonitor {
     this.isResidentLow = false;
     this.isDiskLow = false;
     this.checksUntilCollection = 0;
+    this.turnsSinceCheck = 0;
     this.checksAtRest = 0;
     this.heapAtRest = 0;
     this.letGoBytes = 0;
@@ -115,6 +119,7 @@ export class ResourceMonitor {
 
   /** HOT per turn: what grows fast must not wait for the timer. */
   endTurn(): void {
+    this.turnsSinceCheck++;
     const bytes = this.accountedBytes;
     const { memoryBytes } = this.marks;
     if (this.isAccountedLow ? bytes < (1 - HYSTERESIS) * memoryBytes : bytes >= memoryBytes) {
@@ -134,7 +139,9 @@ export class ResourceMonitor {
 
   /** Gives back what the work before has left, when nobody waits. */
   private tidyAtRest(): void {
-    const isAtRest = this.gauges.takeBusyShare() <= BUSY_SHARE_AT_REST;
+    const isIdle = this.gauges.takeBusyShare() <= BUSY_SHARE_AT_REST;
+    const isAtRest = isIdle && this.turnsSinceCheck <= TURNS_AT_REST;
+    this.turnsSinceCheck = 0;
     this.checksAtRest = isAtRest ? this.checksAtRest + 1 : 0;
     if (this.checksAtRest === 0 || this.checksAtRest % CHECKS_AT_REST > 0) return;
     const heap = this.gauges.heapBytes();
