@@ -6,16 +6,18 @@ import type { LoopDelay } from './target.ts';
 
 const AMQPS_PORT_FLAG = '--amqps-port';
 const LOOP_DELAY = new URL('./loop-delay.js', import.meta.url).href;
+/** What `npm start` tells Node.js. */
+const NODE_FLAGS = ['--v8-pool-size=1'];
 const SERVER_MAIN = fileURLToPath(new URL('../../firnmq/main.js', import.meta.url));
 
 /**
  * The server's command line: its default configuration, on free ports of loopback.
  *
- * @param nodeFlags what Node.js is told
+ * @param nodeFlags what Node.js is told besides
  */
 export function firnmqCommand(dataDir: string, nodeFlags: readonly string[] = []): string[] {
   const args = ['-D', dataDir, '-b', '127.0.0.1', '-p', '0', '--http-port', '0'];
-  return [process.execPath, ...nodeFlags, SERVER_MAIN, ...args];
+  return [process.execPath, ...NODE_FLAGS, ...nodeFlags, SERVER_MAIN, ...args];
 }
 
 /**
