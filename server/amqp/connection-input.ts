@@ -38,7 +38,6 @@ export class ConnectionInput implements Yielding {
   private readonly owner: ConnectionInputOwner;
   /** The turn that {@link bytesThisTurn} counts for. */
   private turnNumber: number;
-  yieldsUntilMs: number;
   private bytesThisTurn: number;
   private isPaused: boolean;
   private hasLostFraming: boolean;
@@ -56,7 +55,6 @@ export class ConnectionInput implements Yielding {
     this.reactor = reactor;
     this.owner = owner;
     this.turnNumber = 0;
-    this.yieldsUntilMs = 0;
     this.bytesThisTurn = 0;
     this.isPaused = false;
     this.hasLostFraming = false;

@@ -50,16 +50,15 @@ t.test(
     const resumed: string[] = [];
     const yielding = (name: string) => ({
       mayGoOn: false,
-      yieldsUntilMs: 0,
       resume: () => resumed.push(name),
     });
     const long = yielding('long');
-    reactor.resumeAfterYield(yielding('short'), 64 * 1024);
-    reactor.resumeAfterYield(long, 128 * 1024);
-    t.equal(long.yieldsUntilMs, clock.monotonicMs + 3, 'behind the one that came before');
+    const now = clock.monotonicMs;
+    t.equal(reactor.resumeAfterYield(yielding('short'), 64 * 1024), now + 1);
+    t.equal(reactor.resumeAfterYield(long, 128 * 1024), now + 3, 'behind the one before');
     const patient = Array.from({ length: 100 }, () => yielding('patient'));
-    for (const other of patient) reactor.resumeAfterYield(other, 64 * 1024);
-    t.equal(patient[99]!.yieldsUntilMs, clock.monotonicMs + 21, 'but nobody waits for long');
+    const ends = patient.map((other) => reactor.resumeAfterYield(other, 64 * 1024));
+    t.equal(ends.at(-1), now + 21, 'but nobody waits for long');
     await nextTurn();
     t.same(resumed, []);
     clock.advance(1);

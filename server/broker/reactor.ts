@@ -47,8 +47,12 @@ export interface Resumable {
 export interface Yielding extends Resumable {
   /** Whether they have, or it is gone. */
   readonly mayGoOn: boolean;
-  /** It goes on then in any case, on the monotonic clock. */
-  yieldsUntilMs: number;
+}
+
+/** One that yields, and when it goes on in any case, on the monotonic clock. */
+interface Yield {
+  readonly connection: Yielding;
+  readonly untilMs: number;
 }
 
 /** Collects what a turn has to settle, and settles it. One per server. */
@@ -61,7 +65,7 @@ export class Reactor {
   private otherOutputs: Flushable[];
   /** The longest waiting first. */
   private readonly resumables: Resumable[];
-  private yielding: Yielding[];
+  private yielding: Yield[];
   /** When the last of them goes on in any case. */
   private yieldEndMs: number;
   private readonly alarm: Alarm;
@@ -159,14 +163,17 @@ export class Reactor {
     this.schedule();
   }
 
-  /** The connection, which has brought `bytes` in this turn, is read again once it may go on, or its time is over. */
-  resumeAfterYield(connection: Yielding, bytes: number): void {
+  /**
+   * The connection, which has brought `bytes` in this turn, is read again once it may go on, or its time is over. Returns
+   * when that is, on the monotonic clock.
+   */
+  resumeAfterYield(connection: Yielding, bytes: number): number {
     const { nowMs } = this;
     const waitMs = Math.min(Math.max(0, this.yieldEndMs - nowMs), YIELD_MS_MAX);
     this.yieldEndMs = nowMs + waitMs + bytes / YIELDING_BYTES_PER_MS;
-    connection.yieldsUntilMs = this.yieldEndMs;
-    this.yielding.push(connection);
+    this.yielding.push({ connection, untilMs: this.yieldEndMs });
     this.schedule();
+    return this.yieldEndMs;
   }
 
   /** Monotonic time of this turn, in milliseconds. */
@@ -193,16 +200,12 @@ export class Reactor {
 
   /** Those that have yielded long enough take their place among those that go on. */
   private endYields(): void {
-    const left: Yielding[] = [];
-    for (const connection of this.yielding) {
-      if (connection.mayGoOn || connection.yieldsUntilMs <= this.nowMs) {
-        this.resumables.push(connection);
-      } else {
-        left.push(connection);
-        this.alarm.set(connection.yieldsUntilMs);
-      }
-    }
-    this.yielding = left;
+    this.yielding = this.yielding.filter(({ connection, untilMs }) => {
+      const isOver = connection.mayGoOn || untilMs <= this.nowMs;
+      if (isOver) this.resumables.push(connection);
+      else this.alarm.set(untilMs);
+      return !isOver;
+    });
   }
 
   /** Of many only so many go on as a turn can serve, those first that waited longest. */
