@@ -14,7 +14,7 @@ import { THROUGHPUT_DEFAULTS } from '../../throughput/throughput-options.ts';
 
 const DURATION_MS = 600_000;
 /** In small, too, there must be time to publish. */
-const DURATION_MS_MIN = 1000;
+const DURATION_MS_MIN = 2000;
 /** Of the time, before memory is read for the first time: tables, code and V8 have their size then. */
 const WARM_UP_SHARE = 0.1;
 /** Consumers go on for so much longer than publishers, which may be blocked at the end. */
@@ -55,7 +55,7 @@ async function measure(run: RowRun): Promise<void> {
     { kind: 'at most', bound: 8, of: 'median' },
   );
   const server = await startMarked(run);
-  const durationMs = run.scaled(DURATION_MS, DURATION_MS_MIN / WARM_UP_SHARE);
+  const durationMs = run.scaled(DURATION_MS, DURATION_MS_MIN);
   const warmUpMs = durationMs * WARM_UP_SHARE;
   server.forgetPeak();
   await overload(server, warmUpMs);
@@ -92,9 +92,11 @@ async function overload(server: StorageServer, durationMs: number): Promise<numb
       durationMs: durationMs + CONSUMING_AFTER_MS,
     }),
   ]);
-  const drain = await Drain.connect(server.uri, 1, consuming.ready);
-  await drain.run([QUEUE]);
-  await drain.finish([QUEUE]);
+  if (consuming.ready > 0) {
+    const drain = await Drain.connect(server.uri, 1, consuming.ready);
+    await drain.run([QUEUE]);
+    await drain.finish([QUEUE]);
+  }
   return publishing.published * BODY_BYTES;
 }
 
