@@ -1,6 +1,7 @@
 /** Clients that log in at a steady rate, each of which is gone as soon as it is served. */
 import { performance } from 'node:perf_hooks';
 import type { AmqpUri } from '../amqp/amqp-uri.ts';
+import { Schedule } from '../throughput/schedule.ts';
 import { openAtOnce } from './open-at-once.ts';
 
 /** Those that are due come one after the other, not in a crowd. */
@@ -16,7 +17,7 @@ export interface LoginCount {
 /** A stream of logins. */
 export class LoginStream {
   private readonly uri: AmqpUri;
-  private readonly perSecond: number;
+  private readonly schedule: Schedule;
   private readonly startMs: number;
   private readonly timer: NodeJS.Timeout;
   private readonly pending: Set<Promise<void>>;
@@ -26,8 +27,9 @@ export class LoginStream {
 
   private constructor(uri: AmqpUri, perSecond: number) {
     this.uri = uri;
-    this.perSecond = perSecond;
+    this.schedule = new Schedule(perSecond);
     this.startMs = performance.now();
+    this.schedule.start(this.startMs * 1000);
     this.timer = setInterval(() => this.logInThoseDue(), TICK_MS);
     this.pending = new Set();
     this.failures = [];
@@ -54,7 +56,7 @@ export class LoginStream {
   }
 
   private logInThoseDue(): void {
-    const due = Math.floor(((performance.now() - this.startMs) / 1000) * this.perSecond);
+    const due = this.schedule.dueCount(performance.now() * 1000);
     const count = due - this.begun;
     if (count === 0) return;
     this.begun = due;

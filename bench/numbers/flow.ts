@@ -4,10 +4,11 @@
  */
 import { performance } from 'node:perf_hooks';
 import type { BenchConnection } from '../amqp/bench-connection.ts';
-import { declareQueue, startConsumer } from '../amqp/control.ts';
+import { startConsumer } from '../amqp/control.ts';
 import { repeatMessage } from '../amqp/message-block.ts';
 import { ConsumeGoal } from '../throughput/consume-goal.ts';
 import { Consumer } from '../throughput/consumer.ts';
+import { countReadyOver, sumOf } from '../throughput/load-queues.ts';
 import { Producer } from '../throughput/producer.ts';
 import { Quota } from '../throughput/quota.ts';
 import type { RowRun } from './row-run.ts';
@@ -42,11 +43,7 @@ export interface FlowResult {
  * some MB for each, and says nothing of the broker.
  */
 export function countReady(run: RowRun, queues: readonly string[]): Promise<number> {
-  return run.withConnection(async (control) => {
-    let count = 0;
-    for (const queue of queues) count += await declareQueue(control, queue, true);
-    return count;
-  });
+  return run.withConnection(async (control) => sumOf(await countReadyOver(control, queues)));
 }
 
 /** Publishes and consumes for a time, as fast as the broker goes. */

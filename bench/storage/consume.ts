@@ -31,8 +31,9 @@ export class Drain {
     return drain;
   }
 
-  /** Consumes with auto-ack, a consumer for each queue, until all has come. */
+  /** Consumes with auto-ack, a consumer for each queue, until all has come; at once where that is nothing. */
   async run(queues: readonly string[]): Promise<void> {
+    if (this.count === 0) return;
     const lanes = this.connections.map((connection, lane) =>
       connection.whileOpen(this.consume(connection, lane, queues)),
     );

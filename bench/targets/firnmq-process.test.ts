@@ -1,6 +1,21 @@
 import { getEventListeners } from 'node:events';
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { firnmqCommand, spawnFirnmq } from './firnmq-process.ts';
+
+t.test('a server under measurement is told of Node.js what npm start tells it', async (t) => {
+  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  const main = /dist\/firnmq\/main\.js$/;
+  const [, ...told] = firnmqCommand('data');
+  const flags = told.slice(
+    0,
+    told.findIndex((argument) => main.test(argument)),
+  );
+  t.ok(flags.length > 0);
+  t.match(JSON.parse(manifest), {
+    scripts: { start: new RegExp(`node ${flags.join(' ')} dist/firnmq/main\\.js`) },
+  });
+});
 
 t.test('the signal that kills a server holds nothing of servers that have ended', async (t) => {
   const abort = new AbortController();

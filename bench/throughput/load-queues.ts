@@ -63,14 +63,27 @@ export async function countReady(
   uri: AmqpUri,
   queues: readonly string[],
 ): Promise<Map<string, number>> {
-  const ready = new Map<string, number>();
   const named = queues.filter((queue) => queue !== '');
-  if (named.length === 0) return ready;
+  if (named.length === 0) return new Map();
   const control = await BenchConnection.open(uri, 'firnmqperf control');
   try {
-    for (const queue of named) ready.set(queue, await declareQueue(control, queue, true));
-    return ready;
+    return await countReadyOver(control, named);
   } finally {
     await control.close();
   }
+}
+
+/** The same, asked over a connection that is open. */
+export async function countReadyOver(
+  control: BenchConnection,
+  queues: readonly string[],
+): Promise<Map<string, number>> {
+  const ready = new Map<string, number>();
+  for (const queue of queues) ready.set(queue, await declareQueue(control, queue, true));
+  return ready;
+}
+
+/** All of them together. */
+export function sumOf(ready: ReadonlyMap<string, number>): number {
+  return Array.from(ready.values()).reduce((sum, count) => sum + count, 0);
 }

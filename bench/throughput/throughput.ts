@@ -8,7 +8,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Load } from './load.ts';
-import { countReady, declareQueues, hasOwnQueues } from './load-queues.ts';
+import { countReady, declareQueues, hasOwnQueues, sumOf } from './load-queues.ts';
 import type { ThroughputOptions } from './throughput-options.ts';
 import type { ThroughputResult } from './throughput-result.ts';
 import { isVerified, type VerificationResult } from './verification.ts';
@@ -39,8 +39,7 @@ export async function runThroughput(
     const figures = await measure(load, options, observer);
     const verification = await verify(load, options);
     const ready = await countReady(options.uri, options.queues);
-    const readySum = Array.from(ready.values()).reduce((sum, count) => sum + count, 0);
-    return { broker, ...figures, verification, ready: readySum };
+    return { broker, ...figures, verification, ready: sumOf(ready) };
   } finally {
     await load.close();
   }

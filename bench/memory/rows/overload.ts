@@ -2,8 +2,8 @@
  * Publishers that outrun consumers and disk for as long as the row lasts: the server blocks them at its marks, goes on
  * when consumers have made room, and its memory stays where it is.
  */
-import { statfsSync } from 'node:fs';
 import { Drain } from '../../storage/consume.ts';
+import { freeDiskBytes } from '../../storage/disk-use.ts';
 import { growthMb, restingMemory } from '../../storage/resting-memory.ts';
 import type { RowRun } from '../../storage/row-run.ts';
 import type { StorageRow } from '../../storage/storage-row.ts';
@@ -21,7 +21,7 @@ const WARM_UP_SHARE = 0.1;
 const CONSUMING_AFTER_MS = 2000;
 const PUBLISHERS = 8;
 const CONSUMERS = 8;
-/** Together a tenth of what one core of a server passes on. */
+/** Of each; together a tenth of what one core of a server passes on. */
 const CONSUMED_PER_SECOND = 12_500;
 const QUEUE = 'overload';
 const BODY_BYTES = 1024;
@@ -92,19 +92,16 @@ async function overload(server: StorageServer, durationMs: number): Promise<numb
       durationMs: durationMs + CONSUMING_AFTER_MS,
     }),
   ]);
-  if (consuming.ready > 0) {
-    const drain = await Drain.connect(server.uri, 1, consuming.ready);
-    await drain.run([QUEUE]);
-    await drain.finish([QUEUE]);
-  }
+  const drain = await Drain.connect(server.uri, 1, consuming.ready);
+  await drain.run([QUEUE]);
+  await drain.finish([QUEUE]);
   return publishing.published * BODY_BYTES;
 }
 
 /** The disk's mark leaves the row its share of what is free now. */
-function startMarked(run: RowRun): Promise<StorageServer> {
+async function startMarked(run: RowRun): Promise<StorageServer> {
   const directory = run.newDirectory();
-  const { bavail, bsize } = statfsSync(directory);
-  const limit = Math.max(0, bavail * bsize - DISK_BYTES);
+  const limit = Math.max(0, (await freeDiskBytes(directory)) - DISK_BYTES);
   const marks = ['--memory-high-watermark', `${MARK_BYTES}`, '--disk-free-limit', `${limit}`];
   return run.startServer(directory, [...firnmqCommand(directory), ...marks]);
 }
