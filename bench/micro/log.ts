@@ -25,6 +25,7 @@ const FILE: OpenFile = {
   readAt: async () => 0,
   readNow: () => 0,
   truncate() {},
+  truncateLater: async () => {},
   close() {},
   closeLater() {},
 };
@@ -36,6 +37,7 @@ const NOWHERE: FileSystem = {
   openForWriting: () => FILE,
   readFile: () => null,
   rename() {},
+  renameLater: async () => {},
   delete() {},
   deleteLater: async () => {},
   freeBytes: () => 0,

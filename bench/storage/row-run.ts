@@ -82,8 +82,9 @@ export class RowRun {
   /** Starts one whose turns are measured ({@link StorageServer.startWatched}). */
   async startWatchedServer(dataDir: string): Promise<StorageServer> {
     this.abort.signal.throwIfAborted();
-    const isPinned = this.settings.serverCore !== null;
-    return this.keep(StorageServer.startWatched(dataDir, isPinned, this.abort.signal));
+    const { serverCore, generatorCore } = this.settings;
+    const cores = [serverCore, generatorCore].filter((core) => core !== null);
+    return this.keep(StorageServer.startWatched(dataDir, cores, this.abort.signal));
   }
 
   /** Opens a connection that ends with the row at the latest. */

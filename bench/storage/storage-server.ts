@@ -6,19 +6,18 @@ import { BenchConnection } from '../amqp/bench-connection.ts';
 import {
   firnmqCommand,
   type ListeningFirnmq,
-  loopDelayFlags,
-  readLoopDelay,
+  LONGEST_TURN_FLAGS,
   spawnFirnmq,
 } from '../targets/firnmq-process.ts';
 import type { CoreChoice, PinnedProcess } from '../targets/pinned-process.ts';
+import type { LongestTurn } from '../targets/target.ts';
+import { TurnWatch } from '../targets/turn-watch.ts';
 import {
   forgetPeakMemory,
   type ProcessMemory,
   peakMemoryBytes,
   readProcessMemory,
 } from './process-memory.ts';
-
-const TURN_RESOLUTION_MS = 1;
 
 /** A running server. */
 export class StorageServer {
@@ -28,9 +27,11 @@ export class StorageServer {
   /** Where it speaks TLS; null: it does not. */
   readonly tlsPort: number | null;
   private readonly process: PinnedProcess;
+  private turns: TurnWatch | null;
 
   private constructor({ process, uri, tlsPort }: ListeningFirnmq, startupMs: number) {
     this.process = process;
+    this.turns = null;
     this.uri = uri;
     this.tlsPort = tlsPort;
     this.startupMs = startupMs;
@@ -63,23 +64,27 @@ export class StorageServer {
   }
 
   /**
-   * Starts one that tells the longest turn of its event loop ({@link longestTurnMs}). It is kept to no core: what its
+   * Starts one that tells the longest turn of its event loop ({@link longestTurn}). It is kept to no core: what its
    * other threads take from the loop's core is no turn.
    *
-   * @param isPinned this process is kept to one
+   * @param cores those of which the machine's own pauses can be seen; none: this process is kept to none
    */
   static async startWatched(
     dataDir: string,
-    isPinned: boolean,
+    cores: readonly number[],
     signal: AbortSignal,
   ): Promise<StorageServer> {
-    const command = firnmqCommand(dataDir, loopDelayFlags(TURN_RESOLUTION_MS));
-    return StorageServer.start(dataDir, isPinned ? 'all' : null, signal, command, true);
+    const command = firnmqCommand(dataDir, LONGEST_TURN_FLAGS);
+    const core = cores.length > 0 ? 'all' : null;
+    const server = await StorageServer.start(dataDir, core, signal, command, true);
+    server.turns = await TurnWatch.start(server.process, cores, signal);
+    return server;
   }
 
-  /** The longest turn of its event loop since it was last asked, in milliseconds, to about one. */
-  async longestTurnMs(): Promise<number> {
-    return (await readLoopDelay(this.process)).maxMs;
+  /** The longest turn of its event loop since it was last asked, to about a millisecond, where it is watched. */
+  async longestTurn(): Promise<LongestTurn> {
+    if (this.turns === null) throw new Error('nobody watches the turns of this server');
+    return this.turns.longest();
   }
 
   /** CPU time so far, all threads, in steps of 10 ms. */

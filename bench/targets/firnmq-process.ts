@@ -5,7 +5,6 @@ import { type CoreChoice, PinnedProcess } from './pinned-process.ts';
 import type { LoopDelay } from './target.ts';
 
 const AMQPS_PORT_FLAG = '--amqps-port';
-const LOOP_DELAY = new URL('./loop-delay.js', import.meta.url).href;
 /** What `npm start` tells Node.js. */
 const NODE_FLAGS = ['--v8-pool-size=1'];
 const SERVER_MAIN = fileURLToPath(new URL('../../firnmq/main.js', import.meta.url));
@@ -20,14 +19,13 @@ export function firnmqCommand(dataDir: string, nodeFlags: readonly string[] = []
   return [process.execPath, ...NODE_FLAGS, ...nodeFlags, SERVER_MAIN, ...args];
 }
 
-/**
- * What Node.js is told so that the server, started with a channel, tells how late its event loop comes
- * ({@link readLoopDelay}).
- *
- * @param resolutionMs how often it looks; a delay that is shorter may be missed
- */
-export function loopDelayFlags(resolutionMs: number): string[] {
-  return ['--import', `${LOOP_DELAY}?ms=${resolutionMs}`];
+/** What Node.js is told so that the server, started with a channel, answers {@link readLoopDelay}. */
+export const LOOP_DELAY_FLAGS: readonly string[] = loading('./loop-delay.js');
+/** ... or tells its turns to a TurnWatch. */
+export const LONGEST_TURN_FLAGS: readonly string[] = loading('./longest-turn.js');
+
+function loading(module: string): string[] {
+  return ['--import', new URL(module, import.meta.url).href];
 }
 
 /** How late the event loop of a server came since it was last asked, or since its start. */

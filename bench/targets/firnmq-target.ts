@@ -4,11 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { awaitBroker } from './await-broker.ts';
-import { firnmqCommand, loopDelayFlags, readLoopDelay, spawnFirnmq } from './firnmq-process.ts';
+import { firnmqCommand, LOOP_DELAY_FLAGS, readLoopDelay, spawnFirnmq } from './firnmq-process.ts';
 import { type CertificateFiles, writeCertificate } from './self-signed.ts';
 import type { RunningTarget, Target } from './target.ts';
-
-const LOOP_RESOLUTION_MS = 10;
 
 /** The server with its default configuration, on free ports, kept to `core` (null: anywhere). */
 export function createFirnmqTarget(core: number | null): Target {
@@ -37,10 +35,7 @@ async function startIn(
   flags: readonly string[],
   certificate: CertificateFiles | null,
 ): Promise<RunningTarget> {
-  const command = [
-    ...firnmqCommand(join(parent, 'data'), loopDelayFlags(LOOP_RESOLUTION_MS)),
-    ...flags,
-  ];
+  const command = [...firnmqCommand(join(parent, 'data'), LOOP_DELAY_FLAGS), ...flags];
   if (certificate !== null) {
     command.push('--cert', certificate.certPath, '--key', certificate.keyPath);
     command.push('--amqps-port', '0');

@@ -2,13 +2,12 @@
  * Loaded into a server's process before its own code (`node --import`), started with a channel for messages: keeps a
  * histogram of how late the event loop comes, and tells it when asked.
  *
- * Node.js measures by a timer every few milliseconds and records the whole time between two of them. How many is said
- * in this module's URL, `loop-delay.js?ms=1`; 10 where it is not.
+ * Node.js measures by a timer every few milliseconds and records the whole time between two of them.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { LoopDelay } from './target.ts';
 
-const RESOLUTION_MS = Number(new URL(import.meta.url).searchParams.get('ms') ?? 10);
+const RESOLUTION_MS = 10;
 const NS_PER_MS = 1e6;
 
 const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });

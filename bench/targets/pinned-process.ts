@@ -143,7 +143,9 @@ export class PinnedProcess {
         child.off('exit', onExit);
         resolve(answer);
       });
-      child.send('ask');
+      child.send('ask', (error) => {
+        if (error !== null) reject(error);
+      });
     });
   }
 

@@ -23,6 +23,34 @@ export interface LoopDelay {
   readonly maxMs: number;
 }
 
+/** A time in which the machine stood still, by its monotonic clock. */
+export interface MachinePause {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** A turn that was long, and between which moments of the machine's monotonic clock it was. */
+export interface WatchedTurn extends MachinePause {
+  readonly turnMs: number;
+}
+
+/** What a server's process knows of its turns: the longest of the short ones, how late a timer came, the long ones. */
+export interface WatchedTurns {
+  shortMs: number;
+  lateMs: number;
+  readonly long: WatchedTurn[];
+}
+
+/**
+ * The longest turn of a broker's event loop; the longest that the machine stood still in one, which is taken off; and
+ * the latest that a timer came to it, for whatever reason.
+ */
+export interface LongestTurn {
+  readonly turnMs: number;
+  readonly pausedMs: number;
+  readonly lateMs: number;
+}
+
 /** A broker that can be measured. */
 export interface Target {
   readonly name: string;

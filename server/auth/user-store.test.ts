@@ -135,9 +135,9 @@ t.test('a change that the disk refuses is not made, and the next one is', async 
   let isFull = false;
   const fs: FileSystem = {
     ...realFileSystem,
-    rename(from, to) {
+    async renameLater(from, to) {
       if (isFull) throw new StorageError(from, 'rename failed', 'ENOSPC');
-      realFileSystem.rename(from, to);
+      await realFileSystem.renameLater(from, to);
     },
   };
   const store = await UserStore.load(fs, temporaryDirectory(t), { guestOnlyLoopback: true });

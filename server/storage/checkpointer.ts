@@ -229,7 +229,7 @@ export class Checkpointer {
     const content = encodeCheckpoint(head, parts.encoded, gone);
     await replaceFile(this.fs, join(this.directory, checkpointFileName(this.nextNumber)), content);
     if (isBase) this.useBase(parts, attempt, content);
-    this.written(head, attempt);
+    await this.written(head, attempt);
     await chunks.files.cutTails();
   }
 
@@ -324,25 +324,25 @@ export class Checkpointer {
     }
   }
 
-  private written({ replayFrom, base }: CheckpointHead, attempt: number): void {
+  private async written({ replayFrom, base }: CheckpointHead, attempt: number): Promise<void> {
     const number = this.nextNumber++;
     this.kept.push({ number, replayFrom, base, attempt, baseAttempt: this.base!.attempt });
     const isFull = this.kept.length >= CHECKPOINTS_KEPT;
     while (this.kept.length > CHECKPOINTS_KEPT) this.kept.shift();
-    if (isFull) this.deleteOldCheckpoints();
+    if (isFull) await this.deleteOldCheckpoints();
     const attempts = this.kept.flatMap((kept) => [kept.attempt, kept.baseAttempt]);
     this.chunks.files.keep(isFull && this.deletes ? attempts : [0, ...attempts]);
     if (isFull) this.log.deleteSegmentsBefore(this.oldestReplayStart);
     if (this.deletes) this.largeFiles.deleteLeftovers();
   }
 
-  private deleteOldCheckpoints(): void {
+  private async deleteOldCheckpoints(): Promise<void> {
     const needed = new Set(this.kept.flatMap(({ number, base }) => [number, base]));
     for (const name of this.fs.list(this.directory)) {
       const number = checkpointNumberOf(name);
       if (number < 0 || needed.has(number) || (!this.deletes && number < this.firstNumber))
         continue;
-      this.fs.delete(join(this.directory, name));
+      await this.fs.deleteLater(join(this.directory, name));
     }
   }
 }

@@ -96,14 +96,14 @@ t.test(
     const size = (): number => fs.readFile(file.path)!.length;
     for (const slot of [9, 8, 6, 1]) file.free(slot, 1, 1);
     file.free(7, 1, 2);
-    t.equal(file.cutTail(), 0, 'checkpoint 1 may be kept');
+    t.equal(await file.cutTail(), 0, 'checkpoint 1 may be kept');
     file.keep([2, 3]);
-    t.equal(file.cutTail(), 2);
+    t.equal(await file.cutTail(), 2);
     t.equal(size(), HEADER + 8 * SLOT, 'slot 7 is named by checkpoint 2');
     file.keep([3, 4]);
-    t.equal(file.cutTail(), 2);
+    t.equal(await file.cutTail(), 2);
     t.equal(size(), HEADER + 6 * SLOT);
-    t.equal(file.cutTail(), 0);
+    t.equal(await file.cutTail(), 0);
     for (const number of [0, 2, 3, 4, 5]) t.ok(isReadable(file, rows[number]!));
     t.same([put(file, index, 20).slot, put(file, index, 21).slot], [1, 6]);
     t.equal(size(), HEADER + 7 * SLOT);
@@ -114,10 +114,9 @@ t.test('of a long end a piece is cut off at a time', async (t) => {
   const { fs, file, rows } = filled(140);
   for (const { slot } of rows.slice(1)) file.free(slot, 1, 1);
   file.keep([2]);
-  t.same(
-    [0, 0, 0, 0].map(() => file.cutTail()),
-    [64, 64, 11, 0],
-  );
+  const cuts: number[] = [];
+  for (let i = 0; i < 4; i++) cuts.push(await file.cutTail());
+  t.same(cuts, [64, 64, 11, 0]);
   t.equal(fs.readFile(file.path)!.length, HEADER + SLOT);
 });
 
@@ -128,7 +127,7 @@ t.test('a cut makes no file longer', async (t) => {
   row.slot = file.assign();
   file.write(row);
   file.free(file.assign(), 2, 1);
-  t.equal(file.cutTail(), 1);
+  t.equal(await file.cutTail(), 1);
   t.equal(fs.readFile(file.path)!.length, HEADER + 8 * 3);
 });
 
@@ -155,11 +154,42 @@ t.test('a disk that refuses a cut is asked again, and nothing is lost by it', as
   for (const slot of [2, 3]) file.free(slot, 1, 1);
   file.keep([2]);
   fs.failNext('truncate', 'EIO');
-  t.equal(file.cutTail(), 0);
+  t.equal(await file.cutTail(), 0);
   t.equal(put(file, index, 9).slot, 2);
-  t.equal(file.cutTail(), 1);
+  t.equal(await file.cutTail(), 1);
   t.equal(fs.readFile(file.path)!.length, HEADER + 3 * SLOT);
   for (const number of [0, 1]) t.ok(isReadable(file, rows[number]!));
+});
+
+t.test('while the end is cut off a row gets a slot before it, or none', async (t) => {
+  const { fs, index, file } = filled(6);
+  for (const slot of [1, 4, 5]) file.free(slot, 1, 1);
+  file.keep([2]);
+  const cut = file.cutTail();
+  const row = put(file, index, 10);
+  t.equal(row.slot, 1);
+  t.equal(file.assign(), -1, 'what would be written there might be cut off');
+  t.equal(await cut, 2);
+  t.equal(fs.readFile(file.path)!.length, HEADER + 4 * SLOT);
+  t.equal(put(file, index, 11).slot, 4);
+  t.ok(isReadable(file, row));
+});
+
+t.test('a file that is deleted while its end is cut off begins anew', async (t) => {
+  for (const refusal of [null, 'EIO']) {
+    const { fs, index, file, rows } = filled(4);
+    for (const { slot } of rows) file.free(slot, 1, 1);
+    index.rows.truncate(0);
+    file.keep([2]);
+    if (refusal !== null) fs.failNext('truncate', refusal);
+    const cut = file.cutTail();
+    t.ok(file.delete());
+    const row = put(file, index, 7);
+    t.equal(row.slot, 0);
+    await cut;
+    t.ok(isReadable(file, row));
+    t.equal(put(file, index, 8).slot, 1);
+  }
 });
 
 t.test(
@@ -171,7 +201,7 @@ t.test(
     for (const { slot } of rows.splice(6)) file.free(slot, 1, 1);
     index.rows.truncate(6);
     file.keep([2, 3]);
-    t.equal(file.cutTail(), 6);
+    t.equal(await file.cutTail(), 6);
     // It lies where a slot was; the next checkpoint, which would name it, is not written any more.
     put(file, index, 6);
     index.rows.truncate(6);
@@ -186,7 +216,7 @@ t.test(
       index.rows.truncate(6);
       await next.sync();
       next.keep([1, 2]);
-      while (next.cutTail() > 0);
+      while ((await next.cutTail()) > 0);
       const end = 1 + Math.max(...added.map(({ slot }) => slot));
       t.equal(disk.readFile(file.path)!.length, HEADER + end * SLOT, `seed ${seed}`);
       const after = disk.crash('power', new Random(seed));

@@ -27,10 +27,7 @@ import { bytesOfPositions, checksumOf } from './positions.ts';
 import type { QueueIndex } from './queue-index.ts';
 import { StorageError } from './storage-error.ts';
 
-/**
- * Slots cut off at a time, 4 MiB of them: a file system frees that much in about a millisecond. And a queue that soon
- * grows again finds most of its file as it was.
- */
+/** Slots cut off at a time, 4 MiB of them: a queue that soon grows again finds most of its file as it was. */
 const CUT_SLOTS_MAX = 64;
 
 /** A slot that its row has left. */
@@ -63,6 +60,8 @@ export class ChunkFile {
   private readonly reusable: number[];
   /** The first slot that was never used; -1: the file has not been looked at. */
   private next: number;
+  /** The slots that are being cut off; null: none. */
+  private cutUnderWay: readonly number[] | null;
   /** Its header is known to be right. */
   private hasHeader: boolean;
   private mayExist: boolean;
@@ -83,6 +82,7 @@ export class ChunkFile {
     this.freed = [];
     this.reusable = [];
     this.next = -1;
+    this.cutUnderWay = null;
     this.hasHeader = false;
     this.mayExist = false;
     this.isBare = false;
@@ -94,9 +94,14 @@ export class ChunkFile {
     this.mayExist = true;
   }
 
-  /** A slot for a row, not used before it is written. @throws StorageError when the file cannot be opened */
+  /**
+   * A slot for a row, not used before it is written; -1 while the file's end is being cut off, where it would lie.
+   *
+   * @throws StorageError when the file cannot be opened
+   */
   assign(): number {
     this.prepared();
+    if (this.cutUnderWay !== null && this.reusable.length === 0) return -1;
     this.usedCount++;
     return this.reusable.pop() ?? this.next++;
   }
@@ -121,27 +126,43 @@ export class ChunkFile {
   }
 
   /**
-   * Cuts off the last slots of the file as far as nothing names them, at most {@link CUT_SLOTS_MAX}; returns how many. A
-   * disk that refuses is asked again by the next call. What an earlier run has left behind the last slot in use is known
-   * only when this run has written to the file.
+   * The last slots of the file that nothing names, as many as are cut off at a time. What an earlier run has left behind
+   * the last slot in use is known only when this run has written to the file.
    */
-  cutTail(): number {
+  get tailSlots(): number {
     const { reusable, next } = this;
     let count = 0;
     while (count < CUT_SLOTS_MAX && reusable[count] === next - 1 - count) count++;
-    if (count === 0) return 0;
-    const end = next - count;
-    try {
-      const file = this.cache.forWriting(this.path);
-      // The last slot in use may not be full: the file must not grow.
-      if (file.size() > this.offsetOf(end)) file.truncate(this.offsetOf(end));
-    } catch (error) {
-      if (error instanceof StorageError) return 0;
-      throw error;
-    }
-    for (const slot of reusable.splice(0, count)) this.dirty.delete(slot);
-    this.next = end;
     return count;
+  }
+
+  /**
+   * Cuts off the {@link tailSlots}, in the pool; resolves to how many. A disk that refuses is asked again by the next
+   * call. Until it resolves no slot behind them is given out. Nothing else of this kind may be under way.
+   */
+  async cutTail(): Promise<number> {
+    const count = this.tailSlots;
+    if (count === 0) return 0;
+    const before = this.next;
+    const slots = this.reusable.splice(0, count);
+    for (const slot of slots) this.dirty.delete(slot);
+    this.next = before - count;
+    this.cutUnderWay = slots;
+    try {
+      // The last slot in use may not be full: the file must not grow.
+      await this.cache.cut(this.path, this.offsetOf(this.next));
+      return count;
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      // A file that was deleted meanwhile has nothing left to cut.
+      if (this.cutUnderWay === slots) {
+        this.next = before;
+        this.makeReusable(slots);
+      }
+      return 0;
+    } finally {
+      if (this.cutUnderWay === slots) this.cutUnderWay = null;
+    }
   }
 
   /** Nothing could be written to the slot of a row: it has none. A file that was made for it goes again. */
@@ -248,6 +269,7 @@ export class ChunkFile {
     this.suspect.clear();
     this.reusable.length = 0;
     this.next = 0;
+    this.cutUnderWay = null;
     return true;
   }
 

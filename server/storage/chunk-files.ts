@@ -3,7 +3,6 @@
  * what is made stable before one counts, and what nobody needs any more behind it.
  */
 import { join } from 'node:path';
-import { nextTurn } from '../base/next-turn.ts';
 import { ChunkFile } from './chunk-file.ts';
 import { CHUNK_FOLDER, queueOfChunkFile } from './chunk-file-format.ts';
 import type { FileCache } from './file-cache.ts';
@@ -13,8 +12,6 @@ import type { QueueIndex } from './queue-index.ts';
 
 /** Files synced side by side. */
 const SYNCS_AT_ONCE = 8;
-/** Behind so many slots cut off, of whichever files, the next file waits for the next turn. */
-const CUT_SLOTS_PER_TURN = 64;
 
 /** The files under `enq/`. */
 export class ChunkFiles {
@@ -68,8 +65,12 @@ export class ChunkFiles {
     return file.isComplete();
   }
 
-  /** Writes what of the row is not yet in its slot; gives it one where it has none. @throws StorageError */
-  write(index: QueueIndex, row: IndexRow): void {
+  /**
+   * Writes what of the row is not yet in its slot; gives it one where it has none. False: there is none just now.
+   *
+   * @throws StorageError
+   */
+  write(index: QueueIndex, row: IndexRow): boolean {
     if (!this.hasFolder) {
       this.fs.makeDirectory(this.folder);
       this.hasFolder = true;
@@ -77,10 +78,13 @@ export class ChunkFiles {
     const file = this.of(index);
     try {
       if (row.slot < 0) {
-        row.slot = file.assign();
+        const slot = file.assign();
+        if (slot < 0) return false;
+        row.slot = slot;
         row.slotSince = this.attemptUnderWay ? this.attempt : this.attempt + 1;
       }
       file.write(row);
+      return true;
     } catch (error) {
       if (row.stored === 0) file.giveUp(row);
       throw error;
@@ -145,15 +149,9 @@ export class ChunkFiles {
     if (this.deletes && isEarlierRunKept && !attempts.includes(0)) this.deleteLeftovers();
   }
 
-  /** Cuts off what nobody needs at the ends of the files, a piece of each; in slices between turns. */
+  /** Cuts off what nobody needs at the ends of the files, a piece of each, one file after the other. */
   async cutTails(): Promise<void> {
-    let cut = 0;
-    for (const file of this.files.values()) {
-      cut += file.cutTail();
-      if (cut < CUT_SLOTS_PER_TURN) continue;
-      cut = 0;
-      await nextTurn();
-    }
+    for (const file of this.files.values()) if (file.tailSlots > 0) await file.cutTail();
   }
 
   /** Nothing of earlier runs is deleted: there was damage. */

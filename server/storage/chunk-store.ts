@@ -260,8 +260,7 @@ export class ChunkStore implements ChunkHome, RowKeeper {
       this.noWriteBefore = 0;
     }
     try {
-      this.files.write(index, row);
-      return true;
+      return this.files.write(index, row);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       this.noWriteBefore = this.nowMs() + WRITE_RETRY_MS;

@@ -29,6 +29,9 @@ const PLACEMENT_SIZE = 16;
 /** Three words a row: {@link OffsetTable}. */
 const TABLE_ROW_SIZE = 12;
 const CHECKSUM_SIZE = 4;
+/** A table is built, and read, in pieces of so many rows. */
+const ROWS_PER_CHUNK = 8192;
+const BYTES_PER_STEP = ROWS_PER_CHUNK * TABLE_ROW_SIZE;
 
 export const COMPACTED_HEADER_SIZE: number = HEADER_CRC_AT + CHECKSUM_SIZE;
 
@@ -145,7 +148,7 @@ export class BlockBuilder {
   }
 }
 
-/** Told of each entry of a block: offsets are into the area read. */
+/** Told of each entry of a block: offsets are into the area read, the placements are borrowed. */
 export type EntryVisitor = (
   original: number,
   placements: readonly number[],
@@ -173,10 +176,11 @@ export function readBlock(
   const crcAt = at + length - CHECKSUM_SIZE;
   if (crc32(buf.subarray(at, crcAt), salt) !== view.getUint32(crcAt)) return -1;
   let p = at + BLOCK_HEAD_SIZE;
+  const placements: number[] = [];
   for (let i = view.getUint32(at + 8); i > 0; i--) {
     const original = view.getUint32(p);
-    const placements: number[] = [];
     const placementCount = view.getUint32(p + 4);
+    placements.length = 0;
     p += ENTRY_HEAD_SIZE;
     for (let n = 2 * placementCount; n > 0; n--, p += 8) placements.push(view.getFloat64(p));
     visit(original, placements, p);
@@ -232,26 +236,24 @@ export class OffsetTable {
   }
 }
 
-/** Collects the rows of a table, in ascending order of their original offset. */
+/** Collects the rows of a table, in ascending order of their original offset. It may be millions of rows. */
 export class OffsetTableBuilder {
-  private rows: Uint32Array;
+  /** Full ones, but for the last. */
+  private readonly chunks: Uint32Array[];
   count: number;
 
   constructor() {
-    this.rows = new Uint32Array(3 * 256);
+    this.chunks = [];
     this.count = 0;
   }
 
   add(original: number, offset: number, size: number): void {
-    const at = 3 * this.count;
-    if (at === this.rows.length) {
-      const grown = new Uint32Array(2 * at);
-      grown.set(this.rows);
-      this.rows = grown;
-    }
-    this.rows[at] = original;
-    this.rows[at + 1] = offset;
-    this.rows[at + 2] = size;
+    const at = 3 * (this.count % ROWS_PER_CHUNK);
+    if (at === 0) this.chunks.push(new Uint32Array(3 * ROWS_PER_CHUNK));
+    const rows = this.chunks.at(-1)!;
+    rows[at] = original;
+    rows[at + 1] = offset;
+    rows[at + 2] = size;
     this.count++;
   }
 
@@ -260,13 +262,19 @@ export class OffsetTableBuilder {
     return sizeOfTable(this.count);
   }
 
-  /** The bytes of the table; it may be millions of rows, so they are copied as they lie in memory. */
-  encode(salt: number): Buffer {
-    const size = this.count * TABLE_ROW_SIZE;
-    const buf = Buffer.allocUnsafe(sizeOfTable(this.count));
-    Buffer.from(this.rows.buffer, 0, size).copy(buf);
-    buf.writeUInt32BE(crc32(buf.subarray(0, size), salt), size);
-    return buf;
+  /** The bytes of the table, in pieces of at most 96 KiB. */
+  *encode(salt: number): Generator<Buffer, void> {
+    let crc = salt;
+    let left = this.count * TABLE_ROW_SIZE;
+    for (const { buffer, byteLength } of this.chunks) {
+      const piece = Buffer.from(buffer, 0, Math.min(left, byteLength));
+      crc = crc32(piece, crc);
+      left -= piece.length;
+      yield piece;
+    }
+    const checksum = Buffer.alloc(CHECKSUM_SIZE);
+    checksum.writeUInt32BE(crc);
+    yield checksum;
   }
 }
 
@@ -277,10 +285,29 @@ export function sizeOfTable(count: number): number {
 
 /** Reads the table from its bytes; null when its checksum differs. */
 export function decodeTable(buf: Buffer, count: number, salt: number): OffsetTable | null {
+  const steps = decodeTableInSteps(buf, count, salt);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same, in steps of a fraction of a millisecond: others may have a turn between two of them. */
+export function* decodeTableInSteps(
+  buf: Buffer,
+  count: number,
+  salt: number,
+): Generator<void, OffsetTable | null> {
   const size = count * TABLE_ROW_SIZE;
   if (buf.length < size + CHECKSUM_SIZE) return null;
-  if (crc32(buf.subarray(0, size), salt) !== buf.readUInt32BE(size)) return null;
   const rows = new Uint32Array(3 * count);
-  buf.copy(Buffer.from(rows.buffer), 0, 0, size);
-  return new OffsetTable(rows);
+  const bytes = Buffer.from(rows.buffer);
+  let crc = salt;
+  for (let at = 0; at < size; at += BYTES_PER_STEP) {
+    const end = Math.min(at + BYTES_PER_STEP, size);
+    buf.copy(bytes, at, at, end);
+    crc = crc32(bytes.subarray(at, end), crc);
+    yield;
+  }
+  return crc === buf.readUInt32BE(size) ? new OffsetTable(rows) : null;
 }

@@ -2,9 +2,10 @@
  * Reads a compacted segment as if it had never been compacted: each record lands at its original offset, and what lies
  * between is zero. So blocks of memory mean the same whatever became of the file.
  */
+import { nextTurn } from '../base/next-turn.ts';
 import {
   type CompactedHeader,
-  decodeTable,
+  decodeTableInSteps,
   type OffsetTable,
   sizeOfTable,
 } from './compacted-format.ts';
@@ -97,7 +98,7 @@ export class CompactedReader {
   private async loadTable(): Promise<OffsetTable> {
     const { messageCount, tableAt, salt } = this.header;
     const bytes = await this.readAll(tableAt, sizeOfTable(messageCount));
-    const table = decodeTable(bytes, messageCount, salt);
+    const table = await inTurns(decodeTableInSteps(bytes, messageCount, salt));
     if (table === null) throw new StorageError(this.path, 'the offset table is damaged');
     this.tables.keep(this, table);
     return table;
@@ -108,5 +109,14 @@ export class CompactedReader {
     const count = await this.readBytes(bytes, length, offset);
     if (count < length) throw new StorageError(this.path, `ends before byte ${offset + length}`);
     return bytes;
+  }
+}
+
+/** Each step but the first in a turn of its own. */
+async function inTurns<T>(steps: Generator<void, T>): Promise<T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    await nextTurn();
   }
 }

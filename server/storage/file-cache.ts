@@ -95,6 +95,13 @@ export class FileCache {
     return this.use(path, true, (file) => file.datasync());
   }
 
+  /** Cuts the file to `size`, in the pool, where it is longer. Nothing is written behind `size` meanwhile. */
+  cut(path: string, size: number): Promise<void> {
+    return this.use(path, true, async (file) => {
+      if (file.size() > size) await file.truncateLater(size);
+    });
+  }
+
   /** Closes the file, in the pool: it is deleted, or its name leads elsewhere. */
   forget(path: string): void {
     const cached = this.files.get(path);

@@ -8,7 +8,9 @@
  * - Failures are thrown as {@link StorageError} with the path; a short write is an error, never silent.
  *
  * Calls that may wait for the disk are promises (they run in the thread pool); those that only move
- * bytes into the page cache, or happen at boot and stop, are synchronous.
+ * bytes into the page cache, or happen at boot and stop, are synchronous. A change of a name or of a size is a
+ * transaction of the file system's own, which waits for one that is being written: a rename, a deletion, a cut may take
+ * 15 ms, and has a form that runs in the pool.
  */
 import * as fs from 'node:fs';
 import { promisify } from 'node:util';
@@ -16,6 +18,8 @@ import { StorageError } from './storage-error.ts';
 
 const fdatasync = promisify(fs.fdatasync);
 const fsync = promisify(fs.fsync);
+const ftruncate = promisify(fs.ftruncate);
+const move = promisify(fs.rename);
 const remove = promisify(fs.rm);
 
 /** An open file. Positions and sizes are in bytes. */
@@ -34,6 +38,8 @@ export interface OpenFile {
   /** The same, waiting: for recovery. */
   readNow(buf: Buffer, start: number, length: number, position: number): number;
   truncate(size: number): void;
+  /** The same in the pool. Nothing is written behind `size` before it resolves. */
+  truncateLater(size: number): Promise<void>;
   close(): void;
   /** The same in the pool: the last close of a file that has no name any more frees its blocks. */
   closeLater(): void;
@@ -52,9 +58,11 @@ export interface FileSystem {
   /** A whole file, or null when it does not exist. */
   readFile(path: string): Buffer | null;
   rename(from: string, to: string): void;
+  /** The same in the pool. */
+  renameLater(from: string, to: string): Promise<void>;
   /** Deletes a file; one that does not exist is fine. */
   delete(path: string): void;
-  /** The same in the pool, for files that may be large. */
+  /** The same in the pool. */
   deleteLater(path: string): Promise<void>;
   /** Bytes that may still be written on the disk of a folder. */
   freeBytes(path: string): number;
@@ -127,6 +135,10 @@ class RealFile implements OpenFile {
     guard(this.path, 'truncate', () => fs.ftruncateSync(this.fd, size));
   }
 
+  truncateLater(size: number): Promise<void> {
+    return guardAsync(this.path, 'truncate', ftruncate(this.fd, size));
+  }
+
   close(): void {
     guard(this.path, 'close', () => fs.closeSync(this.fd));
   }
@@ -180,6 +192,10 @@ export const realFileSystem: FileSystem = {
 
   rename(from, to) {
     guard(from, `rename to ${to}`, () => fs.renameSync(from, to));
+  },
+
+  async renameLater(from, to) {
+    await guardAsync(from, `rename to ${to}`, move(from, to));
   },
 
   delete(path) {

@@ -34,27 +34,45 @@ const SETTLED_BITS = 2;
 /** Puts a row into its slot where that is worth it; false: its positions go into the part. */
 export type RowStore = (index: QueueIndex, row: IndexRow) => boolean;
 
-/** Encodes one queue as it is now; `position` is the end of the last closed batch. */
+/**
+ * Encodes one queue as it is now; `position` is the end of the last closed batch.
+ *
+ * A part is taken in one turn, whatever the queue's length: a hundred million messages are twelve thousand rows. So
+ * their sizes are added up first, and each is then written where it belongs, without a buffer of its own.
+ */
 export function encodePart(index: QueueIndex, position: number, store: RowStore): Buffer {
-  const encoded: Buffer[] = [];
-  for (const row of index.rows.views()) {
-    if (row.live > 0) encoded.push(encodeRow(row, store(index, row)));
+  const { rows } = index;
+  const isStored = new Uint8Array(rows.length);
+  let size = PART_HEAD_SIZE + LARGE_SIZE * (index.large?.size ?? 0);
+  let rowCount = 0;
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows.view(at)!;
+    if (row.live === 0) continue;
+    isStored[at] = store(index, row) ? 1 : 0;
+    size += encodedSize(row, isStored[at] === 1);
+    rowCount++;
   }
-  const rowCount = encoded.length;
-  encoded.push(encodeLarge(index));
-  const size = PART_HEAD_SIZE + encoded.reduce((sum, { length }) => sum + length, 0);
-  const head = Buffer.allocUnsafe(PART_HEAD_SIZE);
-  head.writeUInt32BE(size, 0);
-  head.writeUInt32BE(rowCount, 4);
-  head.writeDoubleBE(index.number, 8);
-  head.writeDoubleBE(position, 16);
-  head.writeDoubleBE(index.nextSequence, 24);
-  head.writeDoubleBE(index.redeliveredUpTo, 32);
-  head.writeDoubleBE(index.reservedUpTo, 40);
-  head.writeDoubleBE(index.readyBytes + index.unackedBytes, 48);
-  head.writeUInt32BE(index.large?.size ?? 0, 56);
-  head.writeUInt32BE(0, 60);
-  return Buffer.concat([head, ...encoded], size);
+  const buf = Buffer.allocUnsafe(size);
+  buf.writeUInt32BE(size, 0);
+  buf.writeUInt32BE(rowCount, 4);
+  buf.writeDoubleBE(index.number, 8);
+  buf.writeDoubleBE(position, 16);
+  buf.writeDoubleBE(index.nextSequence, 24);
+  buf.writeDoubleBE(index.redeliveredUpTo, 32);
+  buf.writeDoubleBE(index.reservedUpTo, 40);
+  buf.writeDoubleBE(index.readyBytes + index.unackedBytes, 48);
+  buf.writeUInt32BE(index.large?.size ?? 0, 56);
+  buf.writeUInt32BE(0, 60);
+  let p = PART_HEAD_SIZE;
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows.view(at)!;
+    if (row.live > 0) p = encodeRow(buf, p, row, isStored[at] === 1);
+  }
+  for (const [sequence, file] of index.large ?? []) {
+    p = buf.writeDoubleBE(sequence, p);
+    p = buf.writeDoubleBE(file, p);
+  }
+  return buf;
 }
 
 /** Reads the part at `at`, of rows of `rowEntries` entries. */
@@ -82,50 +100,42 @@ export function decodePart(
   return { part: { index, position: buf.readDoubleBE(at + 16), bytes }, end };
 }
 
-function encodeLarge({ large }: QueueIndex): Buffer {
-  const buf = Buffer.allocUnsafe(LARGE_SIZE * (large?.size ?? 0));
-  let p = 0;
-  for (const [sequence, file] of large ?? []) {
-    p = buf.writeDoubleBE(sequence, p);
-    p = buf.writeDoubleBE(file, p);
-  }
-  return buf;
-}
-
-function encodeRow(row: IndexRow, isStored: boolean): Buffer {
-  const { segments, positions, settledPrefix, count } = row;
-  const triplets = segmentsInUse(segments);
-  const returns: number[] = [];
-  row.returns?.forEach((entry, times) => {
-    returns.push(entry, times);
-  });
-  const settled = settledIn(row);
+function encodedSize(row: IndexRow, isStored: boolean): number {
   const size =
     ROW_HEAD_SIZE +
-    triplets.length * SEGMENT_SIZE +
-    settled.bytes.length +
-    (returns.length / 2) * RETURN_SIZE +
-    (isStored ? 0 : 8 * (count - settledPrefix));
-  const buf = Buffer.allocUnsafe(size);
-  buf.writeDoubleBE(row.first, 0);
-  buf.writeUInt32BE(count, 8);
-  buf.writeUInt32BE(settledPrefix, 12);
-  buf.writeInt32BE(isStored ? row.slot : -1, 16);
-  buf.writeUInt32BE(isStored ? row.crc : 0, 20);
-  buf.writeUInt16BE(settled.kind, 24);
-  buf.writeUInt16BE(settled.count, 26);
-  buf.writeUInt16BE(triplets.length, 28);
-  buf.writeUInt16BE(returns.length / 2, 30);
-  let p = ROW_HEAD_SIZE;
-  for (const triplet of triplets) {
+    segmentsInUse(row) * SEGMENT_SIZE +
+    settledSize(row) +
+    (row.returns?.count ?? 0) * RETURN_SIZE;
+  return isStored ? size : size + 8 * (row.count - row.settledPrefix);
+}
+
+/** Encodes a row at `at`; returns its end. */
+function encodeRow(buf: Buffer, at: number, row: IndexRow, isStored: boolean): number {
+  const { segments, positions, settledPrefix, count } = row;
+  const kind = settledKind(row);
+  buf.writeDoubleBE(row.first, at);
+  buf.writeUInt32BE(count, at + 8);
+  buf.writeUInt32BE(settledPrefix, at + 12);
+  buf.writeInt32BE(isStored ? row.slot : -1, at + 16);
+  buf.writeUInt32BE(isStored ? row.crc : 0, at + 20);
+  buf.writeUInt16BE(kind, at + 24);
+  buf.writeUInt16BE(kind === SETTLED_LIST ? settledBehindPrefix(row) : 0, at + 26);
+  buf.writeUInt16BE(segmentsInUse(row), at + 28);
+  buf.writeUInt16BE(row.returns?.count ?? 0, at + 30);
+  let p = at + ROW_HEAD_SIZE;
+  for (let triplet = 0; triplet < segments.length; triplet += TRIPLET) {
+    if (segments[triplet + 1] === 0) continue;
     p = buf.writeUInt32BE(segments[triplet]!, p);
     p = buf.writeUInt32BE(segments[triplet + 1]!, p);
     p = buf.writeDoubleBE(segments[triplet + 2]!, p);
   }
-  p += settled.bytes.copy(buf, p);
-  for (const number of returns) p = buf.writeUInt16BE(number, p);
-  if (!isStored) bytesOfPositions(positions!.subarray(settledPrefix, count)).copy(buf, p);
-  return buf;
+  p = encodeSettled(buf, p, row, kind);
+  row.returns?.forEach((entry, times) => {
+    p = buf.writeUInt16BE(entry, p);
+    p = buf.writeUInt16BE(times, p);
+  });
+  if (isStored) return p;
+  return p + bytesOfPositions(positions!.subarray(settledPrefix, count)).copy(buf, p);
 }
 
 function decodeRow(buf: Buffer, at: number, rowEntries: number): { row: IndexRow; next: number } {
@@ -156,28 +166,35 @@ function decodeRow(buf: Buffer, at: number, rowEntries: number): { row: IndexRow
   return { row, next: p + size };
 }
 
-interface EncodedSettled {
-  readonly kind: number;
-  readonly count: number;
-  readonly bytes: Buffer;
+function settledBehindPrefix({ count, live, settledPrefix }: IndexRow): number {
+  return count - live - settledPrefix;
 }
 
-/** What is settled behind the prefix, in the shorter of its two forms. */
-function settledIn(row: IndexRow): EncodedSettled {
-  const bits = row.settledBits;
-  const settledCount = row.count - row.live - row.settledPrefix;
-  if (bits === null || settledCount === 0) {
-    return { kind: SETTLED_NONE, count: 0, bytes: Buffer.alloc(0) };
+/** How what is settled behind the prefix is told: in the shorter of its two forms. */
+function settledKind(row: IndexRow): number {
+  const count = settledBehindPrefix(row);
+  if (row.settledBits === null || count === 0) return SETTLED_NONE;
+  return 2 * count >= row.settledBits.length ? SETTLED_BITS : SETTLED_LIST;
+}
+
+function settledSize(row: IndexRow): number {
+  const kind = settledKind(row);
+  if (kind === SETTLED_NONE) return 0;
+  return kind === SETTLED_BITS ? row.settledBits!.length : 2 * settledBehindPrefix(row);
+}
+
+function encodeSettled(buf: Buffer, at: number, row: IndexRow, kind: number): number {
+  if (kind === SETTLED_NONE) return at;
+  if (kind === SETTLED_BITS) {
+    buf.set(row.settledBits!, at);
+    return at + row.settledBits!.length;
   }
-  if (2 * settledCount >= bits.length) {
-    return { kind: SETTLED_BITS, count: 0, bytes: Buffer.from(bits) };
-  }
-  const bytes = Buffer.allocUnsafe(2 * settledCount);
-  let p = 0;
+  let p = at;
   let entry = row.nextSettled(row.settledPrefix, row.count);
-  for (; entry < row.count; entry = row.nextSettled(entry + 1, row.count))
-    p = bytes.writeUInt16BE(entry, p);
-  return { kind: SETTLED_LIST, count: settledCount, bytes };
+  for (; entry < row.count; entry = row.nextSettled(entry + 1, row.count)) {
+    p = buf.writeUInt16BE(entry, p);
+  }
+  return p;
 }
 
 function decodeSettled(
@@ -197,11 +214,9 @@ function decodeSettled(
   return at + 2 * count;
 }
 
-/** The triplets that say something. */
-function segmentsInUse(segments: readonly number[]): number[] {
-  const triplets: number[] = [];
-  for (let at = 0; at < segments.length; at += TRIPLET) {
-    if (segments[at + 1]! > 0) triplets.push(at);
-  }
-  return triplets;
+/** How many segments have an unsettled message. */
+function segmentsInUse({ segments }: IndexRow): number {
+  let count = 0;
+  for (let at = 1; at < segments.length; at += TRIPLET) if (segments[at]! > 0) count++;
+  return count;
 }

@@ -35,7 +35,7 @@ t.test('the old document stands until the new one is stable', async (t) => {
   await writeJsonDocument(realFileSystem, path, 'old');
   const fs: FileSystem = {
     ...realFileSystem,
-    rename: () => {
+    renameLater: async () => {
       throw new Error('killed here');
     },
   };

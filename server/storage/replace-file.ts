@@ -12,7 +12,7 @@ export async function replaceFile(fs: FileSystem, path: string, bytes: Buffer): 
   const temporary = `${path}.tmp`;
   try {
     await writeWhole(fs, temporary, bytes);
-    fs.rename(temporary, path);
+    await fs.renameLater(temporary, path);
   } catch (error) {
     discard(fs, temporary);
     throw error;
@@ -27,7 +27,7 @@ async function writeWhole(fs: FileSystem, path: string, bytes: Buffer): Promise<
     file.writeAt(bytes, 0, bytes.length, 0);
     await file.datasync();
   } finally {
-    file.close();
+    file.closeLater();
   }
 }
 

@@ -37,6 +37,14 @@ export class ReturnCounts {
     else this.few!.delete(entry);
   }
 
+  /** How many counts are not 0. */
+  get count(): number {
+    if (this.few !== null) return this.few.size;
+    let count = 0;
+    for (const times of this.all!) if (times > 0) count++;
+    return count;
+  }
+
   /** Every count that is not 0. */
   forEach(visit: (entry: number, count: number) => void): void {
     const { all, few } = this;

@@ -99,7 +99,7 @@ t.test('every record of a segment is shown with its queues and numbers', async (
   const { fs, offsets } = await writeSegment(t);
   const seen: { id: number; original: number; placements: readonly number[] }[] = [];
   await scanSegment(plainSegment(fs), (original, placements, area, at) => {
-    seen.push({ id: testMessageIdAt(area, at), original, placements });
+    seen.push({ id: testMessageIdAt(area, at), original, placements: [...placements] });
   });
   t.equal(seen.length, 3000);
   let inB = 1;
@@ -151,7 +151,7 @@ t.test(
       const id = testMessageIdAt(area, at);
       t.ok(stillLive(id));
       t.equal(original, offsets[id]);
-      placements.push(placed);
+      placements.push([...placed]);
     });
     t.equal(placements.length, 150);
     t.same(placements[0], [7, 4, 8, 2], 'message 3 went to both');

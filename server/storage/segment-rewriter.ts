@@ -2,7 +2,9 @@
  * Writes what is left of a segment into a file of the compacted form. The caller knows which records are live, and
  * puts the file in the place of the segment.
  */
+
 import type { ByteArea } from '../base/byte-area.ts';
+import { nextTurn } from '../base/next-turn.ts';
 import {
   BlockBuilder,
   COMPACTED_HEADER_SIZE,
@@ -62,7 +64,7 @@ export async function rewriteSegment(
     { isOver, memory },
   );
   if (isOver()) return null;
-  const rewritten = writer.finish();
+  const rewritten = await writer.finish();
   await out.datasync();
   return rewritten;
 }
@@ -101,14 +103,18 @@ class CompactedWriter {
     if (this.block.size >= BLOCK_TARGET_BYTES) this.writeBlock();
   }
 
-  finish(): Rewritten {
+  async finish(): Promise<Rewritten> {
     if (!this.block.isEmpty) this.writeBlock();
     const { number, salt, createdMs, previousEnd, size: endOffset } = this.segment;
     const tableAt = this.at;
     const messageCount = this.table.count;
     const header = { number, salt, createdMs, previousEnd, endOffset, messageCount, tableAt };
-    this.write(this.table.encode(salt), tableAt);
-    const fileSize = tableAt + this.table.size;
+    let fileSize = tableAt;
+    for (const piece of this.table.encode(salt)) {
+      this.write(piece, fileSize);
+      fileSize += piece.length;
+      await nextTurn();
+    }
     this.write(encodeCompactedHeader(header), 0);
     return { header, fileSize };
   }

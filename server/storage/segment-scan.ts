@@ -19,8 +19,8 @@ import {
 } from './record-format.ts';
 import { StorageError } from './storage-error.ts';
 
-/** Bytes looked at between two turns. */
-const PIECE_BYTES = 1024 * 1024;
+/** Bytes looked at in a turn: of the smallest messages they are some four thousand, which take two milliseconds. */
+const PIECE_BYTES = 256 * 1024;
 const MAGIC_SIZE = 4;
 const BATCH_MAGIC_BYTES: readonly Buffer[] = [
   Buffer.from('FBAT', 'latin1'),
@@ -45,7 +45,7 @@ export interface ScannedSegment {
 
 /**
  * Told of each message and each enqueue by reference. `placements` holds queue and sequence number in turn; the record
- * of `size` bytes at `at` in `area` is borrowed.
+ * of `size` bytes at `at` in `area` is borrowed, and so are the placements.
  */
 export type RecordScanner = (
   original: number,
@@ -98,6 +98,7 @@ class SegmentScan {
   /** Offset in the file of the area's first byte, and bytes in it. */
   private start: number;
   private used: number;
+  private readonly placements: number[];
 
   constructor(
     segment: ScannedSegment,
@@ -111,6 +112,7 @@ class SegmentScan {
     this.area = memory;
     this.start = 0;
     this.used = 0;
+    this.placements = [];
   }
 
   async run(isOver: () => boolean): Promise<void> {
@@ -213,15 +215,17 @@ class SegmentScan {
     const footerAt = at - start + batch.footerAt;
     const { numbers, firsts, sets } = readFooter(area.view, footerAt, batch.rowCount);
     const { view } = area;
+    const { placements } = this;
     for (let p = at - start + BATCH_HEADER_SIZE; p < footerAt; ) {
       const size = recordSizeAt(view, p);
       if (size === 0 && this.skipsDamage) break;
       if (size === 0) throw new StorageError(segment.path, `unknown record at ${start + p}`);
       const kind = view.getUint8(p);
       if (kind === RECORD_MESSAGE || kind === RECORD_LARGE_MESSAGE || kind === RECORD_ENQUEUE) {
-        const placements: number[] = [];
-        for (const row of sets[routeSetAt(view, p)]!)
+        placements.length = 0;
+        for (const row of sets[routeSetAt(view, p)]!) {
           placements.push(numbers[row]!, firsts[row]!++);
+        }
         this.visit(start + p, placements, area, p, size);
       }
       p += size;

@@ -69,6 +69,7 @@ export class GatedFileSystem {
       },
       readNow: (buf, start, length, position) => file.readNow(buf, start, length, position),
       truncate: (size) => file.truncate(size),
+      truncateLater: (size) => file.truncateLater(size),
       close: () => file.close(),
       closeLater: () => file.closeLater(),
     };

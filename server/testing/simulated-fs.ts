@@ -305,6 +305,10 @@ export class SimulatedFs implements FileSystem {
     });
   }
 
+  async renameLater(from: string, to: string): Promise<void> {
+    await this.later(from, 'rename', () => this.rename(from, to));
+  }
+
   delete(path: string): void {
     this.take('delete', path, () => {
       if (this.names.has(path)) this.changeNames('delete', dirname(path), [{ path, inode: null }]);
@@ -530,6 +534,11 @@ class SimulatedFile implements OpenFile {
   truncate(size: number): void {
     this.requireOpen();
     this.fs.truncate(this.path, this.inode, size);
+  }
+
+  async truncateLater(size: number): Promise<void> {
+    this.requireOpen();
+    await this.fs.later(this.path, 'truncate', () => this.fs.truncate(this.path, this.inode, size));
   }
 
   close(): void {

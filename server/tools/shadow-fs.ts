@@ -113,6 +113,10 @@ class ShadowFile implements OpenFile {
     }
   }
 
+  async truncateLater(size: number): Promise<void> {
+    this.truncate(size);
+  }
+
   close(): void {
     this.below?.close();
   }
@@ -178,6 +182,10 @@ export class ShadowFileSystem implements FileSystem {
     if (content === null) throw new StorageError(from, 'rename failed: no such file', 'ENOENT');
     this.files.set(to, content);
     this.files.set(from, null);
+  }
+
+  async renameLater(from: string, to: string): Promise<void> {
+    this.rename(from, to);
   }
 
   async deleteLater(path: string): Promise<void> {

@@ -74,11 +74,14 @@ async function measureOnce(
   way: Way,
 ): Promise<void> {
   const probe = await TurnProbe.start(probing);
-  await server.longestTurnMs();
+  await server.longestTurn();
   const answer = await timed(server, () => way.act(acting, QUEUE));
   way.answer.add(answer.seconds * 1000);
   await run.pause(run.settings.restMs * WATCHED_SHARE_OF_REST);
-  way.turn.add(await server.longestTurnMs());
+  const { turnMs, pausedMs, lateMs } = await server.longestTurn();
+  way.turn.add(turnMs);
+  way.turn.note('pause of the machine in one', pausedMs);
+  way.turn.note('a timer of 1 ms late by', lateMs);
   way.turn.note('longest round trip of somebody else', await probe.stop());
   if (way.act === purgeQueue) await expectReady(acting, QUEUE, 0);
 }

@@ -68,20 +68,22 @@ async function measure(run: RowRun): Promise<void> {
   const consumer = new HoldingConsumer(connection, HOLD_EVERY);
   // Somebody else is there all the time: a server at rest does other things.
   const probe = await TurnProbe.start(probing);
-  await server.longestTurnMs();
+  await server.longestTurn();
   await startConsumer(connection, QUEUE, false);
   await connection.whileOpen(run.until(() => consumer.consumed === count));
   // Answered behind the last ack.
   await declareQueue(connection, QUEUE, true);
-  const underAcksMs = await server.longestTurnMs();
+  const underAcks = await server.longestTurn();
 
   const settledBytes = await settle(run, dataDir, emptyBytes + limitBytes);
-  const atRestMs = await server.longestTurnMs();
+  const behindThem = await server.longestTurn();
   disk.add(growthMb(emptyBytes, settledBytes));
   disk.note('live', liveBytes / 1e6);
-  turn.add(Math.max(underAcksMs, atRestMs));
-  turn.note('under the acks', underAcksMs);
-  turn.note('behind them', atRestMs);
+  turn.add(Math.max(underAcks.turnMs, behindThem.turnMs));
+  turn.note('under the acks', underAcks.turnMs);
+  turn.note('behind them', behindThem.turnMs);
+  turn.note('pause of the machine in one', Math.max(underAcks.pausedMs, behindThem.pausedMs));
+  turn.note('a timer of 1 ms late by', Math.max(underAcks.lateMs, behindThem.lateMs));
   turn.note('longest round trip of somebody else', await probe.stop());
 }
 

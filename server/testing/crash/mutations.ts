@@ -20,8 +20,8 @@ export function renameBeforeSync(fs: FileSystem): FileSystem {
       const file = fs.openForWriting(path);
       return isTemporary(path) ? overriding(file, { datasync: async () => {} }) : file;
     },
-    rename: (from, to) => {
-      fs.rename(from, to);
+    renameLater: async (from, to) => {
+      await fs.renameLater(from, to);
       if (isTemporary(from)) syncLater(fs.openForWriting(to));
     },
   });
@@ -34,7 +34,10 @@ export function cutMore(folder: RegExp, bytes: number): (fs: FileSystem) => File
       openForWriting: (path) => {
         const file = fs.openForWriting(path);
         if (!folder.test(dirname(path))) return file;
-        return overriding(file, { truncate: (size) => file.truncate(size - bytes) });
+        return overriding(file, {
+          truncate: (size) => file.truncate(size - bytes),
+          truncateLater: (size) => file.truncateLater(size - bytes),
+        });
       },
     });
 }
