@@ -189,6 +189,13 @@ function writeHeader(
   view.setUint32(at + 36, header.rowCount);
 }
 
+/** How many bytes the batch or gap that may begin at `at` needs in memory, as far as the bytes up to `end` tell. */
+export function batchLengthAt({ view }: ByteArea, at: number, end: number): number {
+  return end - at < GAP_SIZE || view.getUint32(at) !== BATCH_MAGIC
+    ? GAP_SIZE
+    : view.getUint32(at + 4);
+}
+
 /**
  * Reads the batch or gap that should start at `at`.
  *

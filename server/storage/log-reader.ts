@@ -7,8 +7,9 @@
 import { ByteArea } from '../base/byte-area.ts';
 import { isZero } from '../base/is-zero.ts';
 import type { BatchHeader, SegmentHeader } from './batch-format.ts';
-import { GAP_SIZE, readBatch, SEGMENT_HEADER_SIZE } from './batch-format.ts';
+import { batchLengthAt, GAP_SIZE, readBatch, SEGMENT_HEADER_SIZE } from './batch-format.ts';
 import { positionAt } from './position.ts';
+import type { SegmentStretch } from './segment-files.ts';
 
 /** Bytes `from` up to `to` (offsets in the segment) that are no valid batch. */
 export interface InvalidStretch {
@@ -60,6 +61,35 @@ export function readSegment(
     at = next;
   }
   return { length: Math.min(at, bytes.length), batches, invalid, validEnd, syncedUpTo };
+}
+
+/** Shows the bytes of a segment from an offset on, `length` of them at least where there are so many. */
+export type StretchReader = (start: number, length: number) => SegmentStretch;
+
+/** As much of {@link readSegment} as is valid from the offset `from` on, without a break, read in stretches. */
+export function readValidRun(
+  read: StretchReader,
+  header: SegmentHeader,
+  from: number,
+): { readonly batches: BatchHeader[]; readonly end: number } {
+  const batches: BatchHeader[] = [];
+  let stretch = read(from, GAP_SIZE);
+  let at = from;
+  for (;;) {
+    const { area, start, end } = stretch;
+    const position = positionAt(header.number, at);
+    const batch = readBatch(area, at - start, end - start, position, header.salt);
+    if (batch !== null) {
+      batches.push(batch);
+      at += batch.length;
+      continue;
+    }
+    // It may be whole in a stretch that begins with it, and is long enough.
+    const length = batchLengthAt(area, at - start, end - start);
+    if (at === start && length <= end - start) return { batches, end: at };
+    stretch = read(at, length);
+    if (stretch.start === start && stretch.end === end) return { batches, end: at };
+  }
 }
 
 /** The offset of the next valid batch or gap from `from` on; the end of the bytes when there is none. */

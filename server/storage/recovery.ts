@@ -47,6 +47,7 @@ import {
 } from './record-format.ts';
 import { LogRowFinder, type LostMessage, messagesAt } from './row-rebuild.ts';
 import { type Segment, segmentFileName, segmentNumberOf } from './segment.ts';
+import type { SegmentStretch } from './segment-files.ts';
 import { type SegmentOnDisk, SegmentRecovery } from './segment-recovery.ts';
 import type { ChunkRescue } from './slot-mender.ts';
 
@@ -116,6 +117,8 @@ class Recovery implements RecordVisitor {
 
   // The batch being visited.
   private batchPosition: number;
+  /** Position of the first octet of the area in which it lies. */
+  private areaPosition: number;
   private footer: DecodedFooter;
 
   constructor(fs: FileSystem, directory: string, chunks: ChunkStore, cache: FileCache) {
@@ -137,6 +140,7 @@ class Recovery implements RecordVisitor {
     this.tables = new TableCache();
     this.segments = new SegmentRecovery(fs, cache, directory, this.tables, this.damage);
     this.batchPosition = 0;
+    this.areaPosition = 0;
     this.footer = NO_FOOTER;
   }
 
@@ -233,12 +237,16 @@ class Recovery implements RecordVisitor {
   // --- replay ----------------------------------------------------------------------------------
 
   /** Applies the batches before `end`. */
-  private replay({ segment, content, from }: SegmentOnDisk, end: number): void {
+  private replay({ segment, content }: SegmentOnDisk, end: number): void {
     if (segment.isCompacted && content.length > 0) this.replayCompacted(segment);
-    if (content.batches.length === 0) return;
-    const area = new ByteArea(this.segments.read(segment, from));
+    let stretch: SegmentStretch | null = null;
     for (const batch of content.batches) {
-      if (batch.position < end && !batch.isGap) this.replayBatch(area, batch);
+      if (batch.position >= end || batch.isGap) continue;
+      const at = offsetOf(batch.position);
+      if (stretch === null || at + batch.length > stretch.end) {
+        stretch = this.segments.stretch(segment, at, batch.length);
+      }
+      this.replayBatch(stretch, batch);
     }
   }
 
@@ -285,10 +293,11 @@ class Recovery implements RecordVisitor {
     this.addBytes(queue, bodySize);
   }
 
-  private replayBatch(area: ByteArea, batch: BatchHeader): void {
-    const start = offsetOf(batch.position);
+  private replayBatch({ area, start: areaStart }: SegmentStretch, batch: BatchHeader): void {
+    const start = offsetOf(batch.position) - areaStart;
     const footerAt = start + batch.footerAt;
     this.batchPosition = batch.position;
+    this.areaPosition = batch.position - start;
     this.footer = readFooter(area.view, footerAt, batch.rowCount);
     for (const number of this.footer.numbers) this.seeQueueNumber(number);
     let at = start + BATCH_HEADER_SIZE;
@@ -297,7 +306,7 @@ class Recovery implements RecordVisitor {
       if (next < 0) {
         this.report(
           segmentFileName(segmentOf(batch.position)),
-          `unknown record at ${at}: batch is left`,
+          `unknown record at ${areaStart + at}: batch is left`,
         );
         return;
       }
@@ -328,11 +337,11 @@ class Recovery implements RecordVisitor {
   }
 
   message(at: number, routeSet: number, bodySize: number): void {
-    this.enter(routeSet, bodySize, positionAt(segmentOf(this.batchPosition), at), 0);
+    this.enter(routeSet, bodySize, this.areaPosition + at, 0);
   }
 
   largeMessage(at: number, routeSet: number, body: LargeReference): void {
-    const position = positionAt(segmentOf(this.batchPosition), at);
+    const position = this.areaPosition + at;
     this.largeBodies.set(body.file, body);
     if (this.batchPosition >= this.syncedUpTo) this.unsyncedLarge.add(body.file);
     this.enter(routeSet, body.size, position, body.file);

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { ByteArea } from '../base/byte-area.ts';
 import { moveAside } from './aside.ts';
 import {
+  type BatchHeader,
   decodeSegmentHeader,
   encodeSegmentHeader,
   GAP_SIZE,
@@ -22,7 +23,7 @@ import type { FileCache } from './file-cache.ts';
 import type { FileSystem } from './fs.ts';
 import { isDiskFull } from './log-health.ts';
 import type { SegmentContent } from './log-reader.ts';
-import { readSegment } from './log-reader.ts';
+import { readSegment, readValidRun } from './log-reader.ts';
 import { offsetOf, positionAt, segmentOf } from './position.ts';
 import {
   isLargeAt,
@@ -38,18 +39,29 @@ import {
   segmentNumberOf,
   segmentOffsetOf,
 } from './segment.ts';
-import { SegmentFiles } from './segment-files.ts';
+import { SegmentFiles, type SegmentStretch } from './segment-files.ts';
 import { StorageError } from './storage-error.ts';
 
-/** A segment and what its files hold. */
-export interface SegmentOnDisk {
-  readonly segment: Segment;
+/** What the files of a segment hold. */
+interface ReadContent {
   readonly content: SegmentContent;
-  /** Offset from which on it was read. */
-  readonly from: number;
   /** Zeros are laid out behind its end. */
   readonly isLaidOut: boolean;
 }
+
+/** A segment and what its files hold. */
+export interface SegmentOnDisk extends ReadContent {
+  readonly segment: Segment;
+}
+
+/** Of a segment that ends before the replay. */
+const NOTHING_READ: SegmentContent = {
+  length: 0,
+  batches: [],
+  invalid: [],
+  validEnd: 0,
+  syncedUpTo: 0,
+};
 
 /** A segment file whose header says nothing. */
 interface HeadlessFile {
@@ -133,6 +145,11 @@ export class SegmentRecovery {
     return this.files.read(segment, start);
   }
 
+  /** Some bytes of a segment from the offset `start` on, `length` at least where there are so many, until the next. */
+  stretch(segment: Segment, start: number, length: number): SegmentStretch {
+    return this.files.stretch(segment, start, length);
+  }
+
   /** The large body that the record at an offset names; null where it names none, or the segment is compacted. */
   largeBodyAt(segment: Segment, offset: number): LargeReference | null {
     if (segment.isCompacted) return null;
@@ -164,26 +181,47 @@ export class SegmentRecovery {
     // Nothing of the first file was ever stable, and another holds all of the segment.
     if (offsets[0] === SEGMENT_HEADER_SIZE) this.forgetHeadless(number);
     const segment = new Segment(this.cache, this.directory, header, offsets);
+    if (!withContent) {
+      segment.size = size;
+      return { segment, content: NOTHING_READ, isLaidOut: false };
+    }
     const from = Math.max(SEGMENT_HEADER_SIZE, replayFrom - positionAt(number, 0));
-    const bytes = withContent ? this.read(segment, from) : Buffer.alloc(0);
-    let content = readSegment(bytes, header, from);
-    if (withContent && content.length <= from) content = this.readShort(segment, header, from);
-    segment.size = withContent ? content.validEnd : size;
-    return { segment, content, from, isLaidOut: bytes.length > content.length };
+    let found = this.readContent(segment, header, from);
+    if (found.content.length <= from) found = this.readShort(segment, header, from);
+    segment.size = found.content.validEnd;
+    return { segment, ...found };
+  }
+
+  /** The batches from the offset `from` on: those up to the first break in stretches, what is behind it whole. */
+  private readContent(segment: Segment, header: SegmentHeader, from: number): ReadContent {
+    const read = (start: number, length: number) => this.files.stretch(segment, start, length);
+    const run = readValidRun(read, header, from);
+    const bytes = this.read(segment, run.end);
+    const rest = readSegment(bytes, header, run.end);
+    const isRunLast = run.batches.length > 0 && rest.batches.length === 0;
+    const batches = [...run.batches, ...rest.batches];
+    const content = {
+      ...rest,
+      batches,
+      validEnd: isRunLast ? run.end : rest.validEnd,
+      syncedUpTo: batches.reduce((most, batch) => Math.max(most, batch.syncedUpTo), 0),
+    };
+    return { content, isLaidOut: bytes.length > content.length };
   }
 
   /**
    * A segment of which nothing was written from the offset `from` on: a gap reaches that far, which has no bytes there,
    * or the file ends just there, or it was cut. Where batches end tells which.
    */
-  private readShort(segment: Segment, header: SegmentHeader, from: number): SegmentContent {
-    const whole = readSegment(this.read(segment), header);
+  private readShort(segment: Segment, header: SegmentHeader, from: number): ReadContent {
+    const { content: whole, isLaidOut } = this.readContent(segment, header, SEGMENT_HEADER_SIZE);
     const start = positionAt(header.number, from);
-    return {
+    const content = {
       ...whole,
       batches: whole.batches.filter(({ position }) => position >= start),
       invalid: whole.invalid.filter(({ to }) => to > from),
     };
+    return { content, isLaidOut };
   }
 
   /** A compacted segment is one file; the others were to be deleted when it took their place. */
@@ -208,7 +246,6 @@ export class SegmentRecovery {
     return {
       segment,
       content: { length, batches: [], invalid: [], validEnd: end, syncedUpTo: 0 },
-      from: 0,
       isLaidOut: false,
     };
   }
@@ -358,21 +395,19 @@ export class SegmentRecovery {
     this.fs.syncDirectoryNow(this.directory);
   }
 
-  private writeAgain(
-    { segment, content, from }: SegmentOnDisk,
-    syncedUpTo: number,
-    end: number,
-  ): void {
+  private writeAgain({ segment, content }: SegmentOnDisk, syncedUpTo: number, end: number): void {
+    const isUnsynced = ({ position }: BatchHeader): boolean =>
+      position >= syncedUpTo && position < end;
+    const unsynced = content.batches.filter(isUnsynced);
     if (content.length === 0) return;
-    const bytes = this.read(segment, from);
     if (positionAt(segment.number, 0) >= syncedUpTo) {
       for (const { path } of segment.files) {
         const file = this.cache.forWriting(path);
         file.writeAt(encodeSegmentHeader(segment), 0, SEGMENT_HEADER_SIZE, 0);
       }
     }
-    for (const { position, length, isGap } of content.batches) {
-      if (position < syncedUpTo || position >= end) continue;
+    const bytes = this.read(segment, offsetOf(unsynced[0]?.position ?? end));
+    for (const { position, length, isGap } of unsynced) {
       const at = offsetOf(position);
       const { path } = segment.files.findLast((some) => some.from <= at)!;
       this.cache.forWriting(path).writeAt(bytes, at, at + (isGap ? GAP_SIZE : length), at);
