@@ -212,6 +212,38 @@ t.test(
   },
 );
 
+t.test(
+  'a purge takes nothing of a transaction that is not committed, and no get is on its way with that',
+  async (t) => {
+    const get = { queueKey: Q, noAck: false, isGet: true } as const;
+    const begun: CrashEvent[] = [
+      ...MADE,
+      publish(1, { tx: 9 }),
+      publish(2),
+      publish(3),
+      confirm(2, 3),
+    ];
+    const purged: CrashEvent[] = [
+      { type: 'ask', question: 3, change: { kind: 'purge', name: 'q' } },
+      { type: 'answer', question: 3 },
+    ];
+    const undone: CrashEvent[] = [
+      ...begun,
+      { type: 'rollback', tx: 9 },
+      { type: 'source', ...get },
+    ];
+    t.doesNotThrow(() => modelOf([...undone, ...purged, deliver(2)]));
+    t.throws(() => modelOf([...undone, ...purged, deliver(3)]), /delivered though it was purged/);
+    const asked: CrashEvent[] = [...begun, { type: 'commit', question: 2, tx: 9 }];
+    const answer: CrashEvent = { type: 'answer', question: 2 };
+    t.doesNotThrow(() => modelOf([...asked, ...purged, answer, deliver(1)]));
+    t.throws(
+      () => modelOf([...asked, answer, ...purged, deliver(1)]),
+      /delivered though it was purged/,
+    );
+  },
+);
+
 t.test('a get whose connection ended may have put back what came after that', async (t) => {
   const get = { queueKey: Q, noAck: false, isGet: true } as const;
   const events: CrashEvent[] = [...MADE, { type: 'source', ...get }];

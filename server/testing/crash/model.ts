@@ -550,13 +550,18 @@ export class Model {
     const taken: { copy: Copy; deliveries: number }[] = [];
     let onTheWay = queue?.gets ?? 0;
     for (const copy of queue?.copies ?? []) {
-      if (copy.isOut || copy.settledInTurn !== null || copy.message.tx?.state === 'open') continue;
+      const { tx } = copy.message;
+      if (copy.isOut || copy.settledInTurn !== null) continue;
+      if (tx?.state === 'open' || tx?.state === 'undone') continue;
+      // Of others nobody knows whether the purge, or a get before it, finds them there.
+      const isThere = copy.isSure && !copy.mayBeGone && (tx === null || tx.state === 'done');
       copy.mayBeGone = true;
       if (queue!.consumers > 0 && copy.message.size > WHOLE_BYTES_MAX) continue;
       if (onTheWay > 0) {
-        if (!copy.isBackBesideGets) onTheWay--;
+        if (isThere && !copy.isBackBesideGets) onTheWay--;
         continue;
       }
+      if (tx?.state === 'asked') continue;
       if (copy.referredBy !== null || copy.message.isRead || copy.message.isConfirmed) {
         taken.push({ copy, deliveries: copy.deliveries });
       }
