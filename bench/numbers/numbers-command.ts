@@ -6,7 +6,7 @@ import { createFirnmqTarget } from '../targets/firnmq-target.ts';
 import { pinThisProcess } from '../targets/pinned-process.ts';
 import { createRabbitmqTarget, isRabbitmqInstalled } from '../targets/rabbitmq-target.ts';
 import { createRunningTarget } from '../targets/running-target.ts';
-import { createStandInTarget } from '../targets/stand-in-target.ts';
+import { createBareTarget, createStandInTarget } from '../targets/stand-in-target.ts';
 import type { Target } from '../targets/target.ts';
 import { commitName, describeMachine } from './describe-machine.ts';
 import { isAllReached } from './judge.ts';
@@ -17,7 +17,7 @@ import { ROWS } from './rows.ts';
 import { formatSummary, parseSavedResults } from './summary.ts';
 import { writeResults } from './write-results.ts';
 
-const TARGET_NAMES = ['firnmq', 'stand-in', 'rabbitmq'] as const;
+const TARGET_NAMES = ['firnmq', 'bare', 'stand-in', 'rabbitmq'] as const;
 type TargetName = (typeof TARGET_NAMES)[number];
 
 interface NumbersFlags {
@@ -98,6 +98,8 @@ function createTarget(name: TargetName, core: number): Target {
       return createFirnmqTarget(core);
     case 'rabbitmq':
       return createRabbitmqTarget(core);
+    case 'bare':
+      return createBareTarget(core);
     case 'stand-in':
       return createStandInTarget(core);
   }

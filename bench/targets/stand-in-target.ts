@@ -1,4 +1,10 @@
-/** The stand-in broker that keeps nothing: what it reaches is the generator's own ceiling. */
+/**
+ * Programs that stand in for a broker, to see where a ceiling is: the stand-in keeps nothing, so that what it reaches is
+ * the generator's own; the bare broker has the hot path and nothing beside it, so that what it reaches is the machine's.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { parseAmqpUri } from '../amqp/amqp-uri.ts';
@@ -6,20 +12,42 @@ import { PinnedProcess } from './pinned-process.ts';
 import type { RunningTarget, Target } from './target.ts';
 
 const STAND_IN_MAIN = fileURLToPath(new URL('../testing/stand-in-broker-main.js', import.meta.url));
+const BARE_MAIN = fileURLToPath(new URL('../micro/bare/bare-broker-main.js', import.meta.url));
 
-/** The stand-in, kept to `core` (null: anywhere). */
+/** The stand-in that keeps nothing, kept to `core` (null: anywhere). */
 export function createStandInTarget(core: number | null): Target {
   return {
     name: 'stand-in',
     isOurs: false,
     canWriteConsumed: false,
-    start: () => startStandIn(core),
+    start: () => startProgram(core, [process.execPath, STAND_IN_MAIN], async () => {}),
   };
 }
 
-async function startStandIn(core: number | null): Promise<RunningTarget> {
+/** The bare broker, kept to `core` (null: anywhere). */
+export function createBareTarget(core: number | null): Target {
+  return {
+    name: 'bare',
+    isOurs: false,
+    canWriteConsumed: true,
+    start: async ({ writesConsumed }) => {
+      const directory = await mkdtemp(join(tmpdir(), 'firnmq-bare-'));
+      const flags = writesConsumed ? ['--write-consumed'] : [];
+      const command = [process.execPath, '--v8-pool-size=1', BARE_MAIN, directory, ...flags];
+      const removeDirectory = () => rm(directory, { recursive: true, force: true });
+      return startProgram(core, command, removeDirectory);
+    },
+  };
+}
+
+/** Starts a program that prints its URI. */
+async function startProgram(
+  core: number | null,
+  command: readonly string[],
+  cleanUp: () => Promise<void>,
+): Promise<RunningTarget> {
   const startedMs = performance.now();
-  const broker = await PinnedProcess.spawn(core, [process.execPath, STAND_IN_MAIN]);
+  const broker = await PinnedProcess.spawn(core, command);
   const uri = await broker.findLine((line) => parseAmqpUri(line));
   return {
     uri,
@@ -31,6 +59,9 @@ async function startStandIn(core: number | null): Promise<RunningTarget> {
     openFileCount: () => broker.openFileCount(),
     loopDelay: async () => null,
     killAndRestart: null,
-    stop: () => broker.terminate(),
+    stop: async () => {
+      await broker.terminate();
+      await cleanUp();
+    },
   };
 }

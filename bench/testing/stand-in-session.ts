@@ -2,63 +2,36 @@
 import type { Socket } from 'node:net';
 import {
   BASIC_ACK_ID,
-  BASIC_CONSUME_ID,
   BASIC_PUBLISH_ID,
-  BASIC_QOS_ID,
   ByteReader,
   basicAckDeliveryTag,
-  CHANNEL_CLOSE_ID,
-  CHANNEL_OPEN_ID,
-  CONFIRM_SELECT_ID,
-  CONNECTION_CLOSE_ID,
-  CONNECTION_OPEN_ID,
-  CONNECTION_START_OK_ID,
-  CONNECTION_TUNE_OK_ID,
-  decodeBasicConsume,
-  decodeBasicQos,
   encodeBasicAck,
-  encodeBasicConsumeOk,
-  encodeBasicQosOk,
-  encodeChannelCloseOk,
-  encodeChannelOpenOk,
-  encodeConfirmSelectOk,
-  encodeConnectionCloseOk,
-  encodeConnectionOpenOk,
-  encodeConnectionStart,
-  encodeConnectionTune,
-  encodeQueueBindOk,
-  encodeQueueDeclareOk,
-  encodeQueueDeleteOk,
   FRAME_HEADER,
   FRAME_HEADER_SIZE,
   FRAME_METHOD,
   FRAME_OVERHEAD,
   FrameScanner,
   type FrameSink,
-  QUEUE_BIND_ID,
-  QUEUE_DECLARE_ID,
-  QUEUE_DELETE_ID,
   readU32,
   readU64,
-  toFieldTable,
 } from '../../generated/index.ts';
 import { contentEnd } from '../amqp/content-end.ts';
 import { DeliveryBlock } from './delivery-block.ts';
+import { STAND_IN_FRAME_MAX, StandInControl, type StandInTraffic } from './stand-in-control.ts';
 import type { StandInConsumer, StandInQueue } from './stand-in-queue.ts';
 
-const FRAME_MAX = 131_072;
-const TUNE = { channelMax: 2047, frameMax: FRAME_MAX, heartbeat: 0 };
 const PROTOCOL_HEADER_BYTES = 8;
 const METHOD_ID_BYTES = 4;
 const BODY_SIZE_OFFSET = 4;
-const REPLY_SIZE_MAX = 1024;
+const ACK_SIZE_MAX = 64;
 
 /** Answers what the generator asks, counts what it publishes, delivers what is ready. */
-export class StandInSession implements FrameSink, StandInConsumer {
+export class StandInSession implements FrameSink, StandInConsumer, StandInTraffic {
   private readonly socket: Socket;
   private readonly queue: StandInQueue;
   private readonly scanner: FrameScanner;
   private readonly reader: ByteReader;
+  private readonly control: StandInControl;
   private headerBytesLeft: number;
   private confirms: boolean;
   private publishedInRead: number;
@@ -75,8 +48,9 @@ export class StandInSession implements FrameSink, StandInConsumer {
   constructor(socket: Socket, queue: StandInQueue) {
     this.socket = socket;
     this.queue = queue;
-    this.scanner = new FrameScanner(this, FRAME_MAX);
+    this.scanner = new FrameScanner(this, STAND_IN_FRAME_MAX);
     this.reader = new ByteReader();
+    this.control = new StandInControl(this);
     this.headerBytesLeft = PROTOCOL_HEADER_BYTES;
     this.confirms = false;
     this.publishedInRead = 0;
@@ -105,6 +79,39 @@ export class StandInSession implements FrameSink, StandInConsumer {
     });
   }
 
+  /** Its first delivery comes in a later turn, behind consume-ok. */
+  startConsumer(channel: number, consumerTag: string, noAck: boolean): void {
+    const body = Buffer.alloc(this.queue.bodySizeBytes);
+    this.deliveries = new DeliveryBlock(channel, consumerTag, body, STAND_IN_FRAME_MAX);
+    this.noAck = noAck;
+    this.queue.addConsumer(this);
+  }
+
+  get ready(): number {
+    return this.queue.ready;
+  }
+
+  limitPrefetch(count: number): void {
+    this.prefetchCount = count;
+  }
+
+  beginConfirms(): void {
+    this.confirms = true;
+  }
+
+  endChannel(): void {
+    this.queue.removeConsumer(this);
+    this.settlePublishes();
+  }
+
+  emptyQueue(): void {
+    this.queue.ready = 0;
+  }
+
+  write(bytes: Buffer): void {
+    this.socket.write(bytes);
+  }
+
   onFrame(
     type: number,
     channel: number,
@@ -122,7 +129,7 @@ export class StandInSession implements FrameSink, StandInConsumer {
     if (methodId === BASIC_PUBLISH_ID) return this.takePublishes(buf, end + 1, limit);
     const reader = this.reader.reset(buf, start + METHOD_ID_BYTES, end);
     if (methodId === BASIC_ACK_ID) this.onAck(basicAckDeliveryTag(buf, start + METHOD_ID_BYTES));
-    else this.send((reply) => this.encodeReply(reply, methodId, channel, reader));
+    else this.control.answer(methodId, channel, reader);
     return end + 1;
   }
 
@@ -134,7 +141,7 @@ export class StandInSession implements FrameSink, StandInConsumer {
     const skipped = Math.min(this.headerBytesLeft, chunk.length);
     if (skipped > 0) {
       this.headerBytesLeft -= skipped;
-      if (this.headerBytesLeft === 0) this.sendStart();
+      if (this.headerBytesLeft === 0) this.control.start();
     }
     this.scanner.scan(chunk, skipped, chunk.length);
     this.settlePublishes();
@@ -186,7 +193,8 @@ export class StandInSession implements FrameSink, StandInConsumer {
     this.queue.publish(count);
     if (!this.confirms) return;
     const ack = { deliveryTag: this.publishedInAll, multiple: true };
-    this.send((buf) => encodeBasicAck(buf, 0, 1, ack));
+    const bytes = Buffer.allocUnsafe(ACK_SIZE_MAX);
+    this.write(bytes.subarray(0, encodeBasicAck(bytes, 0, 1, ack)));
   }
 
   private onAck(deliveryTag: number): void {
@@ -207,76 +215,5 @@ export class StandInSession implements FrameSink, StandInConsumer {
     const bytes = deliveries.fill(count, this.deliveredTag + 1);
     this.deliveredTag += count;
     socket.write(bytes, () => this.deliver());
-  }
-
-  private sendStart(): void {
-    this.send((buf) =>
-      encodeConnectionStart(buf, 0, 0, {
-        versionMajor: 0,
-        versionMinor: 9,
-        serverProperties: toFieldTable({ product: 'stand-in', version: '0' }),
-        mechanisms: Buffer.from('PLAIN'),
-        locales: Buffer.from('en_US'),
-      }),
-    );
-  }
-
-  /** Encodes the reply to a method into `buf`; returns its size, 0 where there is none. */
-  private encodeReply(buf: Buffer, methodId: number, channel: number, reader: ByteReader): number {
-    const { queue } = this;
-    switch (methodId) {
-      case CONNECTION_START_OK_ID:
-        return encodeConnectionTune(buf, 0, 0, TUNE);
-      case CONNECTION_TUNE_OK_ID:
-        return 0;
-      case CONNECTION_OPEN_ID:
-        return encodeConnectionOpenOk(buf, 0, 0);
-      case CONNECTION_CLOSE_ID:
-        return encodeConnectionCloseOk(buf, 0, 0);
-      case CHANNEL_OPEN_ID:
-        return encodeChannelOpenOk(buf, 0, channel);
-      case CHANNEL_CLOSE_ID:
-        queue.removeConsumer(this);
-        this.settlePublishes();
-        return encodeChannelCloseOk(buf, 0, channel);
-      case QUEUE_DECLARE_ID: {
-        const ok = { queue: 'q', messageCount: queue.ready, consumerCount: 0 };
-        return encodeQueueDeclareOk(buf, 0, channel, ok);
-      }
-      case QUEUE_BIND_ID:
-        return encodeQueueBindOk(buf, 0, channel);
-      case QUEUE_DELETE_ID: {
-        const ok = { messageCount: queue.ready };
-        queue.ready = 0;
-        return encodeQueueDeleteOk(buf, 0, channel, ok);
-      }
-      case BASIC_QOS_ID:
-        this.prefetchCount = decodeBasicQos(reader).prefetchCount;
-        return encodeBasicQosOk(buf, 0, channel);
-      case CONFIRM_SELECT_ID:
-        this.confirms = true;
-        return encodeConfirmSelectOk(buf, 0, channel);
-      case BASIC_CONSUME_ID: {
-        const { consumerTag, noAck } = decodeBasicConsume(reader);
-        this.startConsumer(channel, consumerTag, noAck);
-        return encodeBasicConsumeOk(buf, 0, channel, { consumerTag });
-      }
-      default:
-        throw new Error(`the stand-in broker does not know method ${methodId.toString(16)}`);
-    }
-  }
-
-  /** Its first delivery comes in a later turn, behind consume-ok. */
-  private startConsumer(channel: number, consumerTag: string, noAck: boolean): void {
-    const body = Buffer.alloc(this.queue.bodySizeBytes);
-    this.deliveries = new DeliveryBlock(channel, consumerTag, body, FRAME_MAX);
-    this.noAck = noAck;
-    this.queue.addConsumer(this);
-  }
-
-  private send(encode: (buf: Buffer) => number): void {
-    const buf = Buffer.allocUnsafe(REPLY_SIZE_MAX);
-    const size = encode(buf);
-    if (size > 0) this.socket.write(buf.subarray(0, size));
   }
 }
