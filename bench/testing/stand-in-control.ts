@@ -54,9 +54,12 @@ export interface StandInTraffic {
 /** Answers for one connection. */
 export class StandInControl {
   private readonly traffic: StandInTraffic;
+  private readonly product: string;
 
-  constructor(traffic: StandInTraffic) {
+  /** `product`: what it says that it is. */
+  constructor(traffic: StandInTraffic, product: string) {
     this.traffic = traffic;
+    this.product = product;
   }
 
   /** The first word, behind the client's protocol header. */
@@ -65,7 +68,7 @@ export class StandInControl {
       encodeConnectionStart(buf, 0, 0, {
         versionMajor: 0,
         versionMinor: 9,
-        serverProperties: toFieldTable({ product: 'stand-in', version: '0' }),
+        serverProperties: toFieldTable({ product: this.product, version: '0' }),
         mechanisms: Buffer.from('PLAIN'),
         locales: Buffer.from('en_US'),
       }),

@@ -50,7 +50,7 @@ export class StandInSession implements FrameSink, StandInConsumer, StandInTraffi
     this.queue = queue;
     this.scanner = new FrameScanner(this, STAND_IN_FRAME_MAX);
     this.reader = new ByteReader();
-    this.control = new StandInControl(this);
+    this.control = new StandInControl(this, 'stand-in');
     this.headerBytesLeft = PROTOCOL_HEADER_BYTES;
     this.confirms = false;
     this.publishedInRead = 0;

@@ -11,6 +11,8 @@ import { join } from 'node:path';
 import { type ByteArea, copyBytes, newByteArea } from '../../../server/base/byte-area.ts';
 
 const BLOCK_BYTES = 1024 * 1024;
+/** The file begins anew where it is longer and nothing waits: a page that it has takes a tenth of the time of a new one. */
+const FILE_BYTES_KEPT = 64 * 1024 * 1024;
 /** Blocks in memory, of the newest bytes. */
 const BLOCKS_KEPT = 8;
 const HEAD_BYTES = 4;
@@ -37,6 +39,8 @@ export class BareLog {
   private head: number;
   private tail: number;
   private written: number;
+  /** The position of the file's first byte. */
+  private fileFrom: number;
   private readonly found: BareRecord;
 
   /** Its file is in `directory`; `writesConsumed`: also what was delivered before it was written. */
@@ -50,6 +54,7 @@ export class BareLog {
     this.head = 0;
     this.tail = 0;
     this.written = 0;
+    this.fileFrom = 0;
     this.found = { area: this.readBlock, at: 0, size: 0 };
   }
 
@@ -116,11 +121,23 @@ export class BareLog {
   /** Writes what has come, once there is a block of it, or `now`. */
   write(now: boolean): void {
     if (!this.writesConsumed) this.written = Math.max(this.written, this.tail);
-    if (!now && this.head - this.written < BLOCK_BYTES) return;
+    if (now || this.head - this.written >= BLOCK_BYTES) this.writeAll();
+    if (this.ready > 0 || this.head - this.fileFrom < FILE_BYTES_KEPT) return;
+    this.fileFrom = this.head - (this.head % BLOCK_BYTES);
+    this.readFrom = -1;
+  }
+
+  private writeAll(): void {
     while (this.written < this.head) {
       const from = this.written % BLOCK_BYTES;
       const length = Math.min(BLOCK_BYTES - from, this.head - this.written);
-      writeSync(this.file, this.blockAt(this.written).buf, from, length, this.written);
+      writeSync(
+        this.file,
+        this.blockAt(this.written).buf,
+        from,
+        length,
+        this.written - this.fileFrom,
+      );
       this.written += length;
     }
   }
@@ -141,7 +158,7 @@ export class BareLog {
     this.blockAt(this.head).view.setUint32(inBlock, BLOCK_LEFT);
     this.head += BLOCK_BYTES - inBlock;
     // The block that comes next holds the oldest bytes in memory.
-    if (this.written < this.head - (BLOCKS_KEPT - 1) * BLOCK_BYTES) this.write(true);
+    if (this.written < this.head - (BLOCKS_KEPT - 1) * BLOCK_BYTES) this.writeAll();
   }
 
   private areaOf(position: number): ByteArea {
@@ -149,7 +166,7 @@ export class BareLog {
     if (block > Math.floor(this.head / BLOCK_BYTES) - BLOCKS_KEPT) return this.blockAt(position);
     const from = block * BLOCK_BYTES;
     if (this.readFrom !== from) {
-      readSync(this.file, this.readBlock.buf, 0, BLOCK_BYTES, from);
+      readSync(this.file, this.readBlock.buf, 0, BLOCK_BYTES, from - this.fileFrom);
       this.readFrom = from;
     }
     return this.readBlock;

@@ -42,8 +42,10 @@ const BODY_SIZE_OFFSET = 8;
 const CONSUMER_TAG_TEXT_OFFSET = 12;
 const SLAB_BYTES = 256 * 1024;
 const DELIVER_BYTES_PER_TURN = 1024 * 1024;
+/** Read of a publisher in a turn: of what lies in a socket libuv brings 32 reads. */
+const READ_BYTES_PER_TURN = 256 * 1024;
 /** While more waits for a consumer, publishers are not read. */
-const BEHIND_BYTES = 1024 * 1024;
+const BEHIND_BYTES = 512 * 1024;
 
 /** All connections of the broker, and the turns that they share. */
 export class BareBroker {
@@ -104,6 +106,7 @@ export class BareSession implements FrameSink, StandInTraffic {
   private readonly control: StandInControl;
   private readonly reader: ByteReader;
   private headerBytesLeft: number;
+  private readInTurn: number;
   private confirms: boolean;
   /** What is read just now. */
   private area: ByteArea;
@@ -125,9 +128,10 @@ export class BareSession implements FrameSink, StandInTraffic {
     this.socket = socket;
     this.broker = broker;
     this.scanner = new FrameScanner(this, STAND_IN_FRAME_MAX);
-    this.control = new StandInControl(this);
+    this.control = new StandInControl(this, 'bare broker');
     this.reader = new ByteReader();
     this.headerBytesLeft = PROTOCOL_HEADER_BYTES;
+    this.readInTurn = 0;
     this.confirms = false;
     this.area = new ByteArea(Buffer.alloc(0));
     this.splitSize = 0;
@@ -163,6 +167,7 @@ export class BareSession implements FrameSink, StandInTraffic {
 
   /** Reads on, or not; a consumer, whose acks come the same way, always. */
   read(wanted: boolean): void {
+    this.readInTurn = 0;
     if (this.consumes || this.published === 0) return;
     if (wanted === this.socket.isPaused()) {
       if (wanted) this.socket.resume();
@@ -299,6 +304,8 @@ export class BareSession implements FrameSink, StandInTraffic {
     }
     this.scanner.scan(area.buf, skipped, size);
     this.broker.wake();
+    this.readInTurn += size;
+    if (this.readInTurn >= READ_BYTES_PER_TURN && this.published > 0) this.socket.pause();
   }
 
   private flush(size: number): void {
