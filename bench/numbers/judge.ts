@@ -33,7 +33,7 @@ export function judge(
   const loopDelayMs = figure.medianCost('loopDelayP99Ms') ?? 0;
   const verdict = loopDelayMs > LOOP_DELAY_P99_MS_MAX ? 'FAIL' : figure.figure.verdict;
   const timesMin = outcome.figures[0] === figure ? row.timesTheLast : undefined;
-  if (other === null || times === null || timesMin === undefined) {
+  if (other?.isBroker !== true || times === null || timesMin === undefined) {
     return { mustReach, verdict: verdict === 'not judged' ? '' : verdict, timesTheLast: times };
   }
   return {
@@ -58,9 +58,11 @@ function referenceOf(
   figure: RowFigure,
   outcome: RowOutcome,
   outcomes: readonly RowOutcome[],
-): { readonly name: string; readonly median: number } | null {
+): { readonly name: string; readonly isBroker: boolean; readonly median: number } | null {
   const last = outcomes.findLast((other) => other.row === outcome.row);
   if (last === undefined || last.contestant.target === outcome.contestant.target) return null;
   const median = last.figures.find((other) => other.figure.what === figure.figure.what)?.median;
-  return median === undefined || median === null ? null : { name: last.contestant.name, median };
+  if (median === undefined || median === null) return null;
+  const { name, target } = last.contestant;
+  return { name, isBroker: target.isBroker, median };
 }

@@ -83,6 +83,9 @@ t.test('a goal may also be a multiple of what the last broker reaches', async (t
   const tooLittle = [outcome(OURS, { rates: [9e6], goal, row }), slow];
   t.match(tableOf(tooLittle)[0], '| FAIL | 9.0 |');
   t.notOk(isAllReached(tooLittle));
+  const standIn = { ...OTHER, isBroker: false };
+  const beside = [tooLittle[0]!, outcome(standIn, { rates: [1e6], row })];
+  t.match(tableOf(beside)[0], '| at least 1.00 M/s | pass | 9.0 |', 'it is no broker');
   const alone = [outcome(OURS, { rates: [9e6], goal, row })];
   t.match(tableOf(alone)[0], '| at least 1.00 M/s | pass |  |');
 });

@@ -13,6 +13,7 @@ export function createFirnmqTarget(core: number | null): Target {
   return {
     name: 'firnmq',
     isOurs: true,
+    isBroker: true,
     canWriteConsumed: true,
     start: async ({ writesConsumed, withTls }) => {
       const parent = await mkdtemp(join(tmpdir(), 'firnmq-bench-'));

@@ -28,6 +28,7 @@ export function createRabbitmqTarget(core: number | null): Target {
   return {
     name: 'rabbitmq',
     isOurs: false,
+    isBroker: true,
     canWriteConsumed: false,
     start: ({ withTls }) => startRabbitmq(core, withTls),
   };

@@ -8,6 +8,7 @@ export function createRunningTarget(uri: string): Target {
   return {
     name: `${parsed.host}:${parsed.port}`,
     isOurs: false,
+    isBroker: true,
     canWriteConsumed: false,
     start: async () => ({
       uri: parsed,

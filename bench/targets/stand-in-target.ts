@@ -19,6 +19,7 @@ export function createStandInTarget(core: number | null): Target {
   return {
     name: 'stand-in',
     isOurs: false,
+    isBroker: false,
     canWriteConsumed: false,
     start: () => startProgram(core, [process.execPath, STAND_IN_MAIN], async () => {}),
   };
@@ -29,6 +30,7 @@ export function createBareTarget(core: number | null): Target {
   return {
     name: 'bare',
     isOurs: false,
+    isBroker: false,
     canWriteConsumed: true,
     start: async ({ writesConsumed }) => {
       const directory = await mkdtemp(join(tmpdir(), 'firnmq-bare-'));

@@ -56,6 +56,8 @@ export interface Target {
   readonly name: string;
   /** Whether it is this repository's server, for which the goals are. */
   readonly isOurs: boolean;
+  /** False: it stands in for one, and does less. */
+  readonly isBroker: boolean;
   /** Whether it leaves consumed messages unwritten, and can be told not to. */
   readonly canWriteConsumed: boolean;
   /** Starts it, on an empty directory where it has one; resolves when it has answered connection.open. */
