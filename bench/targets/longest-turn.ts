@@ -35,7 +35,7 @@ function now(): Moment {
   return { atMs: machineMs(), activeMs: active, idleMs: idle, queuedMs: queuedMs() };
 }
 
-setInterval(() => {
+function look(): void {
   const before = last;
   last = now();
   const idleMs = last.idleMs - before.idleMs;
@@ -44,9 +44,13 @@ setInterval(() => {
   watched.lateMs = Math.max(watched.lateMs, last.atMs - before.atMs - LOOK_INTERVAL_MS);
   if (turnMs <= LONG_TURN_MS) watched.shortMs = Math.max(watched.shortMs, turnMs);
   else watched.long.push({ fromMs: before.atMs, toMs: last.atMs, turnMs });
-}, LOOK_INTERVAL_MS).unref();
+}
+
+setInterval(look, LOOK_INTERVAL_MS).unref();
 
 process.on('message', () => {
+  // The question may come before the timer's turn.
+  look();
   process.send?.(watched);
   watched = begin();
 });
