@@ -14,10 +14,13 @@ import {
   FRAME_BODY,
   FRAME_END,
   FRAME_HEADER,
+  FRAME_HEADER_SIZE,
+  FRAME_METHOD,
   FRAME_OVERHEAD,
   readU32,
 } from '../../generated/index.ts';
 
+const METHOD_ID_BYTES = 4;
 /** Frame header, class, weight, body size, property flags, end octet. */
 const CONTENT_HEADER_MIN_BYTES = 22;
 
@@ -47,4 +50,14 @@ export function contentEnd(buf: Buffer, at: number, limit: number): number {
     return -1;
   }
   return end;
+}
+
+/**
+ * Where the content of the method frame that begins at `at` begins, when that is one of `methodId`; otherwise -1. HOT per
+ * message.
+ */
+export function contentBehind(methodId: number, buf: Buffer, at: number, limit: number): number {
+  if (limit - at < FRAME_HEADER_SIZE + METHOD_ID_BYTES || buf[at] !== FRAME_METHOD) return -1;
+  if (readU32(buf, at + FRAME_HEADER_SIZE) !== methodId) return -1;
+  return at + FRAME_OVERHEAD + readU32(buf, at + 3);
 }

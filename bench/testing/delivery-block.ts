@@ -12,20 +12,11 @@ export class DeliveryBlock {
   private readonly tagOffset: number;
 
   constructor(channel: number, consumerTag: string, body: Buffer, frameMax: number) {
-    const deliver = {
-      consumerTag,
-      deliveryTag: 0,
-      redelivered: false,
-      exchange: '',
-      routingKey: 'q',
-    };
-    const message = Buffer.allocUnsafe(
-      sizeOfBasicDeliver(deliver) + sizeOfContent({}, body.length, frameMax),
-    );
-    const at = encodeBasicDeliver(message, 0, channel, deliver);
-    encodeContent(message, at, channel, {}, body, frameMax);
-    this.block = repeatMessage(message);
-    this.tagOffset = CONSUMER_TAG_TEXT_OFFSET + Buffer.byteLength(consumerTag);
+    const { frame, tagAt } = createDeliverFrame(channel, consumerTag);
+    const content = Buffer.allocUnsafe(sizeOfContent({}, body.length, frameMax));
+    encodeContent(content, 0, channel, {}, body, frameMax);
+    this.tagOffset = tagAt;
+    this.block = repeatMessage(Buffer.concat([frame, content]));
   }
 
   /** The most messages that {@link fill} takes. */
@@ -39,4 +30,21 @@ export class DeliveryBlock {
     for (let i = 0; i < count; i++) writeU64(bytes, offsets[i]! + this.tagOffset, firstTag + i);
     return messagesView(this.block, count);
   }
+}
+
+/** The basic.deliver frame with which every delivery to a consumer begins, and where in it its tag (8 octets) goes. */
+export function createDeliverFrame(
+  channel: number,
+  consumerTag: string,
+): { readonly frame: Buffer; readonly tagAt: number } {
+  const deliver = {
+    consumerTag,
+    deliveryTag: 0,
+    redelivered: false,
+    exchange: '',
+    routingKey: 'q',
+  };
+  const frame = Buffer.alloc(sizeOfBasicDeliver(deliver));
+  encodeBasicDeliver(frame, 0, channel, deliver);
+  return { frame, tagAt: CONSUMER_TAG_TEXT_OFFSET + Buffer.byteLength(consumerTag) };
 }

@@ -15,6 +15,7 @@ import {
   CONNECTION_TUNE_OK_ID,
   decodeBasicConsume,
   decodeBasicQos,
+  encodeBasicAck,
   encodeBasicConsumeOk,
   encodeBasicQosOk,
   encodeChannelCloseOk,
@@ -38,6 +39,9 @@ export const STAND_IN_FRAME_MAX = 131_072;
 
 const TUNE = { channelMax: 2047, frameMax: STAND_IN_FRAME_MAX, heartbeat: 0 };
 const REPLY_SIZE_MAX = 1024;
+const PROTOCOL_HEADER_BYTES = 8;
+/** The generator has but one channel on a connection. */
+const STAND_IN_CHANNEL = 1;
 
 /** The connection that is answered. */
 export interface StandInTraffic {
@@ -55,15 +59,31 @@ export interface StandInTraffic {
 export class StandInControl {
   private readonly traffic: StandInTraffic;
   private readonly product: string;
+  /** Octets of the client's protocol header that are still to come. */
+  private headerLeft: number;
 
   /** `product`: what it says that it is. */
   constructor(traffic: StandInTraffic, product: string) {
     this.traffic = traffic;
     this.product = product;
+    this.headerLeft = PROTOCOL_HEADER_BYTES;
   }
 
-  /** The first word, behind the client's protocol header. */
-  start(): void {
+  /** Steps over the client's protocol header in `size` octets read; returns how many of them are of it. */
+  takeProtocolHeader(size: number): number {
+    const taken = Math.min(this.headerLeft, size);
+    this.headerLeft -= taken;
+    if (taken > 0 && this.headerLeft === 0) this.start();
+    return taken;
+  }
+
+  /** Confirms all publishes up to the one with this number. */
+  confirm(upTo: number): void {
+    const ack = { deliveryTag: upTo, multiple: true };
+    this.send((buf) => encodeBasicAck(buf, 0, STAND_IN_CHANNEL, ack));
+  }
+
+  private start(): void {
     this.send((buf) =>
       encodeConnectionStart(buf, 0, 0, {
         versionMajor: 0,

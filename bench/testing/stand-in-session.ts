@@ -5,25 +5,20 @@ import {
   BASIC_PUBLISH_ID,
   ByteReader,
   basicAckDeliveryTag,
-  encodeBasicAck,
   FRAME_HEADER,
-  FRAME_HEADER_SIZE,
   FRAME_METHOD,
-  FRAME_OVERHEAD,
   FrameScanner,
   type FrameSink,
   readU32,
   readU64,
 } from '../../generated/index.ts';
-import { contentEnd } from '../amqp/content-end.ts';
+import { contentBehind, contentEnd } from '../amqp/content-end.ts';
 import { DeliveryBlock } from './delivery-block.ts';
 import { STAND_IN_FRAME_MAX, StandInControl, type StandInTraffic } from './stand-in-control.ts';
 import type { StandInConsumer, StandInQueue } from './stand-in-queue.ts';
 
-const PROTOCOL_HEADER_BYTES = 8;
 const METHOD_ID_BYTES = 4;
 const BODY_SIZE_OFFSET = 4;
-const ACK_SIZE_MAX = 64;
 
 /** Answers what the generator asks, counts what it publishes, delivers what is ready. */
 export class StandInSession implements FrameSink, StandInConsumer, StandInTraffic {
@@ -32,7 +27,6 @@ export class StandInSession implements FrameSink, StandInConsumer, StandInTraffi
   private readonly scanner: FrameScanner;
   private readonly reader: ByteReader;
   private readonly control: StandInControl;
-  private headerBytesLeft: number;
   private confirms: boolean;
   private publishedInRead: number;
   private publishedInAll: number;
@@ -51,7 +45,6 @@ export class StandInSession implements FrameSink, StandInConsumer, StandInTraffi
     this.scanner = new FrameScanner(this, STAND_IN_FRAME_MAX);
     this.reader = new ByteReader();
     this.control = new StandInControl(this, 'stand-in');
-    this.headerBytesLeft = PROTOCOL_HEADER_BYTES;
     this.confirms = false;
     this.publishedInRead = 0;
     this.publishedInAll = 0;
@@ -138,11 +131,7 @@ export class StandInSession implements FrameSink, StandInConsumer, StandInTraffi
   }
 
   private onRead(chunk: Buffer): void {
-    const skipped = Math.min(this.headerBytesLeft, chunk.length);
-    if (skipped > 0) {
-      this.headerBytesLeft -= skipped;
-      if (this.headerBytesLeft === 0) this.control.start();
-    }
+    const skipped = this.control.takeProtocolHeader(chunk.length);
     this.scanner.scan(chunk, skipped, chunk.length);
     this.settlePublishes();
   }
@@ -157,10 +146,9 @@ export class StandInSession implements FrameSink, StandInConsumer, StandInTraffi
     let behind = next;
     let count = 1;
     for (;;) {
-      if (limit - behind < FRAME_HEADER_SIZE + METHOD_ID_BYTES) break;
-      if (buf[behind] !== FRAME_METHOD) break;
-      if (readU32(buf, behind + FRAME_HEADER_SIZE) !== BASIC_PUBLISH_ID) break;
-      next = contentEnd(buf, behind + FRAME_OVERHEAD + readU32(buf, behind + 3), limit);
+      const content = contentBehind(BASIC_PUBLISH_ID, buf, behind, limit);
+      if (content < 0) break;
+      next = contentEnd(buf, content, limit);
       if (next < 0) break;
       behind = next;
       count++;
@@ -191,10 +179,7 @@ export class StandInSession implements FrameSink, StandInConsumer, StandInTraffi
     this.publishedInRead = 0;
     this.publishedInAll += count;
     this.queue.publish(count);
-    if (!this.confirms) return;
-    const ack = { deliveryTag: this.publishedInAll, multiple: true };
-    const bytes = Buffer.allocUnsafe(ACK_SIZE_MAX);
-    this.write(bytes.subarray(0, encodeBasicAck(bytes, 0, 1, ack)));
+    if (this.confirms) this.control.confirm(this.publishedInAll);
   }
 
   private onAck(deliveryTag: number): void {

@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { ByteArea } from '../base/byte-area.ts';
 import { moveAside } from './aside.ts';
 import {
-  type BatchHeader,
   decodeSegmentHeader,
   encodeSegmentHeader,
   GAP_SIZE,
@@ -396,9 +395,6 @@ export class SegmentRecovery {
   }
 
   private writeAgain({ segment, content }: SegmentOnDisk, syncedUpTo: number, end: number): void {
-    const isUnsynced = ({ position }: BatchHeader): boolean =>
-      position >= syncedUpTo && position < end;
-    const unsynced = content.batches.filter(isUnsynced);
     if (content.length === 0) return;
     if (positionAt(segment.number, 0) >= syncedUpTo) {
       for (const { path } of segment.files) {
@@ -406,7 +402,12 @@ export class SegmentRecovery {
         file.writeAt(encodeSegmentHeader(segment), 0, SEGMENT_HEADER_SIZE, 0);
       }
     }
-    const bytes = this.read(segment, offsetOf(unsynced[0]?.position ?? end));
+    const unsynced = content.batches.filter(
+      ({ position }) => position >= syncedUpTo && position < end,
+    );
+    const [first] = unsynced;
+    if (first === undefined) return;
+    const bytes = this.read(segment, offsetOf(first.position));
     for (const { position, length, isGap } of unsynced) {
       const at = offsetOf(position);
       const { path } = segment.files.findLast((some) => some.from <= at)!;

@@ -2,7 +2,6 @@
  * Writes what is left of a segment into a file of the compacted form. The caller knows which records are live, and
  * puts the file in the place of the segment.
  */
-
 import type { ByteArea } from '../base/byte-area.ts';
 import { nextTurn } from '../base/next-turn.ts';
 import {

@@ -28,6 +28,16 @@ for (const writesConsumed of [false, true]) {
   });
 }
 
+t.test('contents that come in pieces on two connections stay apart', async (t) => {
+  const broker = await createBareTarget(null).start({ writesConsumed: false, withTls: false });
+  t.teardown(() => broker.stop());
+  const what = { queues: QUEUES, countPerQueue: 300, bodySizeBytes: 50_000 };
+  await Promise.all([1, 2].map(() => publishMessages(broker.uri, what)));
+  const drain = await Drain.connect(broker.uri, 1, 600);
+  await drain.run(QUEUES);
+  await drain.finish(QUEUES);
+});
+
 t.test('the bare broker confirms, and keeps to a prefetch', async (t) => {
   const broker = await createBareTarget(null).start({ writesConsumed: false, withTls: false });
   t.teardown(() => broker.stop());

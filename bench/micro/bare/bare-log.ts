@@ -65,27 +65,12 @@ export class BareLog {
   /** HOT per message. Takes the content `source.buf[at..end)`. */
   append(source: ByteArea, at: number, end: number): void {
     const size = end - at;
-    const to = this.reserve(size);
-    copyBytes(this.blockAt(this.head), to, source, at, size);
-    this.commit(size);
-  }
-
-  /** Room for a content of `size` bytes that comes in pieces: where it goes in {@link open}. */
-  reserve(size: number): number {
     const inBlock = this.head % BLOCK_BYTES;
     if (BLOCK_BYTES - inBlock < size + 2 * HEAD_BYTES) this.leaveBlock(inBlock);
-    return (this.head % BLOCK_BYTES) + HEAD_BYTES;
-  }
-
-  /** The block of what is being appended. */
-  get open(): ByteArea {
-    return this.blockAt(this.head);
-  }
-
-  /** What was reserved is complete. */
-  commit(size: number): void {
-    const { view } = this.blockAt(this.head);
-    view.setUint32(this.head % BLOCK_BYTES, size);
+    const block = this.blockAt(this.head);
+    const to = this.head % BLOCK_BYTES;
+    block.view.setUint32(to, size);
+    copyBytes(block, to + HEAD_BYTES, source, at, size);
     this.head += HEAD_BYTES + size;
     this.ready++;
   }

@@ -11,8 +11,6 @@ import {
   BASIC_PUBLISH_ID,
   ByteReader,
   basicAckDeliveryTag,
-  encodeBasicAck,
-  encodeBasicDeliver,
   FRAME_BODY,
   FRAME_END,
   FRAME_HEADER,
@@ -22,12 +20,12 @@ import {
   FrameScanner,
   type FrameSink,
   readU32,
-  sizeOfBasicDeliver,
 } from '../../../generated/index.ts';
 import { SocketReader } from '../../../server/amqp/socket-reader.ts';
 import { ByteArea, copyBytes, newByteArea } from '../../../server/base/byte-area.ts';
 import { FixedBytes } from '../../../server/base/fixed-bytes.ts';
-import { contentEnd } from '../../amqp/content-end.ts';
+import { contentBehind, contentEnd } from '../../amqp/content-end.ts';
+import { createDeliverFrame } from '../../testing/delivery-block.ts';
 import {
   STAND_IN_FRAME_MAX,
   StandInControl,
@@ -35,11 +33,8 @@ import {
 } from '../../testing/stand-in-control.ts';
 import type { BareLog } from './bare-log.ts';
 
-const PROTOCOL_HEADER_BYTES = 8;
 const METHOD_ID_BYTES = 4;
 const BODY_SIZE_OFFSET = 8;
-/** Frame header (7), method id (4) and the length octet of the consumer tag. */
-const CONSUMER_TAG_TEXT_OFFSET = 12;
 const SLAB_BYTES = 256 * 1024;
 const DELIVER_BYTES_PER_TURN = 1024 * 1024;
 /** Read of a publisher in a turn: of what lies in a socket libuv brings 32 reads. */
@@ -105,12 +100,12 @@ export class BareSession implements FrameSink, StandInTraffic {
   private readonly scanner: FrameScanner;
   private readonly control: StandInControl;
   private readonly reader: ByteReader;
-  private headerBytesLeft: number;
   private readInTurn: number;
   private confirms: boolean;
   /** What is read just now. */
   private area: ByteArea;
-  /** A content that comes in pieces: its size in all, and where its next octet goes. */
+  /** A content that comes in pieces: what has come, its size in all, and where its next octet goes. */
+  private split: ByteArea;
   private splitSize: number;
   private splitAt: number;
   private prefix: FixedBytes | null;
@@ -130,10 +125,10 @@ export class BareSession implements FrameSink, StandInTraffic {
     this.scanner = new FrameScanner(this, STAND_IN_FRAME_MAX);
     this.control = new StandInControl(this, 'bare broker');
     this.reader = new ByteReader();
-    this.headerBytesLeft = PROTOCOL_HEADER_BYTES;
     this.readInTurn = 0;
     this.confirms = false;
     this.area = new ByteArea(Buffer.alloc(0));
+    this.split = this.area;
     this.splitSize = 0;
     this.splitAt = 0;
     this.prefix = null;
@@ -177,9 +172,7 @@ export class BareSession implements FrameSink, StandInTraffic {
 
   confirm(upTo: number): void {
     this.confirmed = upTo;
-    const bytes = Buffer.allocUnsafe(64);
-    const ack = { deliveryTag: upTo, multiple: true };
-    this.write(bytes.subarray(0, encodeBasicAck(bytes, 0, 1, ack)));
+    this.control.confirm(upTo);
   }
 
   /** HOT per delivery. */
@@ -248,10 +241,8 @@ export class BareSession implements FrameSink, StandInTraffic {
     let behind = next;
     let count = 1;
     for (;;) {
-      if (limit - behind < FRAME_HEADER_SIZE + METHOD_ID_BYTES) break;
-      if (buf[behind] !== FRAME_METHOD) break;
-      if (readU32(buf, behind + FRAME_HEADER_SIZE) !== BASIC_PUBLISH_ID) break;
-      const content = behind + FRAME_OVERHEAD + readU32(buf, behind + 3);
+      const content = contentBehind(BASIC_PUBLISH_ID, buf, behind, limit);
+      if (content < 0) break;
       next = contentEnd(buf, content, limit);
       if (next < 0) break;
       log.append(area, content, next);
@@ -262,46 +253,41 @@ export class BareSession implements FrameSink, StandInTraffic {
     return behind;
   }
 
-  /** The header of a content that does not lie whole in what was read. */
+  /** The header of a content that does not lie whole in what was read: it is gathered here. */
   private beginSplit(channel: number, buf: Buffer, start: number, end: number): void {
-    const { log } = this.broker;
     const bodySize = readU32(buf, start + BODY_SIZE_OFFSET);
     const headerSize = FRAME_OVERHEAD + end - start;
     this.splitSize = headerSize + (bodySize > 0 ? FRAME_OVERHEAD + bodySize : 0);
-    const to = log.reserve(this.splitSize);
-    const { open } = log;
-    open.buf.set(buf.subarray(start - FRAME_HEADER_SIZE, end + 1), to);
+    if (this.split.buf.length < this.splitSize) this.split = newByteArea(this.splitSize);
+    const { split } = this;
+    split.buf.set(buf.subarray(start - FRAME_HEADER_SIZE, end + 1));
     if (bodySize === 0) {
       this.endSplit();
       return;
     }
-    open.view.setUint8(to + headerSize, FRAME_BODY);
-    open.view.setUint16(to + headerSize + 1, channel);
-    open.view.setUint32(to + headerSize + 3, bodySize);
-    this.splitAt = to + headerSize + FRAME_HEADER_SIZE;
+    split.view.setUint8(headerSize, FRAME_BODY);
+    split.view.setUint16(headerSize + 1, channel);
+    split.view.setUint32(headerSize + 3, bodySize);
+    this.splitAt = headerSize + FRAME_HEADER_SIZE;
   }
 
   private takePiece(buf: Buffer, start: number, end: number, isEnd: boolean): void {
-    const { open } = this.broker.log;
-    open.buf.set(buf.subarray(start, end), this.splitAt);
+    const { split } = this;
+    split.buf.set(buf.subarray(start, end), this.splitAt);
     this.splitAt += end - start;
     if (!isEnd) return;
-    open.view.setUint8(this.splitAt, FRAME_END);
+    split.view.setUint8(this.splitAt, FRAME_END);
     this.endSplit();
   }
 
   private endSplit(): void {
-    this.broker.log.commit(this.splitSize);
+    this.broker.log.append(this.split, 0, this.splitSize);
     this.published++;
   }
 
   private onRead(area: ByteArea, size: number): void {
     this.area = area;
-    const skipped = Math.min(this.headerBytesLeft, size);
-    if (skipped > 0) {
-      this.headerBytesLeft -= skipped;
-      if (this.headerBytesLeft === 0) this.control.start();
-    }
+    const skipped = this.control.takeProtocolHeader(size);
     this.scanner.scan(area.buf, skipped, size);
     this.broker.wake();
     this.readInTurn += size;
@@ -325,17 +311,9 @@ export class BareSession implements FrameSink, StandInTraffic {
   }
 
   startConsumer(channel: number, consumerTag: string, noAck: boolean): void {
-    const deliver = {
-      consumerTag,
-      deliveryTag: 0,
-      redelivered: false,
-      exchange: '',
-      routingKey: 'q',
-    };
-    const frame = Buffer.alloc(sizeOfBasicDeliver(deliver));
-    encodeBasicDeliver(frame, 0, channel, deliver);
+    const { frame, tagAt } = createDeliverFrame(channel, consumerTag);
     this.prefix = new FixedBytes(frame);
-    this.tagAt = CONSUMER_TAG_TEXT_OFFSET + Buffer.byteLength(consumerTag);
+    this.tagAt = tagAt;
     this.noAck = noAck;
   }
 
