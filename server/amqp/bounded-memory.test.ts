@@ -11,6 +11,7 @@ import {
 import { UserStore } from '../auth/user-store.ts';
 import { createConfig } from '../config/config.ts';
 import { realFileSystem } from '../storage/fs.ts';
+import { MessageRun } from '../storage/message-run.ts';
 import { createSilentLogger } from '../telemetry/logger.ts';
 import {
   anyFrame,
@@ -129,6 +130,7 @@ async function openByHand(t: Teardown) {
     slabs: new SlabPool(),
     reader: new SocketReader(broker.reactor),
     openConnections: new OpenConnections(0),
+    run: new MessageRun(),
     handshakes,
     version: '0.0.0',
   };

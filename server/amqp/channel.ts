@@ -24,6 +24,7 @@ import { removeConsumer } from '../broker/queues.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { LargeBodyReader } from '../storage/large-body-reader.ts';
 import type { DurabilityWaiter } from '../storage/log.ts';
+import type { MessageRun } from '../storage/message-run.ts';
 import { bodySizeAt, isLargeAt, largeReferenceAt } from '../storage/record-format.ts';
 import type { StorageError } from '../storage/storage-error.ts';
 import type { ChannelTransaction } from './channel-transaction.ts';
@@ -144,13 +145,15 @@ export class Channel
   /**
    * HOT per publish. Publishes the message whose parts lie in `content`.
    *
+   * @returns whether more of its kind may go to {@link publishRun}, as long as nothing else happens
    * @throws ProtocolError, BrokerError or WireError
    */
-  publish(): void {
+  publish(): boolean {
     const { content } = this;
     const { parts, bits } = content;
     if ((bits & BASIC_PUBLISH_IMMEDIATE_BIT) !== 0) throw notImplemented('immediate=true');
     requireBodySize(parts.bodySize, this.connection.maxMessageSizeBytes);
+    const { head } = parts;
     const hasProperties =
       parts.propertiesSize !== 2 || parts.head.view.getUint16(parts.propertiesAt) !== 0;
     const copies = hasProperties
@@ -162,7 +165,7 @@ export class Channel
       const route =
         copies === null ? publisher.routeOf(parts) : publisher.routeWithCopies(parts, copies);
       if (transaction.messages.add(parts, route, isMandatory)) content.writer = null;
-      return;
+      return false;
     }
     const outcome =
       copies === null ? publisher.publish(parts) : publisher.publishCopies(parts, copies);
@@ -171,13 +174,30 @@ export class Channel
       sendReturn(this, parts);
       content.writer = null;
     }
-    const { confirms } = this;
-    if (confirms === null) return;
+    if (this.confirms !== null) this.confirmLater(this.confirms, outcome, 1);
+    return copies === null && publisher.isRepeatable && parts.head === head;
+  }
+
+  /**
+   * HOT per run. Publishes messages that differ from the last one in their bodies alone, and are within the limits of
+   * their size.
+   */
+  publishRun(run: MessageRun): void {
+    const { publisher, confirms } = this;
+    while (run.taken < run.count) {
+      const outcome = publisher.publishRun(run);
+      if (confirms !== null) this.confirmLater(confirms, outcome, run.pieceCount);
+    }
+  }
+
+  /** HOT per publish. `count` messages have been published, the last ones there are. */
+  private confirmLater(confirms: ConfirmTracker, outcome: number, count: number): void {
     if (outcome === PUBLISH_OUTCOMES.durable) {
       const { log } = this.vhost.store;
-      if (confirms.publishedToLog(log.batchId, this.publisher.lastPosition)) log.waitForAll(this);
+      const { lastPosition } = this.publisher;
+      if (confirms.publishedToLog(log.batchId, lastPosition, count)) log.waitForAll(this);
     } else {
-      confirms.publishedWithoutLog();
+      confirms.publishedWithoutLog(count);
       this.markConfirms();
     }
   }

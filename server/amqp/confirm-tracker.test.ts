@@ -23,12 +23,12 @@ t.test(
           if (step === 'log') {
             positions.push(end);
             const isFirst = positions.filter((position) => position >= 0).length === 1;
-            const asks = tracker.publishedToLog(batchId, end);
+            const asks = tracker.publishedToLog(batchId, end, 1);
             if (isFirst && !asks) return false;
             end += 10;
           } else if (step === 'none') {
             positions.push(-1);
-            tracker.publishedWithoutLog();
+            tracker.publishedWithoutLog(1);
           } else if (step === 'batch') {
             batchId++;
           } else {
@@ -56,10 +56,10 @@ t.test('the log is asked once for each batch', async (t) => {
   const tracker = new ConfirmTracker();
   t.same(
     [
-      tracker.publishedToLog(1, 10),
-      tracker.publishedToLog(1, 20),
-      tracker.publishedToLog(2, 30),
-      tracker.publishedToLog(2, 40),
+      tracker.publishedToLog(1, 10, 1),
+      tracker.publishedToLog(1, 20, 1),
+      tracker.publishedToLog(2, 30, 1),
+      tracker.publishedToLog(2, 40, 1),
     ],
     [true, false, true, false],
   );
@@ -69,12 +69,12 @@ t.test('the log is asked once for each batch', async (t) => {
   tracker.durableAdvanced(50);
   t.equal(tracker.settled, 4);
   t.notOk(tracker.isWaiting);
-  t.equal(tracker.publishedToLog(2, 60), true, 'also for one that it had asked for before');
+  t.equal(tracker.publishedToLog(2, 60, 1), true, 'also for one that it had asked for before');
 });
 
 t.test('a publish at the end of what is durable still waits', async (t) => {
   const tracker = new ConfirmTracker();
-  tracker.publishedToLog(1, 10);
+  tracker.publishedToLog(1, 10, 1);
   tracker.durableAdvanced(10);
   t.equal(tracker.settled, 0);
   tracker.durableAdvanced(11);

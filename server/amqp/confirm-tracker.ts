@@ -36,20 +36,22 @@ export class ConfirmTracker {
     return this.last !== null;
   }
 
-  /** HOT. A publish that needs nothing from the disk. */
-  publishedWithoutLog(): void {
-    const sequence = ++this.published;
+  /** HOT. `count` publishes that need nothing from the disk. */
+  publishedWithoutLog(count: number): void {
+    this.published += count;
+    const sequence = this.published;
     if (this.last === null) this.settled = sequence;
     else this.last.sequence = sequence;
   }
 
   /**
-   * HOT. A publish whose record lies at `position` in the batch `batchId`.
+   * HOT. `count` publishes whose records lie in the batch `batchId`, the last at `position`.
    *
    * @returns true when this is the first of its batch: the caller asks the log to be told.
    */
-  publishedToLog(batchId: number, position: number): boolean {
-    const sequence = ++this.published;
+  publishedToLog(batchId: number, position: number, count: number): boolean {
+    this.published += count;
+    const sequence = this.published;
     const last = this.last;
     if (last !== null && last.batchId === batchId) {
       last.sequence = sequence;

@@ -131,7 +131,7 @@ export class Connection
     this.logger = logger.child({ component: 'amqp', conn: this.description });
     const { alarms, reactor } = services.broker;
     this.held = new HeldInput(alarms, this.output, this);
-    this.router = new FrameRouter(this, alarms, this.held, config.frameMaxBytes);
+    this.router = new FrameRouter(this, alarms, this.held, services.run, config.frameMaxBytes);
     this.input = new ConnectionInput(socket, this.router, this.held, reactor, this);
     this.phase = 'header';
     this.login = new ConnectionLogin(services, transport, this.output, this.logger);

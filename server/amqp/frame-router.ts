@@ -30,6 +30,7 @@ import {
 } from '../../generated/index.ts';
 import { ByteArea } from '../base/byte-area.ts';
 import { type Alarms, HeldByAlarm } from '../broker/alarms.ts';
+import type { MessageRun } from '../storage/message-run.ts';
 import type { Channel } from './channel.ts';
 import { locatePublish } from './content-assembly.ts';
 import { channelMethods } from './handlers/table.ts';
@@ -43,6 +44,7 @@ import {
   strayFrame,
   unexpectedFrame,
 } from './protocol-error.ts';
+import { findRepeats } from './repeated-publishes.ts';
 import type { Settlements } from './settlements.ts';
 
 /** Largest frame payload before tune-ok: client properties and tokens must fit. */
@@ -85,6 +87,7 @@ export class FrameRouter implements FrameSink {
   private readonly owner: FrameRouterOwner;
   private readonly alarms: Alarms;
   private readonly held: HeldInput;
+  private readonly run: MessageRun;
   private readonly scanner: FrameScanner;
   private readonly reader: ByteReader;
   /** The chunk being scanned; publishes borrow from it. */
@@ -92,7 +95,14 @@ export class FrameRouter implements FrameSink {
   /** Holds acks that wait to be carried out with those behind them; null: nobody does. */
   private acking: Settlements | null;
 
-  constructor(owner: FrameRouterOwner, alarms: Alarms, held: HeldInput, frameMax: number) {
+  /** @param run used during a call alone: all may share it */
+  constructor(
+    owner: FrameRouterOwner,
+    alarms: Alarms,
+    held: HeldInput,
+    run: MessageRun,
+    frameMax: number,
+  ) {
     this.frameMax = frameMax;
     this.lastMethodId = 0;
     this.channels = new Map();
@@ -100,6 +110,7 @@ export class FrameRouter implements FrameSink {
     this.owner = owner;
     this.alarms = alarms;
     this.held = held;
+    this.run = run;
     this.scanner = new FrameScanner(this, HANDSHAKE_PAYLOAD_MAX);
     this.reader = new ByteReader();
     this.area = new ByteArea(Buffer.alloc(0));
@@ -150,8 +161,8 @@ export class FrameRouter implements FrameSink {
         this.lastMethodId = methodId;
         const next = locatePublish(area, start, end, limit, number, this.frameMax, channel.content);
         if (next > 0) {
-          this.publish(channel);
-          return next;
+          if (!this.publish(channel)) return next;
+          return this.publishRepeats(channel, start - FRAME_HEADER_SIZE, next, limit);
         }
       } else if (methodId === BASIC_ACK_ID && channel.isReadyForMethod && end - start === 13) {
         const tag = basicAckDeliveryTag(buf, start + 4);
@@ -210,12 +221,28 @@ export class FrameRouter implements FrameSink {
     acking.flush();
   }
 
-  private publish(channel: Channel): void {
+  private publish(channel: Channel): boolean {
     try {
-      channel.publish();
+      return channel.publish();
     } catch (error) {
       this.owner.fail(error, channel);
+      return false;
     }
+  }
+
+  /** HOT per publish. Takes those behind the one that begins at `at` that repeat it; the offset behind the last. */
+  private publishRepeats(channel: Channel, at: number, next: number, limit: number): number {
+    const { run } = this;
+    const bodySizeMax = Math.min(this.frameMax, this.owner.maxMessageSizeBytes);
+    const end = findRepeats(channel.content.parts, at, next, limit, bodySizeMax, run);
+    if (run.count > 0) {
+      try {
+        channel.publishRun(run);
+      } catch (error) {
+        this.owner.fail(error, channel);
+      }
+    }
+    return end;
   }
 
   /** Stops the scan before the method frame at `buf[start..end)`; the offset at which it stops. */

@@ -4,6 +4,7 @@
  */
 import type { Server } from 'node:net';
 import type { ListenError, ListenerAddress, Listening } from '../base/listen-on-addresses.ts';
+import { MessageRun } from '../storage/message-run.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Arrivals } from './arrivals.ts';
 import { Connection } from './connection.ts';
@@ -78,7 +79,7 @@ export class AmqpListener {
    * @throws ListenError when it cannot, ConfigError when a certificate cannot be used
    */
   static async start(
-    services: Omit<AmqpServices, 'slabs' | 'reader' | 'openConnections' | 'handshakes'>,
+    services: Omit<AmqpServices, 'slabs' | 'run' | 'reader' | 'openConnections' | 'handshakes'>,
     logger: Logger,
   ): Promise<AmqpListener> {
     const { config } = services;
@@ -86,7 +87,8 @@ export class AmqpListener {
     const reader = new SocketReader(services.broker.reactor);
     const openConnections = new OpenConnections(config.connectionsMax);
     const handshakes = new HandshakeMemory();
-    const shared: AmqpServices = { ...services, slabs, reader, openConnections, handshakes };
+    const run = new MessageRun();
+    const shared: AmqpServices = { ...services, slabs, run, reader, openConnections, handshakes };
     const connections = new Set<Connection>();
     // Connections come and go from the first listening socket on, while the others are being opened.
     const end: End = { whenEmpty: null, garbageBytes: 0 };

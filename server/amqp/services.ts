@@ -2,6 +2,7 @@
 import type { UserStore } from '../auth/user-store.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/config.ts';
+import type { MessageRun } from '../storage/message-run.ts';
 import type { HandshakeMemory } from './handshake-memory.ts';
 import type { OpenConnections } from './open-connections.ts';
 import type { SlabPool } from './output.ts';
@@ -13,6 +14,8 @@ export interface AmqpServices {
   readonly broker: Broker;
   readonly users: UserStore;
   readonly slabs: SlabPool;
+  /** Used during a call alone. */
+  readonly run: MessageRun;
   readonly handshakes: HandshakeMemory;
   readonly reader: SocketReader;
   readonly openConnections: OpenConnections;

@@ -11,6 +11,7 @@
  */
 import type { FieldTable } from '../../generated/index.ts';
 import type { MemoryBlock } from '../storage/memory-block.ts';
+import type { MessageRun } from '../storage/message-run.ts';
 import type { MessageStore } from '../storage/message-store.ts';
 import { QueueIndex } from '../storage/queue-index.ts';
 import { SETTLE_REASONS } from '../storage/record-format.ts';
@@ -178,6 +179,12 @@ export class Queue {
   /** HOT per message. Enters the stored message at `position` at the tail. */
   enqueue(position: number, bodySize: number): void {
     this.index.append(position, bodySize);
+    if (this.consumers.length > 0) this.reactor.markQueue(this);
+  }
+
+  /** HOT per run. The same for the last piece of a run. */
+  enqueueRun(run: MessageRun): void {
+    this.index.appendRun(run);
     if (this.consumers.length > 0) this.reactor.markQueue(this);
   }
 

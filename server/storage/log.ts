@@ -31,6 +31,7 @@ import { isDiskFull, LogHealth, type LogState, mayWriteAgain } from './log-healt
 import { LOG_LIMITS, type LogLimits } from './log-limits.ts';
 import { LogSync, type SyncedFile, type SyncListener } from './log-sync.ts';
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
+import type { MessageRun } from './message-run.ts';
 import { BATCH_OVERHEAD, OpenBatch } from './open-batch.ts';
 import { offsetOf, positionAt, SEGMENT_SPAN, segmentOf } from './position.ts';
 import type { QueueIndex } from './queue-index.ts';
@@ -209,6 +210,19 @@ export class MessageLog implements SyncListener {
     const { large } = message;
     this.segment.liveBytes += references * (large === null ? message.bodySize : large.size);
     return block.start + at;
+  }
+
+  /** HOT per run. The same for a piece of a run: those that fit into the batch, at least one. */
+  appendRun(run: MessageRun, set: RouteSet): void {
+    const { batch } = this;
+    const size = run.nextSize;
+    if (set.batchId !== batch.id || batch.at + size > batch.limit) this.prepare(size, set);
+    const { area, start } = batch.block!;
+    batch.advance(run.write(area, batch.at, batch.limit, start, set.indexInBatch, this.ageMs()));
+    const { references } = set;
+    batch.live += references * run.pieceCount;
+    this.segment.live += references * run.pieceCount;
+    this.segment.liveBytes += references * run.pieceBytes;
   }
 
   /**

@@ -22,6 +22,7 @@ import { isDiskFull } from './log-health.ts';
 import type { LogLimits } from './log-limits.ts';
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
 import { BLOCK_SIZE, SMALL_BLOCK_SIZE } from './memory-block.ts';
+import type { MessageRun } from './message-run.ts';
 import {
   offsetOf,
   segmentOf,
@@ -189,6 +190,12 @@ export class MessageStore {
     return set.durable.length > 0
       ? this.log.append(message, set)
       : this.lane.append(message, set.references);
+  }
+
+  /** HOT per run. The same for a piece of a run, as large as fits in one place: at least one message. */
+  publishRun(run: MessageRun, set: RouteSet): void {
+    if (set.durable.length > 0) this.log.appendRun(run, set);
+    else this.lane.appendRun(run, set.references);
   }
 
   /**

@@ -21,6 +21,7 @@
 import { SequenceHeap } from '../base/sequence-heap.ts';
 import type { ChunkHome, ReferenceSink } from './index-home.ts';
 import { IndexRow, ROW_ENTRIES } from './index-row.ts';
+import type { MessageRun } from './message-run.ts';
 import { SEGMENT_SPAN, segmentOf } from './position.ts';
 import { releaseReady, releaseRow } from './release-row.ts';
 import { ReturnCounts } from './return-counts.ts';
@@ -162,16 +163,8 @@ export class QueueIndex {
 
   /** HOT per message and queue. Enters a message at the tail; returns its sequence number. */
   append(position: number, bodySize: number): number {
+    const row = this.roomyTail();
     const sequence = this.nextSequence++;
-    let row = this.tail;
-    if (
-      row === null ||
-      row.positions === null ||
-      row.count === row.positions.length ||
-      sequence !== row.first + row.count
-    ) {
-      row = this.makeRoom(sequence);
-    }
     row.positions![row.count++] = position;
     row.live++;
     if (position < this.tailFrom || position >= this.tailTo) this.findTailSegment(row, position);
@@ -181,6 +174,32 @@ export class QueueIndex {
     this.readyCount++;
     this.readyBytes += bodySize;
     return sequence;
+  }
+
+  /** HOT per publish of a run. Enters the last piece of a run, which lies in one segment, at the tail. */
+  appendRun(run: MessageRun): void {
+    const { positions, pieceCount } = run;
+    for (let at = 0; at < pieceCount; ) {
+      const row = this.roomyTail();
+      if (positions[at]! < this.tailFrom || positions[at]! >= this.tailTo) {
+        this.findTailSegment(row, positions[at]!);
+      }
+      const rowPositions = row.positions!;
+      const from = at;
+      const end = Math.min(pieceCount, at + rowPositions.length - row.count);
+      let bytes = 0;
+      for (let entry = row.count; at < end; at++) {
+        rowPositions[entry++] = positions[at]!;
+        bytes += run.bodySizeAt(at);
+      }
+      row.count += at - from;
+      row.live += at - from;
+      row.segments[this.tailTriplet + 1]! += at - from;
+      row.segments[this.tailTriplet + 2]! += bytes;
+      this.nextSequence += at - from;
+    }
+    this.readyCount += pieceCount;
+    this.readyBytes += run.pieceBytes;
   }
 
   /** Sequence number of the message that {@link take} would take; 0 when none is ready. HOT per delivery. */
@@ -615,6 +634,17 @@ export class QueueIndex {
       if (row.live === 0) this.rowFinished(row);
       this.home?.cursorMoved(this);
     }
+  }
+
+  /** HOT per publish. The row that takes the next message. */
+  private roomyTail(): IndexRow {
+    const { tail, nextSequence } = this;
+    return tail === null ||
+      tail.positions === null ||
+      tail.count === tail.positions.length ||
+      nextSequence !== tail.first + tail.count
+      ? this.makeRoom(nextSequence)
+      : tail;
   }
 
   /** The tail with room for `sequence`. */

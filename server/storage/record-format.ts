@@ -127,6 +127,23 @@ export function sizeOfMessage(m: MessageParts): number {
   return MESSAGE_HEAD_SIZE + m.envelopeSize + m.propertiesSize + m.bodySize;
 }
 
+/** HOT per publish. Writes the head of a message record at `at`; `routeSet` and `ageMs` as above. */
+export function writeMessageHead(
+  view: DataView,
+  at: number,
+  kind: number,
+  routeSet: number,
+  bodySize: number,
+  envelopeSize: number,
+  propertiesSize: number,
+  ageMs: number,
+): void {
+  view.setUint32(at, (kind << 24) | routeSet);
+  view.setUint32(at + 4, bodySize);
+  view.setUint32(at + 8, (propertiesSize << ENVELOPE_BITS) | envelopeSize);
+  view.setUint32(at + 12, ageMs);
+}
+
 /** Writes a message record at `at`; returns the offset behind it. HOT per publish. */
 export function writeMessage(
   to: ByteArea,
@@ -135,19 +152,16 @@ export function writeMessage(
   routeSet: number,
   ageMs: number,
 ): number {
-  const view = to.view;
   const kind = m.large === null ? RECORD_MESSAGE : RECORD_LARGE_MESSAGE;
-  view.setUint32(at, (kind << 24) | routeSet);
-  view.setUint32(at + 4, m.bodySize);
-  view.setUint32(at + 8, (m.propertiesSize << ENVELOPE_BITS) | m.envelopeSize);
-  view.setUint32(at + 12, ageMs);
+  const { bodySize, envelopeSize, propertiesSize } = m;
+  writeMessageHead(to.view, at, kind, routeSet, bodySize, envelopeSize, propertiesSize, ageMs);
   let p = at + MESSAGE_HEAD_SIZE;
-  copyBytes(to, p, m.head, m.envelopeAt, m.envelopeSize);
-  p += m.envelopeSize;
-  copyBytes(to, p, m.head, m.propertiesAt, m.propertiesSize);
-  p += m.propertiesSize;
-  copyBytes(to, p, m.body, m.bodyAt, m.bodySize);
-  return p + m.bodySize;
+  copyBytes(to, p, m.head, m.envelopeAt, envelopeSize);
+  p += envelopeSize;
+  copyBytes(to, p, m.head, m.propertiesAt, propertiesSize);
+  p += propertiesSize;
+  copyBytes(to, p, m.body, m.bodyAt, bodySize);
+  return p + bodySize;
 }
 
 /** Size in bytes of what the message record at `at` holds as its body: of a large message the reference. */

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import type { FileSystem } from './fs.ts';
 import type { BlockPool, MemoryBlock } from './memory-block.ts';
 import { BLOCK_SIZE } from './memory-block.ts';
+import type { MessageRun } from './message-run.ts';
 import { positionAt, segmentOf, TRANSIENT_SEGMENT_FIRST } from './position.ts';
 import type { MessageParts } from './record-format.ts';
 import { sizeOfMessage, writeMessage } from './record-format.ts';
@@ -84,6 +85,16 @@ export class TransientLane {
     block.used = writeMessage(block.area, at, message, 0, 0);
     block.live += references;
     return block.start + at;
+  }
+
+  /** HOT per run. The same for a piece of a run: those that fit into the block, at least one. */
+  appendRun(run: MessageRun, references: number): void {
+    const size = run.nextSize;
+    let block = this.current;
+    if (block === null || block.used + size > block.area.buf.length) block = this.nextBlock(size);
+    const { area, used, start } = block;
+    block.used = run.write(area, used, area.buf.length, start, 0, 0);
+    block.live += references * run.pieceCount;
   }
 
   /** The block that holds `position`, or null when it was freed or spilled. */

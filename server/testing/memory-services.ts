@@ -4,6 +4,7 @@ import { OpenConnections } from '../amqp/open-connections.ts';
 import { SlabPool } from '../amqp/output.ts';
 import type { AmqpServices } from '../amqp/services.ts';
 import { SocketReader } from '../amqp/socket-reader.ts';
+import { MessageRun } from '../storage/message-run.ts';
 
 /** Services over a broker and its users; `regionBytes` as in {@link SlabPool}. */
 export function memoryServices(
@@ -13,6 +14,7 @@ export function memoryServices(
   return {
     ...parts,
     slabs: new SlabPool(regionBytes),
+    run: new MessageRun(),
     handshakes: new HandshakeMemory(),
     reader: new SocketReader(parts.broker.reactor),
     openConnections: new OpenConnections(0),

@@ -50,15 +50,31 @@ export class CrashPublisher {
 
   /** Publishes message `id`. */
   publish(id: number, exchange: string, key: string, size: number): void {
+    this.publishRun(exchange, key, [{ id, size }]);
+  }
+
+  /** Publishes several messages that the broker reads at once. */
+  publishRun(
+    exchange: string,
+    key: string,
+    messages: readonly { readonly id: number; readonly size: number }[],
+  ): void {
     const { name: publisher } = this;
-    this.unconfirmed.set(++this.published, id);
-    this.recorder.add({ type: 'publish', id, publisher, exchange, key, size, tx: null });
+    for (const { id, size } of messages) {
+      this.unconfirmed.set(++this.published, id);
+      this.recorder.add({ type: 'publish', id, publisher, exchange, key, size, tx: null });
+    }
     const wasHeard = this.isHeard && !this.machine.holds.publishes;
-    const body = bodyOf(id, size);
-    this.client.send(frames.publishTo(CHANNEL, { exchange, routingKey: key }, body));
+    this.client.send(
+      ...messages.map(({ id, size }) =>
+        frames.publishTo(CHANNEL, { exchange, routingKey: key }, bodyOf(id, size)),
+      ),
+    );
     if (wasHeard && this.isHeard && !this.machine.holds.publishes) return;
-    this.unread.add(id);
-    this.recorder.add({ type: 'unread', id });
+    for (const { id } of messages) {
+      this.unread.add(id);
+      this.recorder.add({ type: 'unread', id });
+    }
   }
 
   /** The socket is gone: what was not confirmed never will be. */

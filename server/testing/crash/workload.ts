@@ -33,6 +33,9 @@ const UNACKED_MAX = 400;
 /** So many messages are a few rows of an index (`indexRowEntries` in machine.ts). */
 const LONG_COUNT = 40;
 
+/** Messages that are read at once. */
+const RUN_MAX = 6;
+
 /** A body of this size does not lie in the log. */
 const LARGE_SIZE_MIN = 1024 * 1024 + 1;
 
@@ -169,9 +172,13 @@ export class Workload {
         ? random.pick(ROUTES)
         : ['', random.pick(QUEUE_NAMES)];
       if (exchange !== '' && this.model.exchange(exchange) === null) continue;
-      const size = BODY_SIZE_MIN + random.below(temper.bodySizeMax);
-      this.bytes += size;
-      publisher.publish(this.numbers.next++, exchange, key, size);
+      const length = random.chance(0.7) ? 1 : 1 + random.below(RUN_MAX);
+      const run = Array.from({ length }, () => ({
+        id: this.numbers.next++,
+        size: BODY_SIZE_MIN + random.below(temper.bodySizeMax),
+      }));
+      for (const { size } of run) this.bytes += size;
+      publisher.publishRun(exchange, key, run);
     }
   }
 
