@@ -37,6 +37,7 @@ import { Connection } from './connection.ts';
 import { HANDSHAKE_BYTES_MAX, HandshakeMemory } from './handshake-memory.ts';
 import { OpenConnections } from './open-connections.ts';
 import { SLAB_SIZE, SlabPool } from './output.ts';
+import { RunWriter } from './run-writer.ts';
 import { SocketReader } from './socket-reader.ts';
 
 const KIB = 1024;
@@ -131,6 +132,7 @@ async function openByHand(t: Teardown) {
     reader: new SocketReader(broker.reactor),
     openConnections: new OpenConnections(0),
     run: new MessageRun(),
+    runWriter: new RunWriter(),
     handshakes,
     version: '0.0.0',
   };

@@ -18,7 +18,12 @@ async function setUp(t: Teardown) {
     args: EMPTY_TABLE,
   };
   const queue = vhost.addQueue(declaration, null);
-  const sink = { canTake: true, deliver: () => undefined, consumerCancelled: () => undefined };
+  const sink = {
+    canTake: true,
+    deliver: () => undefined,
+    deliverRun: () => undefined,
+    consumerCancelled: () => undefined,
+  };
   const options = { tag: 'c', noAck: false, exclusive: false, prefetchCount: 0, priority: 0 };
   const consumer = new Consumer(queue, sink, options, new FixedBytes(Buffer.alloc(0)));
   return { consumer, transaction: new ChannelTransaction(vhost), unacked: new UnackedList() };

@@ -17,6 +17,7 @@ import {
 } from '../../generated/index.ts';
 import { type ByteArea, newByteArea } from '../base/byte-area.ts';
 import { Consumer, type ConsumerOptions } from '../broker/consumer.ts';
+import type { DeliveryRun } from '../broker/delivery-run.ts';
 import type { Actor } from '../broker/ports.ts';
 import { PUBLISH_OUTCOMES, Publisher } from '../broker/publish.ts';
 import type { Queue } from '../broker/queue.ts';
@@ -47,6 +48,7 @@ import { bodyNotRead, notImplemented, type ProtocolError } from './protocol-erro
 import { PublishProperties } from './publish-properties.ts';
 import type { ReplyConsumer } from './reply-consumer.ts';
 import { type PendingReply, ReplyOrder } from './reply-order.ts';
+import type { RunWriter } from './run-writer.ts';
 import { Settlements, type SettlementsOwner } from './settlements.ts';
 
 /** What a channel needs of its connection. */
@@ -54,6 +56,7 @@ export interface ChannelConnection extends GetQueueOwner {
   readonly output: Output;
   /** Memory for bodies that come in pieces. */
   readonly slabs: SlabPool;
+  readonly runWriter: RunWriter;
   readonly frameMax: number;
   readonly vhost: Vhost;
   readonly actor: Actor;
@@ -303,8 +306,7 @@ export class Channel
     return (
       !this.output.isBlocked &&
       !this.replies.isSendingLarge &&
-      (this.channelPrefetchCount === 0 ||
-        this.settlements.outstandingCount < this.channelPrefetchCount)
+      (this.channelPrefetchCount === 0 || this.credit > 0)
     );
   }
 
@@ -341,6 +343,38 @@ export class Channel
     );
     output.advance(end);
     if (!consumer.noAck) this.addUnacked(consumer, area, at, tag, sequence, position);
+  }
+
+  deliverRun(consumer: Consumer, run: DeliveryRun): void {
+    const { deliveryTag, settlements } = this;
+    const credit = Math.min(consumer.credit, this.credit);
+    const count = Math.min(run.length, credit);
+    const { runWriter } = this.connection;
+    const { deliverPrefix } = consumer;
+    try {
+      runWriter.write(
+        this.output,
+        run,
+        count,
+        deliverPrefix,
+        this.number,
+        deliveryTag + 1,
+        this.frameMax,
+      );
+    } finally {
+      this.deliveryTag += run.delivered;
+      if (!consumer.noAck) {
+        consumer.unackedCount += run.delivered;
+        settlements.unacked.pushRun(deliveryTag + 1, consumer, run);
+      }
+    }
+  }
+
+  /** Deliveries that the channel's own limit leaves. */
+  private get credit(): number {
+    const { channelPrefetchCount } = this;
+    if (channelPrefetchCount === 0) return Number.POSITIVE_INFINITY;
+    return channelPrefetchCount - this.settlements.outstandingCount;
   }
 
   /** HOT per delivery. */

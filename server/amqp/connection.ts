@@ -46,6 +46,7 @@ import { LargeOutput } from './large-output.ts';
 import { Liveness } from './liveness.ts';
 import { Output, type OutputOwner, type SlabPool } from './output.ts';
 import { ProtocolError, tooManyChannels, toProtocolError } from './protocol-error.ts';
+import type { RunWriter } from './run-writer.ts';
 import type { AmqpServices } from './services.ts';
 import type { Transport } from './transport.ts';
 
@@ -163,6 +164,10 @@ export class Connection
   get actor(): Actor {
     if (this.sessionActor === null) throw new Error('the connection has no user yet');
     return this.sessionActor;
+  }
+
+  get runWriter(): RunWriter {
+    return this.services.runWriter;
   }
 
   get slabs(): SlabPool {

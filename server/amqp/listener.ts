@@ -13,7 +13,8 @@ import { HandshakeMemory } from './handshake-memory.ts';
 import { OpenConnections } from './open-connections.ts';
 import { SlabPool } from './output.ts';
 import { ProxyTrust } from './proxy-trust.ts';
-import type { AmqpServices } from './services.ts';
+import { RunWriter } from './run-writer.ts';
+import type { AmqpServices, LaunchedServices } from './services.ts';
 import { SocketReader } from './socket-reader.ts';
 import { TlsAcceptor } from './tls-acceptor.ts';
 import type { Transport } from './transport.ts';
@@ -78,17 +79,21 @@ export class AmqpListener {
    *
    * @throws ListenError when it cannot, ConfigError when a certificate cannot be used
    */
-  static async start(
-    services: Omit<AmqpServices, 'slabs' | 'run' | 'reader' | 'openConnections' | 'handshakes'>,
-    logger: Logger,
-  ): Promise<AmqpListener> {
+  static async start(services: LaunchedServices, logger: Logger): Promise<AmqpListener> {
     const { config } = services;
     const slabs = new SlabPool();
     const reader = new SocketReader(services.broker.reactor);
     const openConnections = new OpenConnections(config.connectionsMax);
     const handshakes = new HandshakeMemory();
-    const run = new MessageRun();
-    const shared: AmqpServices = { ...services, slabs, run, reader, openConnections, handshakes };
+    const shared: AmqpServices = {
+      ...services,
+      slabs,
+      run: new MessageRun(),
+      runWriter: new RunWriter(),
+      reader,
+      openConnections,
+      handshakes,
+    };
     const connections = new Set<Connection>();
     // Connections come and go from the first listening socket on, while the others are being opened.
     const end: End = { whenEmpty: null, garbageBytes: 0 };

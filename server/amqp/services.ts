@@ -6,6 +6,7 @@ import type { MessageRun } from '../storage/message-run.ts';
 import type { HandshakeMemory } from './handshake-memory.ts';
 import type { OpenConnections } from './open-connections.ts';
 import type { SlabPool } from './output.ts';
+import type { RunWriter } from './run-writer.ts';
 import type { SocketReader } from './socket-reader.ts';
 
 /** Shared by all connections of a server. */
@@ -16,9 +17,13 @@ export interface AmqpServices {
   readonly slabs: SlabPool;
   /** Used during a call alone. */
   readonly run: MessageRun;
+  readonly runWriter: RunWriter;
   readonly handshakes: HandshakeMemory;
   readonly reader: SocketReader;
   readonly openConnections: OpenConnections;
   /** The server's own version, as clients see it. */
   readonly version: string;
 }
+
+/** What the launcher gives; the rest is made here. */
+export type LaunchedServices = Pick<AmqpServices, 'config' | 'broker' | 'users' | 'version'>;

@@ -9,6 +9,7 @@
  * Bench: micro/unacked-list.
  */
 import type { Consumer } from '../broker/consumer.ts';
+import type { DeliveryRun } from '../broker/delivery-run.ts';
 import { segmentEnd } from '../storage/position.ts';
 
 const CAPACITY_FIRST = 16;
@@ -55,6 +56,14 @@ export class UnackedList {
     this.sizes[at] = size;
     this.consumers[at] = consumer;
     this.count++;
+  }
+
+  /** HOT per delivery. Adds those of a run that were delivered, with tags from `tag` on. */
+  pushRun(tag: number, consumer: Consumer, run: DeliveryRun): void {
+    const { delivered, sequence, positions, from, bodySizes } = run;
+    for (let i = 0; i < delivered; i++) {
+      this.push(tag + i, consumer, sequence + i, positions[from + i]!, bodySizes[i]!);
+    }
   }
 
   /** HOT per ack. The entry of a tag, or -1 when it is not unacked here. */

@@ -56,6 +56,12 @@ export class Consumer {
     this.deliverPrefix = deliverPrefix;
   }
 
+  /** Deliveries that its prefetch leaves. */
+  get credit(): number {
+    const { prefetchCount } = this;
+    return prefetchCount === 0 ? Number.POSITIVE_INFINITY : prefetchCount - this.unackedCount;
+  }
+
   /** HOT per delivery. Whether the next message may go to it. */
   get isWilling(): boolean {
     return (

@@ -6,6 +6,7 @@ import { openBroker, publishAll, RecordingSink, testActor } from '../testing/ope
 import { SlowClock } from '../testing/slow-clock.ts';
 import type { Teardown } from '../testing/temporary-directory.ts';
 import { deliverReady } from './deliver.ts';
+import { DeliveryRun } from './delivery-run.ts';
 import { declareQueue, purgeQueue, removeConsumer, removeQueue } from './queues.ts';
 import type { Vhost } from './vhost.ts';
 
@@ -120,7 +121,7 @@ t.test('a turn that has delivered for long enough ends, however little that was'
     numbered(0, 3000).map((body) => body.padEnd(600)),
   );
   sink.consume(queue);
-  deliverReady(queue, new SlowClock());
+  deliverReady(queue, new SlowClock(), new DeliveryRun());
   t.ok(queue.isBehind);
   const { length } = sink.deliveries;
   t.ok(length >= 500 && length < 1100, `${length} before the second look`);

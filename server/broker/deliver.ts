@@ -8,7 +8,7 @@
  */
 
 import type { Clock } from '../base/clock.ts';
-import { BLOCK_SIZE, type MemoryBlock } from '../storage/memory-block.ts';
+import { BLOCK_SIZE } from '../storage/memory-block.ts';
 import { READ_BYTES_MIN } from '../storage/message-store.ts';
 import { NOT_LOADED, type QueueIndex } from '../storage/queue-index.ts';
 import {
@@ -18,6 +18,7 @@ import {
   SETTLE_REASONS,
 } from '../storage/record-format.ts';
 import type { Consumer } from './consumer.ts';
+import type { DeliveryRun } from './delivery-run.ts';
 import type { Queue } from './queue.ts';
 
 /** A queue delivers at most this many bytes of records in a turn; then the others have theirs. */
@@ -40,12 +41,12 @@ const READ_RETRY_MS = 1000;
 
 /**
  * Delivers until no message or no willing consumer is left, or the queue's share of the turn is used up, or the turn has
- * lasted long enough: then it is behind. Returns the bytes of the records delivered.
+ * lasted long enough: then it is behind. Returns the bytes of the records delivered. `run` is used during the call alone.
  */
-export function deliverReady(queue: Queue, clock: Clock): number {
+export function deliverReady(queue: Queue, clock: Clock, run: DeliveryRun): number {
   if (queue.isParked || queue.isDeleted) return 0;
   const nowMs = clock.monotonicMs;
-  const bytes = deliverShare(queue, clock);
+  const bytes = deliverShare(queue, clock, run);
   if (bytes > 0) queue.servedMs = nowMs;
   const { index } = queue;
   const half = (index.deliverableUpTo - index.reservedAtSequence) / 2;
@@ -53,7 +54,7 @@ export function deliverReady(queue: Queue, clock: Clock): number {
   return bytes;
 }
 
-function deliverShare(queue: Queue, clock: Clock): number {
+function deliverShare(queue: Queue, clock: Clock, run: DeliveryRun): number {
   const { index, messageStore: store } = queue;
   const { monotonicMs: nowMs } = clock;
   let bytes = 0;
@@ -99,9 +100,12 @@ function deliverShare(queue: Queue, clock: Clock): number {
     }
     const length = queue.hasOneAckMode ? runLength(index) : 0;
     if (length > 1) {
-      bytes += deliverRun(queue, block, consumer, length, bytes, clock);
-      unlooked = 0;
-      continue;
+      run.find(index, block, length, DELIVER_BYTES_PER_TURN - bytes);
+      if (run.length > 1) {
+        bytes += deliverRun(queue, consumer, run);
+        unlooked = 0;
+        continue;
+      }
     }
     unlooked++;
     bytes += size;
@@ -130,51 +134,31 @@ function runLength(index: QueueIndex): number {
 }
 
 /**
- * HOT per delivery. Delivers up to `length` messages that lie one behind the other in `block`, the first of them to
- * `first`, as far as the turn has room and time for them, which has had `bytesBefore` already; what must be told of them
- * is told once for all. Returns the bytes of their records.
+ * HOT per delivery. Delivers the messages of a run, the first of them to `first`; what must be told of them is told once
+ * for all. Returns the bytes of their records.
  */
-function deliverRun(
-  queue: Queue,
-  block: MemoryBlock,
-  first: Consumer,
-  length: number,
-  bytesBefore: number,
-  clock: Clock,
-): number {
+function deliverRun(queue: Queue, first: Consumer, run: DeliveryRun): number {
   const { index } = queue;
-  const { redeliveredUpTo, runPositions: positions, runFrom: from } = index;
-  const { area, start, used } = block;
-  const { view } = area;
-  const bytesMax = DELIVER_BYTES_PER_TURN - bytesBefore;
-  const bytesMin = DELIVER_BYTES_MIN - bytesBefore;
-  const sequence = index.peekSequence();
-  let consumer: Consumer | null = first;
-  let count = 0;
-  let bytes = 0;
-  let bodyBytes = 0;
-  let position = positions[from]!;
   try {
-    while (consumer !== null) {
-      const at = position - start;
-      const number = sequence + count;
-      consumer.sink.deliver(consumer, area, at, number, position, number <= redeliveredUpTo);
-      bytes += messageSizeAt(view, at);
-      bodyBytes += bodySizeAt(view, at);
-      if (++count >= length || bytes >= bytesMax) break;
-      if (bytes >= bytesMin && isLate(clock, count)) break;
-      const next = positions[from + count]!;
-      const nextAt = next - start;
-      if (next < position || nextAt + MESSAGE_HEAD_SIZE > used) break;
-      if (nextAt + messageSizeAt(view, nextAt) > used) break;
-      position = next;
-      consumer = queue.nextWillingConsumer();
-    }
+    if (queue.consumers.length === 1) first.sink.deliverRun(first, run);
+    else deliverInTurn(queue, first, run);
   } finally {
-    if (count > 0) index.takeRun(count, bodyBytes);
-    if (count > 0 && first.noAck) queue.acknowledgeRun(sequence, count, positions, from, bodyBytes);
+    const { sequence, delivered, positions, from, bodyBytes } = run;
+    if (delivered > 0) index.takeRun(delivered, bodyBytes);
+    if (delivered > 0 && first.noAck) {
+      queue.acknowledgeRun(sequence, delivered, positions, from, bodyBytes);
+    }
   }
-  return bytes;
+  return run.bytes;
+}
+
+/** HOT per delivery. The messages of a run, each to the next consumer in turn. */
+function deliverInTurn(queue: Queue, first: Consumer, run: DeliveryRun): void {
+  let consumer: Consumer | null = first;
+  while (consumer !== null && run.delivered < run.length) {
+    run.deliverNext(consumer);
+    if (run.delivered < run.length) consumer = queue.nextWillingConsumer();
+  }
 }
 
 /**

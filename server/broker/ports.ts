@@ -5,6 +5,7 @@
 import type { Permissions } from '../auth/permissions.ts';
 import type { ByteArea } from '../base/byte-area.ts';
 import type { Consumer } from './consumer.ts';
+import type { DeliveryRun } from './delivery-run.ts';
 import type { Queue } from './queue.ts';
 
 /** Owns exclusive queues: they go with it, and nobody else may use them. A connection. */
@@ -41,6 +42,12 @@ export interface DeliverySink {
     position: number,
     redelivered: boolean,
   ): void;
+
+  /**
+   * HOT per run. Sends the messages of a run, one after the other, as long as the consumer takes them: all that
+   * `run.delivered` counts in the end are as if {@link deliver} had sent them, also when it throws.
+   */
+  deliverRun(consumer: Consumer, run: DeliveryRun): void;
 
   /** The consumer ended because its queue did. */
   consumerCancelled(consumer: Consumer): void;

@@ -9,6 +9,7 @@
 import { Alarm } from '../base/alarm.ts';
 import type { Clock } from '../base/clock.ts';
 import { deliverReady, hasDeliveredLong } from './deliver.ts';
+import { DeliveryRun } from './delivery-run.ts';
 import type { Flushable } from './ports.ts';
 import type { Queue } from './queue.ts';
 
@@ -58,6 +59,7 @@ interface Yield {
 /** Collects what a turn has to settle, and settles it. One per server. */
 export class Reactor {
   private readonly clock: Clock;
+  private readonly run: DeliveryRun;
   private readonly onError: (error: unknown) => void;
   private queues: Queue[];
   private otherQueues: Queue[];
@@ -88,6 +90,7 @@ export class Reactor {
   /** `onError` is told of a failed turn; the next one goes on. */
   constructor(clock: Clock, onError: (error: unknown) => void) {
     this.clock = clock;
+    this.run = new DeliveryRun();
     this.onError = onError;
     this.queues = [];
     this.otherQueues = [];
@@ -232,7 +235,7 @@ export class Reactor {
       queue.isMarked = false;
       queue.isBehind = false;
       try {
-        left -= deliverReady(queue, this.clock);
+        left -= deliverReady(queue, this.clock, this.run);
       } catch (error) {
         this.onError(error);
       }

@@ -216,6 +216,11 @@ export function propertiesSizeAt(view: DataView, at: number): number {
   return view.getUint32(at + 8) >>> ENVELOPE_BITS;
 }
 
+/** Both sizes in one number: equal where the two are. */
+export function messageSizesAt(view: DataView, at: number): number {
+  return view.getUint32(at + 8);
+}
+
 /** Size in bytes of the whole message record at `at`. */
 export function messageSizeAt(view: DataView, at: number): number {
   return (

@@ -2,6 +2,7 @@
 import { HandshakeMemory } from '../amqp/handshake-memory.ts';
 import { OpenConnections } from '../amqp/open-connections.ts';
 import { SlabPool } from '../amqp/output.ts';
+import { RunWriter } from '../amqp/run-writer.ts';
 import type { AmqpServices } from '../amqp/services.ts';
 import { SocketReader } from '../amqp/socket-reader.ts';
 import { MessageRun } from '../storage/message-run.ts';
@@ -15,6 +16,7 @@ export function memoryServices(
     ...parts,
     slabs: new SlabPool(regionBytes),
     run: new MessageRun(),
+    runWriter: new RunWriter(),
     handshakes: new HandshakeMemory(),
     reader: new SocketReader(parts.broker.reactor),
     openConnections: new OpenConnections(0),

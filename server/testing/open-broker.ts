@@ -11,6 +11,7 @@ import { ByteArea } from '../base/byte-area.ts';
 import { FixedBytes } from '../base/fixed-bytes.ts';
 import { Broker, type BrokerTuning } from '../broker/broker.ts';
 import { Consumer, type ConsumerOptions } from '../broker/consumer.ts';
+import type { DeliveryRun } from '../broker/delivery-run.ts';
 import type { Actor, DeliverySink } from '../broker/ports.ts';
 import { Publisher } from '../broker/publish.ts';
 import type { Queue } from '../broker/queue.ts';
@@ -121,6 +122,10 @@ export class RecordingSink implements DeliverySink {
     const end = at + messageSizeAt(area.view, at);
     const body = area.buf.toString('utf8', end - bodySizeAt(area.view, at), end);
     this.deliveries.push({ tag: consumer.tag, body, sequence, position, redelivered });
+  }
+
+  deliverRun(consumer: Consumer, run: DeliveryRun): void {
+    while (run.delivered < run.length && consumer.isWilling) run.deliverNext(consumer);
   }
 
   consumerCancelled(consumer: Consumer): void {
