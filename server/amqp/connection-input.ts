@@ -9,9 +9,9 @@ import type { FrameRouter } from './frame-router.ts';
 import type { HeldInput } from './held-input.ts';
 
 /** Bytes of one connection that a turn parses; what has come beyond waits for another one. */
-const PARSE_BYTES_PER_TURN = 256 * 1024;
+const PARSE_BYTES_PER_TURN = 512 * 1024;
 /** The same while a queue that it publishes to falls behind its consumers. Never zero: acks share it. */
-const PARSE_BYTES_PER_TURN_BEHIND = 64 * 1024;
+const PARSE_BYTES_PER_TURN_BEHIND = 128 * 1024;
 /** An entry of a message into one more queue costs as much as parsing so many bytes. */
 const COPY_COST_BYTES = 16;
 

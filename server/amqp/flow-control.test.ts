@@ -204,7 +204,7 @@ t.test('messages to many queues count as the work that they are', async (t) => {
     await turns(1);
     longest = Math.max(longest, index.readyCount - before);
   }
-  t.ok(longest <= chunkCount, `${longest} in one turn`);
+  t.ok(longest <= 2 * chunkCount, `${longest} in one turn`);
 });
 
 t.test('a queue stays short while its consumer takes what a publisher can send', async (t) => {
@@ -219,7 +219,7 @@ t.test('a queue stays short while its consumer takes what a publisher can send',
     await turns(1);
     longest = Math.max(longest, queue.index.readyCount);
   }
-  t.ok(longest < 2 * BLOCK_COUNT, `up to ${longest}`);
+  t.ok(longest < 3 * BLOCK_COUNT, `up to ${longest}`);
   t.equal(queue.index.readyCount, 0);
 });
 
@@ -249,8 +249,8 @@ t.test('a publisher is read more slowly as long as its queue falls behind', asyn
   }
   t.ok(bytesBehind > 0, 'it is not stopped');
   t.ok(turnsBehind > 10, `behind for ${turnsBehind} turns`);
-  t.ok(mostBehind < MIB / 8, `${mostBehind} octets in a turn while it is behind`);
-  t.ok(mostAfter > MIB / 8, `${mostAfter} octets in a turn afterwards`);
+  t.ok(mostBehind < MIB / 4, `${mostBehind} octets in a turn while it is behind`);
+  t.ok(mostAfter > mostBehind, `${mostAfter} octets in a turn afterwards`);
 });
 
 t.test(

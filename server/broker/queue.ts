@@ -31,7 +31,7 @@ import type { Reactor } from './reactor.ts';
 /** A queue whose last delivery is longer ago has consumers that need their time: nobody waits for them. */
 const SERVED_LATELY_MS = 20;
 /** So much may wait in a queue whose consumers keep up. */
-const LAG_BYTES = 512 * 1024;
+const LAG_BYTES = 1024 * 1024;
 /** What a message takes beside its body, about. */
 const MESSAGE_OVERHEAD_BYTES = 64;
 

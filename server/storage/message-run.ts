@@ -88,9 +88,13 @@ export class MessageRun {
     return this.prefixSize + this.bodySizes[this.taken]!;
   }
 
-  /** Size in bytes of the body at `at` in the last piece. */
-  bodySizeAt(at: number): number {
-    return this.bodySizes[this.taken - this.pieceCount + at]!;
+  /** Body bytes of `count` messages of the last piece from its message `at` on. */
+  bodyBytes(at: number, count: number): number {
+    if (count === this.pieceCount) return this.pieceBytes;
+    const from = this.taken - this.pieceCount + at;
+    let bytes = 0;
+    for (let i = from; i < from + count; i++) bytes += this.bodySizes[i]!;
+    return bytes;
   }
 
   /**
