@@ -7,7 +7,7 @@ export interface LogLimits {
   readonly segmentBytes: number;
   /** A sync of less than this, which somebody waits for, has zeros laid out behind it ... */
   readonly smallSyncBytes: number;
-  /** ... so many, unless some are left. */
+  /** ... so many, or 16 times what is synced, unless some are left. */
   readonly layOutBytes: number;
   /** Closed batches are written when this many bytes have come together ... */
   readonly unwrittenBytes: number;
@@ -31,7 +31,7 @@ const MIB = 1024 * 1024;
 export const LOG_LIMITS: LogLimits = Object.freeze({
   writesConsumed: false,
   segmentBytes: 32 * MIB,
-  smallSyncBytes: 16 * 1024,
+  smallSyncBytes: 64 * 1024,
   layOutBytes: 256 * 1024,
   unwrittenBytes: MIB,
   unwrittenMs: 5,

@@ -61,6 +61,8 @@ import { StorageError } from './storage-error.ts';
 const SETTLED_RANGES_MAX = 2048;
 /** A segment is worth leaving, on a full disk, when it has this part of its full size, or is much for such a disk. */
 const SPENT_SEGMENT_SHARE = 8;
+/** Zeros are laid out for at least so many syncs of the size of the one that begins. */
+const SYNCS_LAID_OUT = 16;
 /** What may be appended atomically, in bytes. */
 export const ATOMIC_BYTES_MAX: number = 128 * 1024 * 1024;
 
@@ -763,9 +765,13 @@ export class MessageLog implements SyncListener {
       sync.unsyncedBytes >= limits.unsyncedBytes ||
       (sync.unsyncedBytes > 0 && now - sync.unsyncedSinceMs >= limits.unsyncedMs);
     if (!waiting && !isTroubled && !syncDue) return;
-    const isSmall = waiting && sync.unsyncedBytes < limits.smallSyncBytes;
+    const { unsyncedBytes } = sync;
+    const isSmall = waiting && unsyncedBytes < limits.smallSyncBytes;
     if (isSmall && !isTroubled && !health.state.diskFull) {
-      sync.layOut(limits.layOutBytes, limits.segmentBytes);
+      sync.layOut(
+        Math.max(limits.layOutBytes, SYNCS_LAID_OUT * unsyncedBytes),
+        limits.segmentBytes,
+      );
     }
     this.beginSync();
   }
