@@ -16,7 +16,7 @@ import { type CrashRunOptions, runCrashes } from '../testing/crash/run.ts';
 const SEEDS_TO_FAIL = 25;
 const POINTS_PER_SEED = 50;
 /** What a loss looks like: to the model, to recovery, or to a consumer that waits in vain. */
-const FOUND_OUT = /is lost|is gone|damage|no \d+ deliveries/;
+const FOUND_OUT = /is lost|is gone|is back|damage|no \d+ deliveries/;
 /** Of a slot in a chunk file of the machine that is crashed (testing/crash/machine.ts). */
 const SLOT_BYTES = 8 * 16;
 t.setTimeout(180_000);
