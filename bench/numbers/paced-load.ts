@@ -8,8 +8,11 @@
 import { performance } from 'node:perf_hooks';
 import { LatencyHistogram } from '../throughput/latency-histogram.ts';
 
-/** The first part of a run, whose latencies do not count: code is compiled, buffers grow. */
-const WARM_UP_SHARE = 0.1;
+/**
+ * The first part of a run, whose latencies do not count: code is compiled, buffers grow. At a moderate rate that takes
+ * seconds, and a thread of V8 that compiles keeps the core for 3 or 4 ms.
+ */
+const WARM_UP_SHARE = 0.5;
 
 /** Sends when it is time, and is told what has come back. */
 export class PacedLoad {
@@ -26,7 +29,10 @@ export class PacedLoad {
   private isStopped: boolean;
   private resolve: () => void;
 
-  /** @param send writes so many messages, at most `burstMax` */
+  /**
+   * @param durationMs how long it counts; the warm-up before takes as long again
+   * @param send writes so many messages, at most `burstMax`
+   */
   constructor(
     ratePerSecond: number,
     durationMs: number,
@@ -37,7 +43,7 @@ export class PacedLoad {
     this.ratePerMs = ratePerSecond / 1000;
     this.send = send;
     this.burstMax = burstMax;
-    this.count = Math.max(1, Math.floor(durationMs * this.ratePerMs));
+    this.count = Math.max(1, Math.floor((durationMs / (1 - WARM_UP_SHARE)) * this.ratePerMs));
     this.warmUpCount = Math.floor(this.count * WARM_UP_SHARE);
     this.sent = 0;
     this.received = 0;
