@@ -144,7 +144,8 @@ export class PinnedProcess {
         resolve(answer);
       });
       child.send('ask', (error) => {
-        if (error !== null) reject(error);
+        // The channel of one that ends may be closed before the end itself is told: that says more.
+        if (error !== null && !this.isRunning) reject(this.endedError());
       });
     });
   }
