@@ -233,7 +233,7 @@ t.test('a publisher is read more slowly as long as its queue falls behind', asyn
   await turns(1);
   await openConsumer();
   t.ok(queue.isBehind);
-  for (let i = 0; i < 1500; i++) fast.client.send(chunk);
+  for (let i = 0; i < 3000; i++) fast.client.send(chunk);
   let [mostBehind, mostAfter, turnsBehind, bytesBehind] = [0, 0, 0, 0];
   for (let isMore = true; isMore; ) {
     const { isBehind } = queue;
@@ -245,12 +245,12 @@ t.test('a publisher is read more slowly as long as its queue falls behind', asyn
       turnsBehind++;
       bytesBehind += bytes;
     } else if (!isBehind) mostAfter = Math.max(mostAfter, bytes);
-    isMore = !fast.client.socket.isRead || queue.index.nextSequence <= 1541;
+    isMore = !fast.client.socket.isRead || queue.index.nextSequence <= 3041;
   }
   t.ok(bytesBehind > 0, 'it is not stopped');
   t.ok(turnsBehind > 10, `behind for ${turnsBehind} turns`);
   t.ok(mostBehind < MIB / 4, `${mostBehind} octets in a turn while it is behind`);
-  t.ok(mostAfter > mostBehind, `${mostAfter} octets in a turn afterwards`);
+  t.ok(mostAfter > MIB / 4, `${mostAfter} octets in a turn afterwards`);
 });
 
 t.test(
