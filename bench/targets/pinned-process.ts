@@ -145,7 +145,7 @@ export class PinnedProcess {
       });
       child.send('ask', (error) => {
         // The channel of one that ends may be closed before the end itself is told: that says more.
-        if (error !== null && !this.isRunning) reject(this.endedError());
+        if (error !== null) this.whenEnded(() => reject(this.endedError()));
       });
     });
   }

@@ -303,11 +303,7 @@ export class Channel
   }
 
   get canTake(): boolean {
-    return (
-      !this.output.isBlocked &&
-      !this.replies.isSendingLarge &&
-      (this.channelPrefetchCount === 0 || this.credit > 0)
-    );
+    return !this.output.isBlocked && !this.replies.isSendingLarge && this.credit > 0;
   }
 
   nextDeliveryTag(): number {

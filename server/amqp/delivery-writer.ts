@@ -149,14 +149,24 @@ function writeDeliver(
   prefix.copyTo(out, to);
   view.setUint32(to + 3, prefixSize - FRAME_HEADER_SIZE + DELIVER_FIXED_SIZE + envelopeSize);
   let p = to + prefixSize;
-  view.setUint32(p, (deliveryTag / 0x1_0000_0000) >>> 0);
-  view.setUint32(p + 4, deliveryTag >>> 0);
-  view.setUint8(p + 8, redelivered ? 1 : 0);
+  writeTag(view, p, deliveryTag, redelivered);
   p += DELIVER_FIXED_SIZE;
   copyBytes(out, p, area, at + MESSAGE_HEAD_SIZE, envelopeSize);
   p += envelopeSize;
   view.setUint8(p, FRAME_END);
   return p + 1;
+}
+
+/** HOT per delivery. Writes delivery tag and redelivered, nine octets, at `at`. */
+export function writeTag(
+  view: DataView,
+  at: number,
+  deliveryTag: number,
+  redelivered: boolean,
+): void {
+  view.setUint32(at, (deliveryTag / 0x1_0000_0000) >>> 0);
+  view.setUint32(at + 4, deliveryTag >>> 0);
+  view.setUint8(at + 8, redelivered ? 1 : 0);
 }
 
 /** HOT. Writes a content header frame around properties that are bytes already. */

@@ -8,8 +8,9 @@
  * Bench: scenario throughput.
  */
 import { FRAME_END, FRAME_HEADER_SIZE, FRAME_OVERHEAD } from '../../generated/index.ts';
-import { type ByteArea, copyBytes, equalBytes, newByteArea } from '../base/byte-area.ts';
+import { type ByteArea, copyBytes, equalBytes } from '../base/byte-area.ts';
 import { FixedBytes } from '../base/fixed-bytes.ts';
+import { KeptBytes } from '../base/kept-bytes.ts';
 import type { DeliveryRun } from '../broker/delivery-run.ts';
 import {
   envelopeSizeAt,
@@ -17,7 +18,7 @@ import {
   messageSizesAt,
   propertiesSizeAt,
 } from '../storage/record-format.ts';
-import { sizeOfDelivery, writeDelivery } from './delivery-writer.ts';
+import { sizeOfDelivery, writeDelivery, writeTag } from './delivery-writer.ts';
 import type { Output } from './output.ts';
 
 /** Larger envelopes and properties, in bytes in all, are not worth it. */
@@ -34,7 +35,7 @@ export class RunWriter {
   private bodySizeAt: number;
   /** Sizes of envelope and properties as in a record, and both as in one. */
   private sizes: number;
-  private readonly repeated: ByteArea;
+  private readonly repeated: KeptBytes;
   private repeatedSize: number;
 
   constructor() {
@@ -43,7 +44,7 @@ export class RunWriter {
     this.tagAt = 0;
     this.bodySizeAt = 0;
     this.sizes = 0;
-    this.repeated = newByteArea(REPEATED_SIZE_MAX);
+    this.repeated = new KeptBytes(REPEATED_SIZE_MAX);
     this.repeatedSize = 0;
   }
 
@@ -93,7 +94,7 @@ export class RunWriter {
   private repeats(area: ByteArea, at: number): boolean {
     return (
       messageSizesAt(area.view, at) === this.sizes &&
-      equalBytes(this.repeated, 0, area, at + MESSAGE_HEAD_SIZE, this.repeatedSize)
+      this.repeated.equals(area, at + MESSAGE_HEAD_SIZE, this.repeatedSize)
     );
   }
 
@@ -112,9 +113,7 @@ export class RunWriter {
     const to = output.offset;
     const { view } = out;
     head.copyTo(out, to);
-    view.setUint32(to + tagAt, tag > 0xffff_ffff ? (tag / 0x1_0000_0000) >>> 0 : 0);
-    view.setUint32(to + tagAt + 4, tag >>> 0);
-    view.setUint8(to + tagAt + 8, redelivered ? 1 : 0);
+    writeTag(view, to + tagAt, tag, redelivered);
     view.setUint32(to + this.bodySizeAt, bodySize);
     const bodyTo = to + headSize;
     view.setUint32(bodyTo - 4, bodySize);
@@ -144,7 +143,7 @@ export class RunWriter {
     this.bodySizeAt = head.length - FRAME_HEADER_SIZE - 1 - propertiesSize - 4;
     this.sizes = messageSizesAt(view, at);
     this.repeatedSize = size;
-    copyBytes(this.repeated, 0, area, at + MESSAGE_HEAD_SIZE, size);
+    this.repeated.keep(area, at + MESSAGE_HEAD_SIZE, size);
     this.prefix = prefix;
   }
 }

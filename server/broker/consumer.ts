@@ -64,10 +64,6 @@ export class Consumer {
 
   /** HOT per delivery. Whether the next message may go to it. */
   get isWilling(): boolean {
-    return (
-      this.active &&
-      this.sink.canTake &&
-      (this.prefetchCount === 0 || this.unackedCount < this.prefetchCount)
-    );
+    return this.active && this.sink.canTake && this.credit > 0;
   }
 }

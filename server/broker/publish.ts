@@ -34,6 +34,11 @@ export const PUBLISH_OUTCOMES = {
   durable: 2,
 } as const;
 
+/** What became of a message that went to the queues of `set`. */
+function outcomeOf(set: RouteSet): number {
+  return set.durable.length > 0 ? PUBLISH_OUTCOMES.durable : PUBLISH_OUTCOMES.transient;
+}
+
 /** Publishes on behalf of one channel, and remembers its last route. */
 export class Publisher {
   private readonly vhost: Vhost;
@@ -72,7 +77,7 @@ export class Publisher {
       this.vhost.reactor.extraCopies += queues.length - 1;
     }
     this.lastPosition = storeMessage(this.vhost.store, message, queues, set);
-    return set.durable.length > 0 ? PUBLISH_OUTCOMES.durable : PUBLISH_OUTCOMES.transient;
+    return outcomeOf(set);
   }
 
   /**
@@ -88,7 +93,7 @@ export class Publisher {
     for (let i = 0; i < queues.length; i++) queues[i]!.enqueueRun(run);
     reactor.extraCopies += run.pieceCount * (queues.length - 1);
     this.lastPosition = run.positions[run.pieceCount - 1]!;
-    return set.durable.length > 0 ? PUBLISH_OUTCOMES.durable : PUBLISH_OUTCOMES.transient;
+    return outcomeOf(set);
   }
 
   /** The same for a message with more routing keys than its own, those of CC and BCC. */
@@ -98,7 +103,7 @@ export class Publisher {
     if (queues.length === 0) return this.publishReply(message, replies);
     this.lastPosition = storeMessage(this.vhost.store, message, queues, set);
     if (replies !== null) deliverReplies(this.vhost.store, replies, message, true);
-    return set.durable.length > 0 ? PUBLISH_OUTCOMES.durable : PUBLISH_OUTCOMES.transient;
+    return outcomeOf(set);
   }
 
   private publishReply(message: MessageParts, replies: readonly ReplySink[] | null): number {
