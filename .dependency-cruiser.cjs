@@ -20,7 +20,7 @@ const BEYOND_THE_ROWS = [['amqp', 'features']];
 // The files that may touch the disk: the one door of storage, its lock, a listening socket that has a path, and
 // reading a configuration.
 const MAY_USE_FS =
-  '^server/(storage/(fs|directory-lock)\\.ts$|base/listen-on-unix-socket\\.ts$|telemetry/pipe-output\\.ts$|config/)';
+  '^server/(storage/(fs|directory-lock)\\.ts$|base/listen-on-unix-socket\\.ts$|telemetry/pipe-output\\.ts$|config/|compiled-program\\.ts$)';
 
 const TEST = '\\.test\\.ts$|/(testdata|testing|tests)/';
 
@@ -97,13 +97,19 @@ module.exports = {
     wall(
       'launcher-for-main',
       'The composition root is imported by the process, by the embedding surface and by test servers.',
-      { path: '^server/', pathNot: `^server/(main|index)\\.ts$|${TEST}` },
-      { path: '^server/(launcher|main|index)\\.ts$' },
+      { path: '^server/', pathNot: `^server/(program|compiled-program|index)\\.ts$|${TEST}` },
+      { path: '^server/(launcher|program|index)\\.ts$' },
     ),
     wall(
       'main-is-thin',
-      'The process knows the command line, the log, the launcher and the tools.',
+      'The file that is run knows how the program is loaded.',
       { path: '^server/main\\.ts$' },
+      { path: '^server/', pathNot: '^server/compiled-program\\.ts$' },
+    ),
+    wall(
+      'program-is-thin',
+      'The process knows the command line, the log, the launcher and the tools.',
+      { path: '^server/program\\.ts$' },
       {
         path: '^server/',
         pathNot: '^server/((launcher|tools/run-tool)\\.ts$|(base|config|telemetry)/)',
@@ -112,7 +118,7 @@ module.exports = {
     wall(
       'tools-for-main',
       'What an operator does offline is no part of the server: only the process knows it.',
-      { path: '^server/', pathNot: `^server/(main\\.ts$|tools/)|${TEST}` },
+      { path: '^server/', pathNot: `^server/(program\\.ts$|tools/)|${TEST}` },
       { path: '^server/tools/' },
     ),
     wall(

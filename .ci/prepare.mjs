@@ -11,6 +11,7 @@ const lock = readFileSync(join(root, 'package-lock.json'), 'utf8');
 
 const dist = join(root, 'dist');
 const bundler = join(root, '.ci', 'bundle.mjs');
+const bundleCompiler = join(root, '.ci', 'compile-bundle.mjs');
 
 function run(command, args) {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
@@ -30,10 +31,12 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
 run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
 
 function isBundled() {
-  const bundle = statSync(join(dist, 'firnmq', 'main.js'), { throwIfNoEntry: false });
+  // The last file that the bundler writes: what V8 compiled, for this Node.js.
+  const code = join(dist, 'firnmq', `program.${process.version}-${process.arch}.code`);
+  const bundle = statSync(code, { throwIfNoEntry: false });
   if (bundle === undefined) return false;
   const builds = readdirSync(dist).filter((name) => name.endsWith('.tsbuildinfo'));
-  const inputs = [bundler, stamp, ...builds.map((name) => join(dist, name))];
+  const inputs = [bundler, bundleCompiler, stamp, ...builds.map((name) => join(dist, name))];
   return inputs.every((path) => statSync(path).mtimeMs < bundle.mtimeMs);
 }
 

@@ -56,10 +56,11 @@ export async function measureRows(
 /** The ways in which a broker is measured in a row. */
 function contestantsOf(row: Row, target: Target): Contestant[] {
   const withTls = row.needsTls === true;
-  const asItIs = { target, startOptions: { writesConsumed: false, withTls }, name: target.name };
+  const startOptions = { writesConsumed: false, withTls, isUnwatched: row.isUnwatched === true };
+  const asItIs = { target, startOptions, name: target.name };
   if (!row.consumesAtOnce || !target.canWriteConsumed) return [asItIs];
   const name = `${target.name}, all written`;
-  return [asItIs, { target, startOptions: { writesConsumed: true, withTls }, name }];
+  return [asItIs, { target, startOptions: { ...startOptions, writesConsumed: true }, name }];
 }
 
 async function measureRow(

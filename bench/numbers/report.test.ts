@@ -39,7 +39,11 @@ function outcome(of: Target, options: OutcomeOptions): RowOutcome {
       loopDelayP99Ms: of.isOurs ? (options.loopDelayMs ?? 3) : null,
     });
   }
-  const startOptions = { writesConsumed: options.writesConsumed === true, withTls: false };
+  const startOptions = {
+    writesConsumed: options.writesConsumed === true,
+    withTls: false,
+    isUnwatched: false,
+  };
   return {
     row: options.row ?? ROW,
     contestant: { target: of, startOptions, name: of.name },

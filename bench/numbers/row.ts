@@ -13,6 +13,8 @@ export interface Row {
   readonly consumesAtOnce: boolean;
   /** Whether the broker is to speak TLS. */
   readonly needsTls?: true;
+  /** Whether what watches the broker from within would be a part of what is measured. */
+  readonly isUnwatched?: true;
   /** How many times as much as the broker that ours is compared with its first figure must reach. */
   readonly timesTheLast?: number;
   /**

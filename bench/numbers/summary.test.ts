@@ -18,7 +18,7 @@ function outcome(name: string, rate: number): RowOutcome {
     row: { id: 'r', title: 'a row', consumesAtOnce: false, measure: async () => {} },
     contestant: {
       target: createRunningTarget('amqp://localhost'),
-      startOptions: { writesConsumed: false, withTls: false },
+      startOptions: { writesConsumed: false, withTls: false, isUnwatched: false },
       name,
     },
     product: name,

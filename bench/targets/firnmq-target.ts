@@ -15,12 +15,12 @@ export function createFirnmqTarget(core: number | null): Target {
     isOurs: true,
     isBroker: true,
     canWriteConsumed: true,
-    start: async ({ writesConsumed, withTls }) => {
+    start: async ({ writesConsumed, withTls, isUnwatched }) => {
       const parent = await mkdtemp(join(tmpdir(), 'firnmq-bench-'));
       const flags = writesConsumed ? ['--write-consumed', 'true'] : [];
       try {
         const certificate = withTls ? await writeCertificate(parent) : null;
-        return await startIn(parent, core, flags, certificate);
+        return await startIn({ parent, core, flags, certificate, isUnwatched });
       } catch (error) {
         await rm(parent, { recursive: true, force: true });
         throw error;
@@ -29,14 +29,20 @@ export function createFirnmqTarget(core: number | null): Target {
   };
 }
 
-/** Starts a server on a directory below `parent`, which is removed when it is stopped. */
-async function startIn(
-  parent: string,
-  core: number | null,
-  flags: readonly string[],
-  certificate: CertificateFiles | null,
-): Promise<RunningTarget> {
-  const command = [...firnmqCommand(join(parent, 'data'), LOOP_DELAY_FLAGS), ...flags];
+/** How a server is started, and started again. */
+interface Start {
+  /** Holds its data directory; removed when it is stopped. */
+  readonly parent: string;
+  readonly core: number | null;
+  readonly flags: readonly string[];
+  readonly certificate: CertificateFiles | null;
+  readonly isUnwatched: boolean;
+}
+
+async function startIn(start: Start): Promise<RunningTarget> {
+  const { parent, core, flags, certificate, isUnwatched } = start;
+  const nodeFlags = isUnwatched ? [] : LOOP_DELAY_FLAGS;
+  const command = [...firnmqCommand(join(parent, 'data'), nodeFlags), ...flags];
   if (certificate !== null) {
     command.push('--cert', certificate.certPath, '--key', certificate.keyPath);
     command.push('--amqps-port', '0');
@@ -47,7 +53,7 @@ async function startIn(
     uri,
     tlsPort,
   } = await spawnFirnmq(core, command, undefined, {
-    withChannel: true,
+    withChannel: !isUnwatched,
   });
   try {
     await awaitBroker(uri, server);
@@ -66,10 +72,10 @@ async function startIn(
     cpuSeconds: () => server.cpuSeconds(),
     memoryBytes: () => server.memoryBytes(),
     openFileCount: () => server.openFileCount(),
-    loopDelay: () => readLoopDelay(server),
+    loopDelay: async () => (isUnwatched ? null : readLoopDelay(server)),
     killAndRestart: async () => {
       await server.kill();
-      return startIn(parent, core, flags, certificate);
+      return startIn(start);
     },
     stop: async () => {
       await server.terminate();

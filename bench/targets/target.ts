@@ -7,6 +7,8 @@ export interface StartOptions {
   readonly writesConsumed: boolean;
   /** It listens for AMQP over TLS as well, with a certificate of its own for localhost. */
   readonly withTls: boolean;
+  /** It is started as users start it: nothing in its process tells how late its event loop comes. */
+  readonly isUnwatched: boolean;
 }
 
 /** Where a broker speaks TLS. */

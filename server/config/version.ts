@@ -6,9 +6,12 @@ import { dirname, join } from 'node:path';
 /** The product's name. */
 export const productName = 'FirnMQ';
 
-/** package.json, the one place where the version is written, lies above this file, wherever that was built to. */
+/**
+ * package.json, the one place where the version is written, lies above this file, wherever that was built to; one between
+ * that only says what form the files beside it have is passed over.
+ */
 function readVersion(): string {
-  const require = createRequire(import.meta.url);
+  const require = createRequire(import.meta.filename);
   for (let directory = import.meta.dirname; ; directory = dirname(directory)) {
     const path = join(directory, 'package.json');
     if (existsSync(path)) {
@@ -16,9 +19,9 @@ function readVersion(): string {
       if (typeof manifest === 'object' && manifest !== null && 'version' in manifest) {
         return String(manifest.version);
       }
-      throw new Error(`${path} has no version`);
     }
-    if (directory === dirname(directory)) throw new Error('there is no package.json');
+    if (directory === dirname(directory))
+      throw new Error('there is no package.json with a version');
   }
 }
 

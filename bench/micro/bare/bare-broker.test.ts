@@ -11,7 +11,11 @@ const QUEUES = ['q'];
 for (const writesConsumed of [false, true]) {
   const kept = writesConsumed ? 'and all of it written' : 'and what is consumed not written';
   t.test(`the bare broker delivers what it was given, ${kept}`, async (t) => {
-    const broker = await createBareTarget(null).start({ writesConsumed, withTls: false });
+    const broker = await createBareTarget(null).start({
+      writesConsumed,
+      withTls: false,
+      isUnwatched: false,
+    });
     t.teardown(() => broker.stop());
     // The first lie in memory, the second in the file for the most part, the third in pieces of what is read.
     for (const [countPerQueue, bodySizeBytes] of [
@@ -29,7 +33,11 @@ for (const writesConsumed of [false, true]) {
 }
 
 t.test('contents that come in pieces on two connections stay apart', async (t) => {
-  const broker = await createBareTarget(null).start({ writesConsumed: false, withTls: false });
+  const broker = await createBareTarget(null).start({
+    writesConsumed: false,
+    withTls: false,
+    isUnwatched: false,
+  });
   t.teardown(() => broker.stop());
   const what = { queues: QUEUES, countPerQueue: 300, bodySizeBytes: 50_000 };
   await Promise.all([1, 2].map(() => publishMessages(broker.uri, what)));
@@ -39,7 +47,11 @@ t.test('contents that come in pieces on two connections stay apart', async (t) =
 });
 
 t.test('the bare broker confirms, and keeps to a prefetch', async (t) => {
-  const broker = await createBareTarget(null).start({ writesConsumed: false, withTls: false });
+  const broker = await createBareTarget(null).start({
+    writesConsumed: false,
+    withTls: false,
+    isUnwatched: false,
+  });
   t.teardown(() => broker.stop());
   const load = new Load({
     ...THROUGHPUT_DEFAULTS,

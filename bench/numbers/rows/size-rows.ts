@@ -22,6 +22,7 @@ const startRow: Row = {
   id: 'start',
   title: 'start of the process to connection.open-ok on an empty directory; at rest then',
   consumesAtOnce: false,
+  isUnwatched: true,
   measure: async (run) => {
     const startup = run.figure('start', 's', { kind: 'at most', bound: 0.3, of: 'median' });
     const idle = run.figure('memory', 'MB', { kind: 'at most', bound: 60, of: 'median' });
