@@ -12,7 +12,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { Command, Option } from 'commander';
 import { startFirnmq } from './firnmq.ts';
 import { startRabbitmq } from './rabbitmq.ts';
 import { brokerAt, type RunningBroker } from './running-broker.ts';
@@ -21,7 +21,7 @@ import { summarize } from './summary.ts';
 import { toVariables } from './support/environment.ts';
 import { type Outcome, readOutcomes } from './support/outcome.ts';
 import { AUTHORITY_PATH, trustVariables } from './support/tls-files.ts';
-import { isTargetName, TARGET_NAMES, type TargetName } from './targets.ts';
+import { TARGET_NAMES, type TargetName } from './targets.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 /** Scenario processes at a time, as there are cores on the smallest machine. */
@@ -39,26 +39,31 @@ interface Request {
   readonly files: readonly string[];
 }
 
-/** @throws Error that says what is wrong with the command line */
+/** @throws Error that says what is wrong with the command line; commander ends the process where it knows */
 function readCommandLine(): Request {
-  const { values, positionals } = parseArgs({
-    options: {
-      url: { type: 'string' },
-      target: { type: 'string', default: 'firnmq' },
-      tls: { type: 'boolean', default: false },
-      list: { type: 'boolean', default: false },
-    },
-    allowPositionals: true,
-  });
-  const { target, url, tls, list } = values;
-  if (!isTargetName(target)) {
-    throw new Error(`unknown target '${target}': there are ${TARGET_NAMES.join(', ')}`);
-  }
+  const command = new Command('conformance')
+    .description('runs the scenarios against a broker, and prints what differs')
+    .argument('[filters...]', 'parts of the paths of the files to run, such as queue/declare')
+    .addOption(
+      new Option('--target <name>', 'broker to start, or of which kind the one at --url is')
+        .choices(TARGET_NAMES)
+        .default('firnmq'),
+    )
+    .option('--tls', 'speak to our server over AMQPS', false)
+    .option('--url <url>', 'broker that runs already: nothing is started')
+    .option('--list', 'print the titles of the scenarios, and run none', false)
+    .parse();
+  const { target, tls, url, list } = command.opts<{
+    target: TargetName;
+    tls: boolean;
+    url?: string;
+    list: boolean;
+  }>();
   if (tls && (target !== 'firnmq' || url !== undefined)) {
     throw new Error('--tls is for the server that is started here: firnmq, without a URL');
   }
-  const files = scenarioFiles(positionals);
-  if (files.length === 0) throw new Error(`no scenario file matches ${positionals.join(', ')}`);
+  const files = scenarioFiles(command.args);
+  if (files.length === 0) throw new Error(`no scenario file matches ${command.args.join(', ')}`);
   return { target, tls, url: url ?? null, list, files };
 }
 

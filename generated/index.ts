@@ -59,6 +59,7 @@ export {
   finishMethodFrame,
   FRAME_HEADER_SIZE,
   FRAME_OVERHEAD,
+  METHOD_ID_SIZE,
 } from '../codegen/runtime/frame-writer.ts';
 export { type PlainTable, type PlainValue, toFieldTable, toPlainTable } from '../codegen/runtime/plain-table.ts';
 export {

@@ -97,6 +97,20 @@ t.test('a missing data directory is made, with its first user', async (t) => {
   t.match(JSON.parse(readFileSync(join(dataDir, 'users.json'), 'utf8')), [{ name: 'guest' }]);
 });
 
+t.test(
+  'a data directory that cannot be made is told in a sentence, and ends the start with 1',
+  async (t) => {
+    const file = join(temporaryDirectory(t), 'file');
+    writeFileSync(file, '');
+    // In /proc the folder above is there, and none can be made in it.
+    for (const dataDir of [join(file, 'data'), join(file, 'deeper', 'data'), '/proc/1/data']) {
+      const server = spawnServerProcess(t, { dataDir });
+      t.same(await server.stopped, failedEnd, dataDir);
+      t.match(await server.waitForEvent('server.fail'), { reason: /data: create folder failed/ });
+    }
+  },
+);
+
 t.test('a second signal ends the server at once, with 1', async (t) => {
   // The server is made to see both in the same instant: real ones could come after a quick stop.
   const server = await startServerProcess(t, {

@@ -17,10 +17,10 @@ import {
   FRAME_HEADER_SIZE,
   FRAME_METHOD,
   FRAME_OVERHEAD,
+  METHOD_ID_SIZE,
   readU32,
 } from '../../generated/index.ts';
 
-const METHOD_ID_BYTES = 4;
 /** Frame header, class, weight, body size, property flags, end octet. */
 const CONTENT_HEADER_MIN_BYTES = 22;
 
@@ -57,7 +57,7 @@ export function contentEnd(buf: Buffer, at: number, limit: number): number {
  * message.
  */
 export function contentBehind(methodId: number, buf: Buffer, at: number, limit: number): number {
-  if (limit - at < FRAME_HEADER_SIZE + METHOD_ID_BYTES || buf[at] !== FRAME_METHOD) return -1;
+  if (limit - at < FRAME_HEADER_SIZE + METHOD_ID_SIZE || buf[at] !== FRAME_METHOD) return -1;
   if (readU32(buf, at + FRAME_HEADER_SIZE) !== methodId) return -1;
   return at + FRAME_OVERHEAD + readU32(buf, at + 3);
 }

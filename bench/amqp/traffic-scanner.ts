@@ -9,6 +9,7 @@ import {
   FRAME_METHOD,
   FrameScanner,
   type FrameSink,
+  METHOD_ID_SIZE,
   readU32,
   readU64,
 } from '../../generated/index.ts';
@@ -18,7 +19,6 @@ export const BENCH_CHANNEL = 1;
 
 /** A broker may send up to this much in a frame, whatever was negotiated. */
 const PAYLOAD_SIZE_MAX = 16 * 1024 * 1024;
-const METHOD_ID_BYTES = 4;
 const BODY_SIZE_OFFSET = 4;
 
 /** Where the frames of the measured traffic go. Called per frame or, for a run of them, once. */
@@ -107,7 +107,7 @@ export class TrafficScanner implements FrameSink {
         const next = traffic.onMethod(methodId, buf, start, end, limit);
         if (next >= 0) return next;
       }
-      this.onReply(methodId, this.reader.reset(buf, start + METHOD_ID_BYTES, end));
+      this.onReply(methodId, this.reader.reset(buf, start + METHOD_ID_SIZE, end));
     } else if (channel === BENCH_CHANNEL) {
       if (type === FRAME_HEADER) {
         traffic?.onContentHeader(readU64(buf, start + BODY_SIZE_OFFSET));

@@ -6,11 +6,11 @@ import {
   BASIC_CANCEL_ID,
   BASIC_DELIVER_ID,
   basicDeliverDeliveryTag,
+  METHOD_ID_SIZE,
 } from '../../generated/index.ts';
 import { contentEnd } from '../amqp/content-end.ts';
 import type { TrafficConnection, TrafficSink } from '../amqp/traffic-scanner.ts';
 
-const METHOD_ID_BYTES = 4;
 const NUMBER_BYTES = 4;
 
 /** Takes deliveries. */
@@ -43,7 +43,7 @@ export class NumberedDeliveries implements TrafficSink {
       if (methodId === BASIC_CANCEL_ID) throw new Error('the broker cancelled the consumer');
       return -1;
     }
-    const deliveryTag = basicDeliverDeliveryTag(buf, start + METHOD_ID_BYTES);
+    const deliveryTag = basicDeliverDeliveryTag(buf, start + METHOD_ID_SIZE);
     const next = contentEnd(buf, end + 1, limit);
     if (next < 0) {
       this.deliveryTag = deliveryTag;

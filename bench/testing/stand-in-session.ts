@@ -9,6 +9,7 @@ import {
   FRAME_METHOD,
   FrameScanner,
   type FrameSink,
+  METHOD_ID_SIZE,
   readU32,
   readU64,
 } from '../../generated/index.ts';
@@ -17,7 +18,6 @@ import { DeliveryBlock } from './delivery-block.ts';
 import { STAND_IN_FRAME_MAX, StandInControl, type StandInTraffic } from './stand-in-control.ts';
 import type { StandInConsumer, StandInQueue } from './stand-in-queue.ts';
 
-const METHOD_ID_BYTES = 4;
 const BODY_SIZE_OFFSET = 4;
 
 /** Answers what the generator asks, counts what it publishes, delivers what is ready. */
@@ -120,8 +120,8 @@ export class StandInSession implements FrameSink, StandInConsumer, StandInTraffi
     }
     const methodId = readU32(buf, start);
     if (methodId === BASIC_PUBLISH_ID) return this.takePublishes(buf, end + 1, limit);
-    const reader = this.reader.reset(buf, start + METHOD_ID_BYTES, end);
-    if (methodId === BASIC_ACK_ID) this.onAck(basicAckDeliveryTag(buf, start + METHOD_ID_BYTES));
+    const reader = this.reader.reset(buf, start + METHOD_ID_SIZE, end);
+    if (methodId === BASIC_ACK_ID) this.onAck(basicAckDeliveryTag(buf, start + METHOD_ID_SIZE));
     else this.control.answer(methodId, channel, reader);
     return end + 1;
   }

@@ -17,6 +17,7 @@ import {
   FRAME_HEADER_SIZE,
   FRAME_METHOD,
   FRAME_OVERHEAD,
+  METHOD_ID_SIZE,
   readU32,
   TX_COMMIT_OK_ID,
 } from '../../generated/index.ts';
@@ -27,8 +28,6 @@ import type { ConsumeGoal } from './consume-goal.ts';
 import type { ConsumePace } from './consume-pace.ts';
 import type { DeliveryObserver } from './delivery-observer.ts';
 import { SplitContent } from './split-content.ts';
-
-const METHOD_ID_BYTES = 4;
 
 /** What else a consumer does than count; all of it is left out for the plain case. */
 export interface ConsumerOptions {
@@ -121,7 +120,7 @@ export class Consumer implements TrafficSink {
     }
     if (lastAt < 0) {
       this.lastDeliveryTag = deliveryTagAt(buf, methodAt);
-      this.split.begin(basicDeliverRedelivered(buf, start + METHOD_ID_BYTES));
+      this.split.begin(basicDeliverRedelivered(buf, start + METHOD_ID_SIZE));
     } else {
       this.lastDeliveryTag = deliveryTagAt(buf, lastAt);
       acks.untilAck = untilAck;
@@ -171,7 +170,7 @@ export class Consumer implements TrafficSink {
 /** Whether a basic.deliver frame begins at `at`, as far as `buf[..limit)` tells. HOT per message. */
 function isDeliver(buf: Buffer, at: number, limit: number): boolean {
   return (
-    limit - at > FRAME_HEADER_SIZE + METHOD_ID_BYTES &&
+    limit - at > FRAME_HEADER_SIZE + METHOD_ID_SIZE &&
     buf[at] === FRAME_METHOD &&
     readU32(buf, at + FRAME_HEADER_SIZE) === BASIC_DELIVER_ID
   );
@@ -179,11 +178,11 @@ function isDeliver(buf: Buffer, at: number, limit: number): boolean {
 
 /** Shows the delivery whose method frame begins at `frameAt` and whose last frame ends at `end`. */
 function observeWhole(observer: DeliveryObserver, buf: Buffer, frameAt: number, end: number): void {
-  const isRedelivered = basicDeliverRedelivered(buf, frameAt + FRAME_HEADER_SIZE + METHOD_ID_BYTES);
+  const isRedelivered = basicDeliverRedelivered(buf, frameAt + FRAME_HEADER_SIZE + METHOD_ID_SIZE);
   const headerAt = frameAt + FRAME_OVERHEAD + readU32(buf, frameAt + 3);
   observer.whole(buf, headerAt, end, isRedelivered);
 }
 
 function deliveryTagAt(buf: Buffer, frameAt: number): number {
-  return basicDeliverDeliveryTag(buf, frameAt + FRAME_HEADER_SIZE + METHOD_ID_BYTES);
+  return basicDeliverDeliveryTag(buf, frameAt + FRAME_HEADER_SIZE + METHOD_ID_SIZE);
 }

@@ -10,6 +10,7 @@ import {
   basicGetOkDeliveryTag,
   basicGetOkRedelivered,
   encodeBasicGet,
+  METHOD_ID_SIZE,
   sizeOfBasicGet,
   TX_COMMIT_OK_ID,
 } from '../../generated/index.ts';
@@ -24,8 +25,6 @@ import type { ConsumePace } from './consume-pace.ts';
 import type { ConsumerOptions } from './consumer.ts';
 import type { DeliveryObserver } from './delivery-observer.ts';
 import { SplitContent } from './split-content.ts';
-
-const METHOD_ID_BYTES = 4;
 
 /** Polls over a connection of its own. */
 export class PollingConsumer implements TrafficSink {
@@ -88,7 +87,7 @@ export class PollingConsumer implements TrafficSink {
   }
 
   onMethod(methodId: number, buf: Buffer, start: number, end: number): number {
-    const at = start + METHOD_ID_BYTES;
+    const at = start + METHOD_ID_SIZE;
     if (methodId === BASIC_GET_OK_ID) {
       this.lastDeliveryTag = basicGetOkDeliveryTag(buf, at);
       this.split.begin(basicGetOkRedelivered(buf, at));

@@ -17,6 +17,7 @@ import {
   BASIC_NACK_ID,
   basicAckDeliveryTag,
   basicAckMultiple,
+  METHOD_ID_SIZE,
   TX_COMMIT_OK_ID,
 } from '../../generated/index.ts';
 import { encodeCommit } from '../amqp/control.ts';
@@ -32,7 +33,6 @@ import type { Schedule } from './schedule.ts';
 const WRITES_PER_TURN_MAX = 4;
 /** Messages that are due within so long of each other share a write: at a high rate they would each need one. */
 const PACE_INTERVAL_US = 50;
-const METHOD_ID_BYTES = 4;
 const COMMIT = encodeCommit();
 
 /** What a producer may keep to; all of it is left out for the plain case. */
@@ -132,7 +132,7 @@ export class Producer implements TrafficSink {
     }
     if (this.window === null || (methodId !== BASIC_ACK_ID && methodId !== BASIC_NACK_ID))
       return -1;
-    const at = start + METHOD_ID_BYTES;
+    const at = start + METHOD_ID_SIZE;
     // basic.nack has its tag and its multiple bit where basic.ack has them.
     this.window.settle(
       basicAckDeliveryTag(buf, at),

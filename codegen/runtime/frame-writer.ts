@@ -15,6 +15,8 @@ const FRAME_END_OCTET = 0xce;
 export const FRAME_HEADER_SIZE = 7;
 /** Octets of a frame beside its payload: {@link FRAME_HEADER_SIZE} and the end octet. */
 export const FRAME_OVERHEAD = 8;
+/** Octets at the start of a method frame's payload that say which method it is: class and method, 16 bits each. */
+export const METHOD_ID_SIZE = 4;
 
 /**
  * Completes the frame that begins at `at` and whose payload lies in `buf[at + 7..end)`: writes type,

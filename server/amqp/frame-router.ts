@@ -26,6 +26,7 @@ import {
   FrameScanner,
   type FrameSink,
   IntegerTooLarge,
+  METHOD_ID_SIZE,
   METHODS,
 } from '../../generated/index.ts';
 import { ByteArea } from '../base/byte-area.ts';
@@ -165,11 +166,11 @@ export class FrameRouter implements FrameSink {
           return this.publishRepeats(channel, start - FRAME_HEADER_SIZE, next, limit);
         }
       } else if (methodId === BASIC_ACK_ID && channel.isReadyForMethod && end - start === 13) {
-        const tag = basicAckDeliveryTag(buf, start + 4);
+        const tag = basicAckDeliveryTag(buf, start + METHOD_ID_SIZE);
         if (tag <= Number.MAX_SAFE_INTEGER) {
           this.lastMethodId = methodId;
           try {
-            this.ack(channel, tag, basicAckMultiple(buf, start + 4));
+            this.ack(channel, tag, basicAckMultiple(buf, start + METHOD_ID_SIZE));
           } catch (error) {
             this.failed(error, channel, buf, start, end);
           }
@@ -330,7 +331,7 @@ export class FrameRouter implements FrameSink {
     }
     if (type !== FRAME_METHOD) throw strayFrame(NO_METHOD_FRAME);
     const methodId = this.readMethodId(buf, start, end);
-    if (methodId === BASIC_PUBLISH_ID) content.begin(buf, start + 4, end);
+    if (methodId === BASIC_PUBLISH_ID) content.begin(buf, start + METHOD_ID_SIZE, end);
     else if (!dispatchToServer(channelMethods, channel, methodId, this.reader)) {
       throw notForServers(methodId);
     }

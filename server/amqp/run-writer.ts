@@ -12,6 +12,7 @@ import { type ByteArea, copyBytes, equalBytes } from '../base/byte-area.ts';
 import { FixedBytes } from '../base/fixed-bytes.ts';
 import { KeptBytes } from '../base/kept-bytes.ts';
 import type { DeliveryRun } from '../broker/delivery-run.ts';
+import { REPEATED_SIZE_MAX } from '../storage/message-run.ts';
 import {
   envelopeSizeAt,
   MESSAGE_HEAD_SIZE,
@@ -21,8 +22,6 @@ import {
 import { sizeOfDelivery, writeDelivery, writeTag } from './delivery-writer.ts';
 import type { Output } from './output.ts';
 
-/** Larger envelopes and properties, in bytes in all, are not worth it. */
-const REPEATED_SIZE_MAX = 1024;
 const NO_HEAD = new FixedBytes(Buffer.alloc(0));
 
 /** Writes runs of any channel; one for all of a server. */

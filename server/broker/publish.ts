@@ -133,8 +133,8 @@ export class Publisher {
   /** Whether a queue of the last publish falls behind its consumers. */
   get isAhead(): boolean {
     const queues = this.route?.queues ?? [];
-    const { nowMs } = this.vhost.reactor;
-    for (let i = 0; i < queues.length; i++) if (queues[i]!.lags(nowMs)) return true;
+    const { turnMs } = this.vhost.reactor;
+    for (let i = 0; i < queues.length; i++) if (queues[i]!.lags(turnMs)) return true;
     return false;
   }
 

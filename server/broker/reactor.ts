@@ -171,7 +171,7 @@ export class Reactor {
    * when that is, on the monotonic clock.
    */
   resumeAfterYield(connection: Yielding, bytes: number): number {
-    const { nowMs } = this;
+    const nowMs = this.turnMs;
     const waitMs = Math.min(Math.max(0, this.yieldEndMs - nowMs), YIELD_MS_MAX);
     this.yieldEndMs = nowMs + waitMs + bytes / YIELDING_BYTES_PER_MS;
     this.yielding.push({ connection, untilMs: this.yieldEndMs });
@@ -179,8 +179,8 @@ export class Reactor {
     return this.yieldEndMs;
   }
 
-  /** Monotonic time of this turn, in milliseconds. */
-  get nowMs(): number {
+  /** When this turn began, on the monotonic clock, in milliseconds. */
+  get turnMs(): number {
     return this.clock.monotonicMs;
   }
 
@@ -204,7 +204,7 @@ export class Reactor {
   /** Those that have yielded long enough take their place among those that go on. */
   private endYields(): void {
     this.yielding = this.yielding.filter(({ connection, untilMs }) => {
-      const isOver = connection.mayGoOn || untilMs <= this.nowMs;
+      const isOver = connection.mayGoOn || untilMs <= this.turnMs;
       if (isOver) this.resumables.push(connection);
       else this.alarm.set(untilMs);
       return !isOver;

@@ -27,6 +27,7 @@ import { createConnection, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AppError } from '../base/app-error.ts';
+import { makeFolder } from './fs.ts';
 import { StorageError } from './storage-error.ts';
 
 /** Another server works on the directory. */
@@ -77,7 +78,7 @@ export async function acquireDirectoryLock(
 ): Promise<DirectoryLock> {
   const folder = join(directory, '.lock');
   try {
-    fs.mkdirSync(folder, { recursive: true, mode: 0o750 });
+    makeFolder(folder);
     const newName = `new-${randomBytes(4).toString('hex')}`;
     const server = await listenAt(join(folder, newName));
     try {

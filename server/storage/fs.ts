@@ -13,6 +13,7 @@
  * 15 ms, and has a form that runs in the pool.
  */
 import * as fs from 'node:fs';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { StorageError } from './storage-error.ts';
 
@@ -156,10 +157,26 @@ function openFile(path: string, flags: number): OpenFile {
   );
 }
 
+/**
+ * Creates a folder and its parents; an existing one is fine. Node's recursive `mkdir` tries for ever, and hears no signal,
+ * where none can be made in a folder that is there, as in /proc.
+ *
+ * @throws Error of Node's, with a code, when that cannot be
+ */
+export function makeFolder(path: string): void {
+  const parent = dirname(path);
+  if (parent !== path && !fs.existsSync(parent)) makeFolder(parent);
+  try {
+    fs.mkdirSync(path, { mode: 0o750 });
+  } catch (error) {
+    if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) throw error;
+  }
+}
+
 /** The machine's own file system. */
 export const realFileSystem: FileSystem = {
   makeDirectory(path) {
-    guard(path, 'create folder', () => fs.mkdirSync(path, { recursive: true, mode: 0o750 }));
+    guard(path, 'create folder', () => makeFolder(path));
   },
 
   list(path) {

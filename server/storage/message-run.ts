@@ -19,8 +19,8 @@ import {
 
 /** Messages of a run, at most; another one begins behind them. */
 export const RUN_LENGTH_MAX = 1024;
-/** Larger envelopes and properties, in bytes in all, are not worth it. */
-const REPEATED_SIZE_MAX = 1024;
+/** Envelope and properties that are larger, in bytes in all, are not worth to be compared with the last ones. */
+export const REPEATED_SIZE_MAX = 1024;
 
 /** One run; one object for all of a server, each used up before the next begins. */
 export class MessageRun {

@@ -19,6 +19,7 @@ import {
   FRAME_OVERHEAD,
   FrameScanner,
   type FrameSink,
+  METHOD_ID_SIZE,
   readU32,
 } from '../../../generated/index.ts';
 import { SocketReader } from '../../../server/amqp/socket-reader.ts';
@@ -33,7 +34,6 @@ import {
 } from '../../testing/stand-in-control.ts';
 import type { BareLog } from './bare-log.ts';
 
-const METHOD_ID_BYTES = 4;
 const BODY_SIZE_OFFSET = 8;
 const SLAB_BYTES = 256 * 1024;
 const DELIVER_BYTES_PER_TURN = 1024 * 1024;
@@ -217,9 +217,9 @@ export class BareSession implements FrameSink, StandInTraffic {
     if (type === FRAME_METHOD) {
       const methodId = readU32(buf, start);
       if (methodId === BASIC_PUBLISH_ID) return this.takePublishes(buf, end + 1, limit);
-      const reader = this.reader.reset(buf, start + METHOD_ID_BYTES, end);
+      const reader = this.reader.reset(buf, start + METHOD_ID_SIZE, end);
       if (methodId === BASIC_ACK_ID) {
-        this.ackedTag = basicAckDeliveryTag(buf, start + METHOD_ID_BYTES);
+        this.ackedTag = basicAckDeliveryTag(buf, start + METHOD_ID_SIZE);
       } else this.control.answer(methodId, channel, reader);
     } else if (type === FRAME_HEADER) this.beginSplit(channel, buf, start, end);
     else this.takePiece(buf, start, end, true);
