@@ -4,6 +4,7 @@ import { Output, SLAB_SIZE, SlabPool, SMALL_SLAB_SIZE } from './output.ts';
 
 /** A socket that takes what it is given at once, or keeps it until told. */
 class FakeSocket {
+  encrypted = false;
   destroyed = false;
   takesAll = true;
   writableLength = 0;
@@ -35,8 +36,9 @@ class FakeSocket {
   }
 }
 
-function setUp() {
+function setUp({ encrypted } = { encrypted: false }) {
   const socket = new FakeSocket();
+  socket.encrypted = encrypted;
   const pool = new SlabPool();
   const events: string[] = [];
   const owner = {
@@ -92,6 +94,28 @@ t.test('a slab that the socket still holds is not touched', async (t) => {
   output.flush();
   const first = [socket.written[0]!, socket.written[1]!].map(({ buffer }) => buffer);
   t.ok(first.includes(socket.written[2]!.buffer), 'both came back');
+});
+
+t.test('over TLS, where no write ends at once, what two slabs hold blocks nothing', async (t) => {
+  const { socket, events, output, put } = setUp({ encrypted: true });
+  socket.takesAll = false;
+  const slab = 'x'.repeat(SLAB_SIZE);
+  for (let held = 1; held <= 2; held++) {
+    put(slab);
+    output.flush();
+    t.notOk(output.isBlocked, `${held} slabs`);
+  }
+  put('more');
+  output.flush();
+  t.ok(output.isBlocked);
+  t.notSame(events.at(-1), 'drained');
+  socket.takeOne();
+  t.notOk(output.isBlocked);
+  t.equal(events.at(-1), 'drained');
+  t.same(
+    socket.written.map(({ length }) => length),
+    [SLAB_SIZE, SLAB_SIZE, 4],
+  );
 });
 
 t.test('what does not fit leaves first, and what is larger gets its own memory', async (t) => {

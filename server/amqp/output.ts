@@ -5,13 +5,14 @@
  * - A slab is taken when the first byte comes and goes back when its bytes are written, so an idle connection
  *   owns none. When the socket took everything at once it goes back at once.
  * - `isBlocked` while the socket still holds bytes of an earlier write: deliveries then wait, replies are laid into
- *   the slab that follows it.
+ *   the slab that follows it. Over TLS it may hold some without.
  * Bench: scenario throughput.
  */
 import type { Socket } from 'node:net';
 import { type ByteArea, newByteArea } from '../base/byte-area.ts';
 import { PiecePool } from '../base/piece-pool.ts';
 import type { Flushable } from '../broker/ports.ts';
+import { isEncrypted } from './transport.ts';
 
 /** Size of a slab, in bytes. */
 export const SLAB_SIZE: number = 256 * 1024;
@@ -22,6 +23,12 @@ export const SLAB_SIZE: number = 256 * 1024;
 export const SMALL_SLAB_SIZE: number = 4096;
 /** Size of a slab for a body that comes in pieces, in bytes. */
 const BODY_SLAB_SIZE = 64 * 1024;
+
+/**
+ * Over TLS no write ends at once, whatever the peer takes: the octets that a turn delivers go into it, or what stays in
+ * the queue is written to the log. A plain socket has the kernel's memory for that, which is more.
+ */
+const TLS_AHEAD_BYTES = 512 * 1024;
 
 /** Slabs shared by all connections of a server. */
 export class SlabPool {
@@ -101,6 +108,8 @@ export class Output implements Flushable, MethodWriter {
   private readonly socket: Socket;
   private readonly pool: SlabPool;
   private readonly owner: OutputOwner;
+  /** Bytes that the socket may hold without being blocked. */
+  private readonly aheadBytes: number;
   private slab: ByteArea | null;
   private at: number;
   private isMarked: boolean;
@@ -116,6 +125,7 @@ export class Output implements Flushable, MethodWriter {
     this.socket = socket;
     this.pool = pool;
     this.owner = owner;
+    this.aheadBytes = isEncrypted(socket) ? TLS_AHEAD_BYTES : 0;
     this.slab = null;
     this.at = 0;
     this.isMarked = false;
@@ -213,7 +223,7 @@ export class Output implements Flushable, MethodWriter {
       this.pool.release(slab);
     } else {
       this.inSocket.push(slab);
-      this.isBlocked = true;
+      this.isBlocked = socket.writableLength > this.aheadBytes;
     }
   }
 
@@ -221,7 +231,7 @@ export class Output implements Flushable, MethodWriter {
     const slab = this.inSocket.shift();
     if (slab !== null && slab !== undefined) this.pool.release(slab);
     const { socket } = this;
-    if (!this.isBlocked || socket.writableLength > 0 || socket.destroyed) return;
+    if (!this.isBlocked || socket.writableLength > this.aheadBytes || socket.destroyed) return;
     this.isBlocked = false;
     this.flush();
     if (!this.isBlocked) this.owner.outputDrained();

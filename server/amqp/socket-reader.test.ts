@@ -1,10 +1,12 @@
 import assert from 'node:assert';
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import tap, { type Test } from 'tap';
 import type { ByteArea } from '../base/byte-area.ts';
 import { Reactor } from '../broker/reactor.ts';
+import { CertificateAuthority } from '../testing/certificates.ts';
 import { eventually } from '../testing/eventually.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { ConnectionInput, type ConnectionInputOwner } from './connection-input.ts';
@@ -17,14 +19,40 @@ const KIB = 1024;
 const ALONE = { isCrowded: false, turnNumber: 0 };
 
 /** A client, and the socket that a server accepted for it. */
-async function connectedPair(t: Test): Promise<{ client: Socket; accepted: Socket }> {
-  const server = createServer();
+interface Pair {
+  readonly client: Socket;
+  readonly accepted: Socket;
+}
+
+function connectedPair(t: Test): Promise<Pair> {
+  return connectPair(t, createServer(), 'connection', (port) => connect(port, '127.0.0.1'));
+}
+
+const authority = await CertificateAuthority.create('test');
+const certificate = await authority.issue({
+  subject: [{ CN: ['localhost'] }],
+  hosts: ['127.0.0.1'],
+});
+
+/** The same over TLS. */
+function securedPair(t: Test): Promise<Pair> {
+  return connectPair(t, createTlsServer(certificate), 'secureConnection', (port) =>
+    connectTls({ port, host: '127.0.0.1', ca: authority.cert }),
+  );
+}
+
+async function connectPair(
+  t: Test,
+  server: Server,
+  accepts: string,
+  open: (port: number) => Socket,
+): Promise<Pair> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
-  const client = connect(address.port, '127.0.0.1');
-  const [accepted] = (await once(server, 'connection')) as [Socket];
+  const client = open(address.port);
+  const [accepted] = (await once(server, accepts)) as [Socket];
   t.teardown(() => {
     client.destroy();
     accepted.destroy();
@@ -67,6 +95,33 @@ test('nothing comes while a socket is paused, and everything after', async (t) =
   t.ok(received.length > 1);
   t.equal(readsWhilePaused, 0);
   t.ok(Buffer.concat(received).equals(sent));
+});
+
+test('over TLS too all comes in one buffer, a record at a time, and stops when paused', async (t) => {
+  const reader = new SocketReader(ALONE);
+  const sent = Buffer.alloc(3 * 1024 * 1024, 'abc');
+  const areas = new Set<ByteArea>();
+  const pairs = [await securedPair(t), await securedPair(t)];
+  const received: Buffer[][] = pairs.map(() => []);
+  pairs.forEach(({ client, accepted }, number) => {
+    reader.read(accepted, (area, size) => {
+      areas.add(area);
+      t.ok(size <= 16 * KIB);
+      received[number]!.push(Buffer.from(area.buf.subarray(0, size)));
+      accepted.pause();
+    });
+    client.write(sent);
+  });
+  const sizes = () => received.map((pieces) => Buffer.concat(pieces).length);
+  await eventually(() => assert(sizes().every((size) => size > 0)));
+  t.ok(sizes().every((size) => size < sent.length));
+  const resuming = setInterval(() => {
+    for (const { accepted } of pairs) accepted.resume();
+  }, 1);
+  t.teardown(() => clearInterval(resuming));
+  await eventually(() => assert(sizes().every((size) => size === sent.length)));
+  t.ok(received.every((pieces) => Buffer.concat(pieces).equals(sent)));
+  t.equal(areas.size, 1);
 });
 
 /** Sizes of the reads that bring `total` bytes, all of which were sent before the first of them. */

@@ -17,6 +17,7 @@
  */
 import { type NetConnectOpts, Socket } from 'node:net';
 import { ByteArea, newByteArea } from '../base/byte-area.ts';
+import { isEncrypted } from './transport.ts';
 
 /** Bytes that one read takes at most. */
 const READ_BYTES = 256 * 1024;
@@ -79,7 +80,7 @@ export class SocketReader {
     const smallPart = parts[0]!;
     const handle = handleOf(socket);
     // What was read of it before, as a proxy's header is, may have left bytes that only come as chunks.
-    if (slots === null || handle === null || socket.bytesRead > 0) {
+    if (slots === null || handle === null || socket.bytesRead > 0 || socket.readableLength > 0) {
       socket.on('data', (chunk: Buffer) => listener(new ByteArea(chunk), chunk.length));
       return;
     }
@@ -91,7 +92,10 @@ export class SocketReader {
       listener(area, size);
       return true;
     };
+    const isTls = isEncrypted(socket);
     const nextBuffer = (): Buffer => {
+      // TLS brings a record at a time, which is of no more than that, and the next one of what it has even when paused.
+      if (isTls) return smallPart;
       const wantsMuch = lastSize >= SMALL_READ_BYTES && !crowd.isCrowded;
       if (!this.mayReadMuch(reader, wantsMuch)) part = 0;
       else if (lastSize >= parts[part]!.length && part < parts.length - 1) part++;
@@ -155,9 +159,8 @@ function findSlots(): OnreadSlots | null {
     : { buffer, callback, generator };
 }
 
-/** The handle of a plain TCP or Unix socket; null for others: TLS keeps what it decrypts. */
+/** The handle of a socket, TLS or not; null where it cannot read into memory of ours. */
 function handleOf(socket: Socket): UserBufferHandle | null {
-  if (socket.constructor !== Socket) return null;
   const handle: unknown = Reflect.get(socket, '_handle');
   return isUserBufferHandle(handle) ? handle : null;
 }

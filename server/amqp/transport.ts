@@ -6,6 +6,11 @@ import type { Socket } from 'node:net';
 import { isLoopbackAddress } from '../base/address-list.ts';
 import type { Endpoint, ProxyHeader } from './proxy-header.ts';
 
+/** Whether TLS stands between the peer and `socket`. */
+export function isEncrypted(socket: Socket): boolean {
+  return 'encrypted' in socket && socket.encrypted === true;
+}
+
 /** Whom a client's certificate stands for; `userName` is null when nobody, and `refusal` then says why. */
 export type CertificateIdentity =
   | { readonly userName: string; readonly refusal: null }
