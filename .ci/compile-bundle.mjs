@@ -2,7 +2,7 @@
 // served:
 //
 //     node .ci/compile-bundle.mjs dist/firnmq
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -51,5 +51,7 @@ const ports = ['-b', '127.0.0.1', '-p', '0', '--http-port', '0', '--amqp-unix-pa
 process.argv = [process.execPath, 'firnmq', '-D', dataDir, ...ports, '--log-level', 'fatal'];
 void program.load().runProgram();
 await useServer();
-writeFileSync(codePath(directory), program.code());
+const path = codePath(directory);
+writeFileSync(`${path}.new`, program.code());
+renameSync(`${path}.new`, path);
 process.exit(0);

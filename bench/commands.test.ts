@@ -119,7 +119,7 @@ const CHURNS: readonly (readonly [readonly string[], readonly string[]])[] = [
     ],
   ],
   [
-    ['bind-churn', '--durable', '-e', 'amq.topic'],
+    ['bind-churn', '--durable', '--awake', '-e', 'amq.topic'],
     ['bind durable queue', 'unbind durable queue'],
   ],
   [['queue-churn'], ['create, delete transient queue', 'create, delete durable queue']],

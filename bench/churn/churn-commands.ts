@@ -23,6 +23,7 @@ interface ChurnFlags {
   readonly connections: number;
   readonly time?: number;
   readonly count: number;
+  readonly awake?: true;
   readonly json?: true;
   readonly quiet?: true;
 }
@@ -68,6 +69,7 @@ function addCommand(program: Command, name: string, description: string): Comman
     .option('-x, --connections <count>', 'connections that do it at once', parsePositiveCount, 1)
     .option('-z, --time <seconds>', 'length of each series (default: 5, without -C)', parseAmount)
     .option('-C, --count <count>', 'operations of each series (0: no limit)', parseCount, 0)
+    .option('--awake', 'never sleep while waiting for replies: takes a whole core')
     .option('-j, --json', 'print the figures as JSON')
     .option('-q, --quiet', 'only the figures, no line every second');
 }
@@ -90,6 +92,7 @@ async function runCommand(serieses: readonly ChurnSeries[], flags: ChurnFlags): 
     uri: parseAmqpUri(flags.uri),
     connections: flags.connections,
     countMax: flags.count,
+    staysAwake: flags.awake === true,
     durationMs: seconds * 1000,
   };
   const isSilent = flags.quiet === true || flags.json === true;

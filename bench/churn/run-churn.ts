@@ -5,6 +5,7 @@ import { createReadBuffer } from '../amqp/bench-connection.ts';
 import type { LiveReport } from '../live-report.ts';
 import { type OperationFigure, OperationMeter } from '../operations/operation-meter.ts';
 import { runLanes } from '../operations/run-lanes.ts';
+import { stayAwake } from '../operations/stay-awake.ts';
 import { type OperationLimits, watchOperations } from '../operations/watch-operations.ts';
 import type { ChurnSeries, ChurnWorker } from './churn-scenario.ts';
 
@@ -12,6 +13,8 @@ import type { ChurnSeries, ChurnWorker } from './churn-scenario.ts';
 export interface ChurnOptions extends OperationLimits {
   readonly uri: AmqpUri;
   readonly connections: number;
+  /** Whether it never sleeps while it waits for replies. */
+  readonly staysAwake: boolean;
 }
 
 /** What a churn found. */
@@ -40,11 +43,13 @@ export async function runChurn(
   for (const series of serieses) {
     if (signal.aborted) break;
     const workers: ChurnWorker[] = [];
+    const sleepAgain = options.staysAwake ? stayAwake() : () => {};
     try {
       for (let i = 0; i < options.connections; i++) workers.push(await series.open(target));
       broker = workers[0]?.broker ?? '';
       figures.push(...(await runSeries(series, workers, options, report, signal)));
     } finally {
+      sleepAgain();
       await Promise.all(workers.map((worker) => worker.close()));
     }
   }

@@ -154,17 +154,14 @@ export class FrameRouter implements FrameSink {
     limit: number,
   ): number {
     const channel = this.channelAt(number);
-    if (type === FRAME_METHOD && channel !== null && end - start > 4) {
+    if (type === FRAME_METHOD && channel !== null && end - start > METHOD_ID_SIZE) {
       const area = buf === this.area.buf ? this.area : new ByteArea(buf);
       const methodId = area.view.getUint32(start);
       if (methodId === BASIC_PUBLISH_ID && channel.isReadyForMethod) {
         if (this.alarms.holdsPublishes) return this.stopBefore('publish', buf, start, end);
         this.lastMethodId = methodId;
         const next = locatePublish(area, start, end, limit, number, this.frameMax, channel.content);
-        if (next > 0) {
-          if (!this.publish(channel)) return next;
-          return this.publishRepeats(channel, start - FRAME_HEADER_SIZE, next, limit);
-        }
+        if (next > 0) return this.publishAll(channel, start - FRAME_HEADER_SIZE, next, limit);
       } else if (methodId === BASIC_ACK_ID && channel.isReadyForMethod && end - start === 13) {
         const tag = basicAckDeliveryTag(buf, start + METHOD_ID_SIZE);
         if (tag <= Number.MAX_SAFE_INTEGER) {
@@ -222,26 +219,18 @@ export class FrameRouter implements FrameSink {
     acking.flush();
   }
 
-  private publish(channel: Channel): boolean {
+  /** HOT per publish. Takes the one at `[at..next)`, and those behind it that repeat it; the offset behind the last. */
+  private publishAll(channel: Channel, at: number, next: number, limit: number): number {
+    const { run } = this;
+    let end = next;
     try {
-      return channel.publish();
+      if (channel.publish()) {
+        const bodySizeMax = Math.min(this.frameMax, this.owner.maxMessageSizeBytes);
+        end = findRepeats(channel.content.parts, at, next, limit, bodySizeMax, run);
+        if (run.count > 0) channel.publishRun(run);
+      }
     } catch (error) {
       this.owner.fail(error, channel);
-      return false;
-    }
-  }
-
-  /** HOT per publish. Takes those behind the one that begins at `at` that repeat it; the offset behind the last. */
-  private publishRepeats(channel: Channel, at: number, next: number, limit: number): number {
-    const { run } = this;
-    const bodySizeMax = Math.min(this.frameMax, this.owner.maxMessageSizeBytes);
-    const end = findRepeats(channel.content.parts, at, next, limit, bodySizeMax, run);
-    if (run.count > 0) {
-      try {
-        channel.publishRun(run);
-      } catch (error) {
-        this.owner.fail(error, channel);
-      }
     }
     return end;
   }
