@@ -485,6 +485,26 @@ t.test('of a long queue a few rows are in memory, and its restart loads none', a
   t.match([arraysOf(again), again.readyCount], [0, 300_000]);
 });
 
+t.test('the array of a row that is gone serves the next one, until the store rests', async (t) => {
+  const chunks = new ChunkStore({ fs: new SimulatedFs(), directory: '/data', nowMs: () => 0 });
+  const index = new QueueIndex(0, false);
+  index.home = chunks;
+  const firstArray = (): Float64Array | null | undefined => index.rows.at(0)?.positions;
+  const fillAndPurge = (): Float64Array | null | undefined => {
+    for (let i = 1; i <= 10_000; i++) index.append(positionAt(1, i), 1);
+    const array = firstArray();
+    index.purgeReady(new Counters());
+    chunks.sweep();
+    return array;
+  };
+  const first = fillAndPurge();
+  t.ok(first);
+  const arrays = new Set([first, fillAndPurge(), fillAndPurge()]);
+  t.ok(arrays.size < 3);
+  chunks.rest();
+  t.notOk(arrays.has(fillAndPurge()));
+});
+
 t.test('a queue in memory keeps its rows, and a purge empties it', async (t) => {
   const chunks = new ChunkStore({ fs: new SimulatedFs(), directory: '/data', nowMs: () => 0 });
   const index = new QueueIndex(0, false);
