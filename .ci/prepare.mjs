@@ -30,10 +30,11 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
 }
 run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
 
+const { codePath } = await import('../dist/server/compiled-program.js');
+
 function isBundled() {
   // The last file that the bundler writes: what V8 compiled, for this Node.js.
-  const code = join(dist, 'firnmq', `program.${process.version}-${process.arch}.code`);
-  const bundle = statSync(code, { throwIfNoEntry: false });
+  const bundle = statSync(codePath(join(dist, 'firnmq')), { throwIfNoEntry: false });
   if (bundle === undefined) return false;
   const builds = readdirSync(dist).filter((name) => name.endsWith('.tsbuildinfo'));
   const inputs = [bundler, bundleCompiler, stamp, ...builds.map((name) => join(dist, name))];

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { Goal } from '../storage/figure.ts';
 import { createRunningTarget } from '../targets/running-target.ts';
-import type { Target } from '../targets/target.ts';
+import { DEFAULT_START, type Target } from '../targets/target.ts';
 import { drawChart } from './chart.ts';
 import { isAllReached } from './judge.ts';
 import type { RowOutcome } from './measure-rows.ts';
@@ -39,11 +39,7 @@ function outcome(of: Target, options: OutcomeOptions): RowOutcome {
       loopDelayP99Ms: of.isOurs ? (options.loopDelayMs ?? 3) : null,
     });
   }
-  const startOptions = {
-    writesConsumed: options.writesConsumed === true,
-    withTls: false,
-    isUnwatched: false,
-  };
+  const startOptions = { ...DEFAULT_START, writesConsumed: options.writesConsumed === true };
   return {
     row: options.row ?? ROW,
     contestant: { target: of, startOptions, name: of.name },

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { createRunningTarget } from '../targets/running-target.ts';
+import { DEFAULT_START } from '../targets/target.ts';
 import type { RowOutcome } from './measure-rows.ts';
 import { RowFigure } from './row-figure.ts';
 import { formatSummary, parseSavedResults, statedTables } from './summary.ts';
@@ -18,7 +19,7 @@ function outcome(name: string, rate: number): RowOutcome {
     row: { id: 'r', title: 'a row', consumesAtOnce: false, measure: async () => {} },
     contestant: {
       target: createRunningTarget('amqp://localhost'),
-      startOptions: { writesConsumed: false, withTls: false, isUnwatched: false },
+      startOptions: DEFAULT_START,
       name,
     },
     product: name,

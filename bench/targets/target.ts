@@ -1,7 +1,7 @@
 /** A broker to compare: how to start it on an empty directory, and what to know of it while it runs. */
 import type { AmqpUri } from '../amqp/amqp-uri.ts';
 
-/** How a broker is started where it may be started in more than one way; all false: its default configuration. */
+/** How a broker is started where it may be started in more than one way. */
 export interface StartOptions {
   /** Messages that are consumed at once are written to its files too. */
   readonly writesConsumed: boolean;
@@ -10,6 +10,13 @@ export interface StartOptions {
   /** It is started as users start it: nothing in its process tells how late its event loop comes. */
   readonly isUnwatched: boolean;
 }
+
+/** Its default configuration. */
+export const DEFAULT_START: StartOptions = {
+  writesConsumed: false,
+  withTls: false,
+  isUnwatched: false,
+};
 
 /** Where a broker speaks TLS. */
 export interface TlsListener {

@@ -94,7 +94,7 @@ export class SocketReader {
     };
     const isTls = isEncrypted(socket);
     const nextBuffer = (): Buffer => {
-      // TLS brings a record at a time, which is of no more than that, and the next one of what it has even when paused.
+      // It brings one record at a time, of no more than that; those that it has read already come even when paused.
       if (isTls) return smallPart;
       const wantsMuch = lastSize >= SMALL_READ_BYTES && !crowd.isCrowded;
       if (!this.mayReadMuch(reader, wantsMuch)) part = 0;

@@ -3,6 +3,7 @@ import t from 'tap';
 import { Drain } from '../../storage/consume.ts';
 import { publishMessages } from '../../storage/publish.ts';
 import { createBareTarget } from '../../targets/stand-in-target.ts';
+import { DEFAULT_START } from '../../targets/target.ts';
 import { Load } from '../../throughput/load.ts';
 import { THROUGHPUT_DEFAULTS } from '../../throughput/throughput-options.ts';
 
@@ -11,11 +12,7 @@ const QUEUES = ['q'];
 for (const writesConsumed of [false, true]) {
   const kept = writesConsumed ? 'and all of it written' : 'and what is consumed not written';
   t.test(`the bare broker delivers what it was given, ${kept}`, async (t) => {
-    const broker = await createBareTarget(null).start({
-      writesConsumed,
-      withTls: false,
-      isUnwatched: false,
-    });
+    const broker = await createBareTarget(null).start({ ...DEFAULT_START, writesConsumed });
     t.teardown(() => broker.stop());
     // The first lie in memory, the second in the file for the most part, the third in pieces of what is read.
     for (const [countPerQueue, bodySizeBytes] of [
@@ -33,11 +30,7 @@ for (const writesConsumed of [false, true]) {
 }
 
 t.test('contents that come in pieces on two connections stay apart', async (t) => {
-  const broker = await createBareTarget(null).start({
-    writesConsumed: false,
-    withTls: false,
-    isUnwatched: false,
-  });
+  const broker = await createBareTarget(null).start(DEFAULT_START);
   t.teardown(() => broker.stop());
   const what = { queues: QUEUES, countPerQueue: 300, bodySizeBytes: 50_000 };
   await Promise.all([1, 2].map(() => publishMessages(broker.uri, what)));
@@ -47,11 +40,7 @@ t.test('contents that come in pieces on two connections stay apart', async (t) =
 });
 
 t.test('the bare broker confirms, and keeps to a prefetch', async (t) => {
-  const broker = await createBareTarget(null).start({
-    writesConsumed: false,
-    withTls: false,
-    isUnwatched: false,
-  });
+  const broker = await createBareTarget(null).start(DEFAULT_START);
   t.teardown(() => broker.stop());
   const load = new Load({
     ...THROUGHPUT_DEFAULTS,
