@@ -30,15 +30,18 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
 }
 run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
 
-const { codePath } = await import('../dist/server/compiled-program.js');
+const { codePath, PART_NAMES } = await import('../dist/server/compiled-program.js');
 
 function isBundled() {
-  // The last file that the bundler writes: what V8 compiled, for this Node.js.
-  const bundle = statSync(codePath(join(dist, 'firnmq')), { throwIfNoEntry: false });
-  if (bundle === undefined) return false;
+  // The last files that the bundler writes: what V8 compiled, for this Node.js.
+  const times = PART_NAMES.map((name) => {
+    const bundled = statSync(codePath(join(dist, 'firnmq'), name), { throwIfNoEntry: false });
+    return bundled?.mtimeMs ?? 0;
+  });
+  const bundledMs = Math.min(...times);
   const builds = readdirSync(dist).filter((name) => name.endsWith('.tsbuildinfo'));
   const inputs = [bundler, bundleCompiler, stamp, ...builds.map((name) => join(dist, name))];
-  return inputs.every((path) => statSync(path).mtimeMs < bundle.mtimeMs);
+  return inputs.every((path) => statSync(path).mtimeMs < bundledMs);
 }
 
 if (!isBundled()) run(process.execPath, [bundler]);

@@ -1,7 +1,9 @@
 /** Where a scenario plays: a server of its own, processes that load it, and connections. All end with it. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { get, type IncomingMessage } from 'node:http';
+import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type AmqpUri, parseAmqpUri } from '../amqp/amqp-uri.ts';
@@ -61,10 +63,7 @@ export class FairnessStage {
         const [amqp, http] = [found.get('amqp'), found.get('http')];
         return amqp === undefined || http === undefined ? null : { amqp, http };
       });
-      const stage = new FairnessStage(dataDir, server, ports, cores.load);
-      // What answers is loaded by the first request, which takes the server some time.
-      await stage.readLoop();
-      return stage;
+      return new FairnessStage(dataDir, server, ports, cores.load);
     } catch (error) {
       await server.terminate();
       await rm(dataDir, { recursive: true, force: true });
@@ -95,6 +94,8 @@ export class FairnessStage {
     const uri = `amqp://${host}:${port}`;
     const command = [process.execPath, MAIN, 'throughput', '-q', '--uri', uri, ...flags];
     const load = await PinnedProcess.spawn(this.loadCore, command);
+    // It shares its core with the bystanders, who are to wait for the server alone.
+    setPriority(load.pid, constants.priority.PRIORITY_LOW);
     this.loads.push(load);
     return load;
   }
@@ -107,8 +108,12 @@ export class FairnessStage {
 
   /** What the server says of its last ten seconds, or of all before. */
   async readLoop(): Promise<ServerLoop> {
-    const response = await fetch(`http://127.0.0.1:${this.httpPort}/healthz/loop`);
-    const told: unknown = await response.json();
+    const url = `http://127.0.0.1:${this.httpPort}/healthz/loop`;
+    // Not by `fetch`: what Node.js loads for its first request would keep the bystanders of this process waiting.
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      get(url, resolve).on('error', reject);
+    });
+    const told: unknown = JSON.parse(await text(response));
     if (typeof told !== 'object' || told === null || !('p99Ms' in told && 'maxMs' in told)) {
       throw new Error('the server does not tell of its event loop');
     }

@@ -16,6 +16,9 @@ export const SHARE_MIN = 0.8;
 /** Until V8 has compiled what the load takes: those who wait then are told of apart. */
 const COLD_MS = 500;
 
+/** When somebody asks the HTTP side for the first time, as a share of the time that counts. */
+const ASKED_AFTER = 0.1;
+
 /** How a scenario is played. */
 export interface FairnessSettings {
   /** How long bystanders are watched, in milliseconds. */
@@ -72,6 +75,8 @@ export async function measureScenario(
     await Promise.all([
       ...bystanders.map((one) => one.run(scenario.pauseMs, () => performance.now() >= endMs)),
       sleep(COLD_MS + durationMs),
+      // Somebody looks in on the server meanwhile: what answers is loaded by the first request.
+      sleep(COLD_MS + durationMs * ASKED_AFTER).then(() => stage.readLoop()),
     ]);
     const counts = load.deliveryCounts();
     const leastShare = counts.length === 0 ? null : Math.min(...counts) / Math.max(...counts);
