@@ -27,7 +27,7 @@ const FILE: OpenFile = {
   truncate() {},
   truncateLater: async () => {},
   close() {},
-  closeLater() {},
+  closeLater: async () => {},
 };
 
 const NOWHERE: FileSystem = {

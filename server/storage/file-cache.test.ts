@@ -1,8 +1,14 @@
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
+import { eventually } from '../testing/eventually.ts';
 import { SimulatedFs } from '../testing/simulated-fs.ts';
+import { type Teardown, temporaryDirectory } from '../testing/temporary-directory.ts';
 import { FileCache } from './file-cache.ts';
+import { realFileSystem } from './fs.ts';
 
 const BYTES = Buffer.from('content');
+const MIB = 1024 * 1024;
 
 /** A cache of at most `filesMax` files over a disk that has `count` of them, `/d/0` and so on. */
 function cacheOver(
@@ -109,4 +115,44 @@ t.test('a file that was read can be written and synced', async (t) => {
   t.same(fs.unsyncedWrites(), []);
   t.equal(await readAll(fs, cache, '/d/0'), 'Content');
   t.equal(fs.openFileCount, 1);
+});
+
+/** A file of 10 MiB on the real disk, in a cache, and the size that its inode has, named or not. */
+function largeFile(t: Teardown): { cache: FileCache; path: string; size: () => number } {
+  const path = join(temporaryDirectory(t), 'large');
+  const cache = new FileCache(realFileSystem);
+  const bytes = Buffer.alloc(10 * MIB, 1);
+  cache.forWriting(path).writeAt(bytes, 0, bytes.length, 0);
+  const inode = openSync(path, 'r');
+  t.teardown(() => closeSync(inode));
+  return { cache, path, size: () => fstatSync(inode).size };
+}
+
+t.test('the space of a deleted file comes back in steps', async (t) => {
+  const { cache, path, size } = largeFile(t);
+  cache.deleteInTurn(path);
+  await cache.deletionsEnded;
+  t.ok(size() <= 4 * MIB, 'the last step is the close');
+});
+
+t.test('whoever reads a deleted file finds all of it', async (t) => {
+  const { cache, path, size } = largeFile(t);
+  const { file, unpin } = cache.pin(path);
+  await cache.deleteLater(path);
+  const end = Buffer.alloc(1);
+  t.equal(await file.readAt(end, 0, 1, 10 * MIB - 1), 1);
+  t.equal(end[0], 1);
+  unpin();
+  await eventually(() => {
+    if (size() > 4 * MIB) throw new Error(`still ${size()} bytes`);
+  });
+});
+
+t.test('a file that is closed for another name keeps its content', async (t) => {
+  const { cache, path, size } = largeFile(t);
+  realFileSystem.rename(path, `${path}.new`);
+  cache.forget(path);
+  cache.deleteInTurn(path);
+  await cache.deletionsEnded;
+  t.equal(size(), 10 * MIB);
 });

@@ -4,7 +4,7 @@
  * - A pinned file is never closed by itself. What was written and not synced is pinned: the kernel tells of a page
  *   that it could not write only those who have the file open.
  * - When the process may open no more files, the colder half is closed and the open tried again.
- * - A deleted file is closed at once, or when its last use ends: its space comes back.
+ * - A deleted file is closed at once, or when its last use ends: its space comes back, in steps.
  */
 import type { FileSystem, OpenFile } from './fs.ts';
 import { StorageError } from './storage-error.ts';
@@ -118,8 +118,9 @@ export class FileCache {
 
   /** The same, the deletion itself in the pool: for files that may be large. */
   async deleteLater(path: string): Promise<void> {
+    const cached = this.files.get(path);
     this.forget(path);
-    await this.fs.deleteLater(path);
+    await this.deleteForgotten(path, cached);
   }
 
   /**
@@ -127,8 +128,34 @@ export class FileCache {
    * to the next boot.
    */
   deleteInTurn(path: string): void {
+    const cached = this.files.get(path);
     this.forget(path);
-    this.deletionsEnded = this.deletionsEnded.then(() => this.fs.deleteLater(path).catch(() => {}));
+    this.deletionsEnded = this.deletionsEnded.then(() =>
+      this.deleteForgotten(path, cached).catch(() => {}),
+    );
+  }
+
+  /**
+   * Deletes a file that was forgotten. Kept open it loses no more than its name by that, and its blocks in steps when it is
+   * closed; whoever still reads it closes it last.
+   */
+  private async deleteForgotten(path: string, cached: CachedFile | undefined): Promise<void> {
+    const isRead = cached !== undefined && cached.pins > 0;
+    const held = isRead ? null : this.tryOpen(path);
+    try {
+      await this.fs.deleteLater(path);
+    } finally {
+      await held?.closeLater();
+    }
+  }
+
+  /** Null when it cannot be: the process may open no more files. */
+  private tryOpen(path: string): OpenFile | null {
+    try {
+      return this.open(path, true);
+    } catch {
+      return null;
+    }
   }
 
   private async use<T>(
@@ -205,6 +232,6 @@ export class FileCache {
 }
 
 function close({ file, isForgotten }: CachedFile): void {
-  if (isForgotten) file.closeLater();
+  if (isForgotten) void file.closeLater();
   else file.close();
 }

@@ -27,7 +27,7 @@ async function writeWhole(fs: FileSystem, path: string, bytes: Buffer): Promise<
     file.writeAt(bytes, 0, bytes.length, 0);
     await file.datasync();
   } finally {
-    file.closeLater();
+    void file.closeLater();
   }
 }
 

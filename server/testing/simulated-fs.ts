@@ -546,7 +546,7 @@ class SimulatedFile implements OpenFile {
     this.isOpen = false;
   }
 
-  closeLater(): void {
+  async closeLater(): Promise<void> {
     this.close();
   }
 

@@ -121,8 +121,8 @@ class ShadowFile implements OpenFile {
     this.below?.close();
   }
 
-  closeLater(): void {
-    this.below?.closeLater();
+  async closeLater(): Promise<void> {
+    await this.below?.closeLater();
   }
 }
 
