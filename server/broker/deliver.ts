@@ -25,7 +25,7 @@ import type { Queue } from './queue.ts';
 const DELIVER_BYTES_PER_TURN = 1024 * 1024;
 /** ... and goes on for at most so long in a turn: as fast as code that is not compiled yet, or a slow core, allows. */
 const DELIVER_MS_PER_TURN = 4;
-/** ... but not before this many bytes, which is more than one read of a publisher brings: or it would run away. */
+/** ... but not before as much went as has come since its last share, or this many bytes: or its publishers would run away. */
 const DELIVER_BYTES_MIN = 256 * 1024;
 /** Deliveries between two looks at the clock; a power of two. */
 const DELIVERIES_PER_LOOK = 256;
@@ -61,8 +61,8 @@ function deliverShare(queue: Queue, clock: Clock, run: DeliveryRun): number {
   /** Deliveries since the last look at the clock; zero asks for one. */
   let unlooked = 1;
   while (index.readyCount > 0) {
-    queue.isBehind =
-      bytes >= DELIVER_BYTES_PER_TURN || (bytes >= DELIVER_BYTES_MIN && isLate(clock, unlooked));
+    const hasKeptUp = bytes >= DELIVER_BYTES_MIN || index.readyCount <= index.readyLeft;
+    queue.isBehind = bytes >= DELIVER_BYTES_PER_TURN || (hasKeptUp && isLate(clock, unlooked));
     if (queue.isBehind) break;
     const consumer = queue.nextWillingConsumer();
     if (consumer === null) break;
@@ -115,6 +115,7 @@ function deliverShare(queue: Queue, clock: Clock, run: DeliveryRun): number {
     consumer.sink.deliver(consumer, area, at, sequence, position, index.takenRedelivered);
     if (consumer.noAck) store.settle(index, sequence, position, bodySize, SETTLE_REASONS.acked);
   }
+  index.readyLeft = index.readyCount;
   return bytes;
 }
 

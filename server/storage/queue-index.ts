@@ -32,6 +32,8 @@ const ENTRIES_FIRST = 16;
 const ENTRIES_KEPT = 64;
 /** Entries that are looked at, or copied, one by one. */
 const LOOKED_AT_MAX = 64;
+/** As if all had been ready that a queue can hold: the largest small integer of V8's. */
+const READY_LEFT_MAX = 0x7fffffff;
 
 /** What {@link QueueIndex.peekPosition} says of a row that has to be read first. */
 export const NOT_LOADED = -1;
@@ -73,6 +75,8 @@ export class QueueIndex {
   /** Monotonic time of the last reservation, and what `nextSequence` was then: gives the queue's rate. */
   reservedAtMs: number;
   reservedAtSequence: number;
+  /** How many were ready when the queue's share of a turn ended. Kept by deliver.ts. */
+  readyLeft: number;
   /** How often messages have come back. */
   requeueCount: number;
 
@@ -133,6 +137,7 @@ export class QueueIndex {
     this.deliverableUpTo = durable ? 0 : Number.MAX_SAFE_INTEGER;
     this.reservedUpTo = this.deliverableUpTo;
     this.reservedAtMs = 0;
+    this.readyLeft = READY_LEFT_MAX;
     this.reservedAtSequence = 0;
     this.requeueCount = 0;
     this.takenSequence = 0;
