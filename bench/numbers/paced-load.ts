@@ -52,6 +52,11 @@ export class PacedLoad {
     this.resolve = () => {};
   }
 
+  /** All that have come back, in the warm-up too. */
+  get messageCount(): number {
+    return this.received;
+  }
+
   /** Sends all; resolves when all have come back. */
   async run(): Promise<void> {
     const whenDone = new Promise<void>((resolve) => {

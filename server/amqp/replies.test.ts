@@ -90,7 +90,7 @@ t.test('a second consumer with a tag that waits for its consume-ok is refused', 
     replyCode: 530,
     replyText: "NOT_ALLOWED - attempt to reuse consumer tag 'c'",
   });
-  t.same(server.vhost.queue('q').consumers, []);
+  t.equal(server.vhost.queue('q').consumers.count, 0);
 });
 
 t.test('a second consumer beside an exclusive one that waits is refused', async (t) => {
@@ -105,7 +105,7 @@ t.test('a second consumer beside an exclusive one that waits is refused', async 
     replyCode: 403,
     replyText: "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use",
   });
-  t.equal(server.vhost.queue('q').consumers.length, 1);
+  t.equal(server.vhost.queue('q').consumers.count, 1);
 });
 
 t.test('a queue deleted before its consume-ok left cancels the consumer after it', async (t) => {
@@ -137,7 +137,7 @@ t.test('a cancel that waits behind its consume ends the consumer', async (t) => 
   await client.expect(1, 'queue.declare-ok');
   await client.expect(1, 'basic.consume-ok');
   await client.expect(1, 'basic.cancel-ok');
-  t.same(server.vhost.queue('q').consumers, []);
+  t.equal(server.vhost.queue('q').consumers.count, 0);
 });
 
 t.test('a purge that drops durable messages is answered once it is synced', async (t) => {

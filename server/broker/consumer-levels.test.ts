@@ -5,12 +5,7 @@ import { eventually } from '../testing/eventually.ts';
 import { openBroker, publishAll, RecordingSink, testActor } from '../testing/open-broker.ts';
 import type { Teardown } from '../testing/temporary-directory.ts';
 import type { Consumer } from './consumer.ts';
-import {
-  addToLevels,
-  type ConsumerLevel,
-  nextWillingConsumer,
-  removeFromLevels,
-} from './consumer-levels.ts';
+import { ConsumerLevels } from './consumer-levels.ts';
 import { consumerPriority, declareQueue } from './queues.ts';
 
 async function setUp(t: Teardown) {
@@ -89,22 +84,22 @@ t.test(
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        let levels: readonly ConsumerLevel[] = [];
+        const levels = new ConsumerLevels();
         const asked: Asked[] = [];
         for (const { kind, which, priority } of steps) {
           const chosen = asked[which % Math.max(1, asked.length)];
           if (kind === 'add') {
             const consumer = { priority, isWilling: true, turns: 0 };
             asked.push(consumer);
-            levels = addToLevels(levels, consumer as unknown as Consumer);
+            levels.add(consumer as unknown as Consumer);
           } else if (kind === 'remove' && chosen !== undefined) {
             asked.splice(asked.indexOf(chosen), 1);
-            levels = removeFromLevels(levels, chosen as unknown as Consumer);
+            levels.remove(chosen as unknown as Consumer);
           } else if (kind === 'flip' && chosen !== undefined) chosen.isWilling = !chosen.isWilling;
           else if (kind === 'next') {
             const willing = asked.filter((consumer) => consumer.isWilling);
             const highest = Math.max(...willing.map((consumer) => consumer.priority));
-            const found = nextWillingConsumer(levels) as unknown as Asked | null;
+            const found = levels.nextWilling() as unknown as Asked | null;
             if (willing.length === 0) t.equal(found, null);
             else if (found?.isWilling !== true || found.priority !== highest) return false;
           }
@@ -113,9 +108,57 @@ t.test(
         const willing = asked.filter((consumer) => consumer.isWilling);
         const highest = Math.max(...willing.map((consumer) => consumer.priority));
         const top = willing.filter((consumer) => consumer.priority === highest);
-        const round = new Set(top.map(() => nextWillingConsumer(levels) as unknown as Asked));
+        const round = new Set(top.map(() => levels.nextWilling() as unknown as Asked));
         return round.size === top.length;
       }),
     );
   },
 );
+
+/** Consumers as far as levels look at them. */
+function consumersOf(asked: readonly Partial<Consumer>[]): Consumer[] {
+  return asked.map((one) => ({ isWilling: true, priority: 0, ...one }) as Consumer);
+}
+
+t.test('they know how many there are, and what they have in common', async (t) => {
+  const levels = new ConsumerLevels();
+  const [a, b, alone] = consumersOf([
+    { noAck: true, exclusive: false },
+    { noAck: false, exclusive: false, priority: 7 },
+    { noAck: false, exclusive: true },
+  ]) as [Consumer, Consumer, Consumer];
+  t.ok(levels.haveOneAckMode);
+  levels.add(a);
+  t.ok(levels.haveOneAckMode);
+  levels.add(b);
+  t.notOk(levels.haveOneAckMode);
+  t.same([...levels], [b, a]);
+  levels.remove(a);
+  t.ok(levels.haveOneAckMode);
+  levels.remove(b);
+  t.equal(levels.count, 0);
+  levels.add(alone);
+  t.ok(levels.areExclusive);
+  levels.remove(alone);
+  t.notOk(levels.areExclusive);
+});
+
+t.test('one that leaves takes nobody else out of turn', async (t) => {
+  const levels = new ConsumerLevels();
+  const [a, b, c, d, e, f] = consumersOf(Array.from({ length: 6 }, () => ({})));
+  for (const consumer of [a, b, c, d, e, f]) levels.add(consumer!);
+  const next = () => levels.nextWilling();
+  t.same([next(), next(), next()], [a, b, c]);
+  for (const consumer of [a, b, e]) levels.remove(consumer!);
+  t.same([next(), next(), next(), next()], [d, f, c, d]);
+});
+
+// In a time that grew with their square it would take hours.
+t.test('a channel that goes may take hundreds of thousands along', async (t) => {
+  const levels = new ConsumerLevels();
+  const asked = Array.from({ length: 300_000 }, (_, i) => ({ priority: i % 2 }));
+  const consumers = consumersOf(asked);
+  for (const consumer of consumers) levels.add(consumer);
+  for (const consumer of consumers) levels.remove(consumer);
+  t.equal(levels.count, 0);
+});

@@ -1,70 +1,145 @@
 /**
- * @hot Which consumer of a queue is next: those of the highest priority that take a message, in turn; lower ones
- * only while no higher one does.
+ * @hot The consumers of a queue, and which of them is next: those of the highest priority that take a message, in turn;
+ * lower ones only while no higher one does.
  *
- *     levels   [ 10: a b ]  [ 0: c d e ]  [ -1: f ]      nearly always one level, or none
+ *     levels   [ 10: a b ]  [ 0: c - d e ]  [ -1: f ]      nearly always one level, or none
+ *
+ * One that leaves leaves a hole behind, until half of its level are holes: thousands come and go in one turn with the
+ * channel that they are of.
  */
 import type { Consumer } from './consumer.ts';
 
-/** The consumers of one priority. */
-export class ConsumerLevel {
+/** The consumers of one priority, in the order in which they came. */
+class ConsumerLevel {
   readonly priority: number;
-  consumers: readonly Consumer[];
-  /** The one that is asked first. */
+  count: number;
+  /** By {@link Consumer.place}; null where one has left. */
+  private places: (Consumer | null)[];
+  /** The place that is asked first. */
   private next: number;
 
   constructor(priority: number) {
     this.priority = priority;
-    this.consumers = [];
+    this.count = 0;
+    this.places = [];
     this.next = 0;
+  }
+
+  add(consumer: Consumer): void {
+    consumer.place = this.places.length;
+    this.places.push(consumer);
+    this.count++;
+  }
+
+  remove(consumer: Consumer): void {
+    this.places[consumer.place] = null;
+    this.count--;
+    if (this.count <= this.places.length / 2) this.closeUp();
   }
 
   /** HOT per delivery. The next consumer in turn that takes a message, or null. */
   nextWilling(): Consumer | null {
-    const consumers = this.consumers;
-    const count = consumers.length;
+    const { places } = this;
+    const { length } = places;
     let at = this.next;
-    for (let i = 0; i < count; i++) {
-      if (at >= count) at = 0;
-      const consumer = consumers[at]!;
+    for (let i = 0; i < length; i++) {
+      if (at >= length) at = 0;
+      const consumer = places[at]!;
       at++;
-      if (consumer.isWilling) {
+      if (consumer?.isWilling) {
         this.next = at;
         return consumer;
       }
     }
     return null;
   }
-}
 
-/** HOT per delivery. The next willing consumer of the highest level that has one, or null. */
-export function nextWillingConsumer(levels: readonly ConsumerLevel[]): Consumer | null {
-  for (let i = 0; i < levels.length; i++) {
-    const consumer = levels[i]!.nextWilling();
-    if (consumer !== null) return consumer;
+  *[Symbol.iterator](): Generator<Consumer> {
+    for (const consumer of this.places) if (consumer !== null) yield consumer;
   }
-  return null;
+
+  private closeUp(): void {
+    const before = this.places.slice(0, this.next);
+    this.next = before.reduce((count, consumer) => (consumer === null ? count : count + 1), 0);
+    this.places = [...this];
+    for (let place = 0; place < this.places.length; place++) this.places[place]!.place = place;
+  }
 }
 
-/** The levels with one more consumer, the last of its level. */
-export function addToLevels(
-  levels: readonly ConsumerLevel[],
-  consumer: Consumer,
-): readonly ConsumerLevel[] {
-  const known = levels.find(({ priority }) => priority === consumer.priority);
-  const level = known ?? new ConsumerLevel(consumer.priority);
-  level.consumers = [...level.consumers, consumer];
-  if (known !== undefined) return levels;
-  return [...levels, level].sort((a, b) => b.priority - a.priority);
-}
+/** The consumers of a queue. */
+export class ConsumerLevels {
+  count: number;
+  private noAckCount: number;
+  private exclusiveCount: number;
+  /** Descending by priority. */
+  private readonly levels: ConsumerLevel[];
 
-/** The levels without the consumer. */
-export function removeFromLevels(
-  levels: readonly ConsumerLevel[],
-  consumer: Consumer,
-): readonly ConsumerLevel[] {
-  const level = levels.find(({ priority }) => priority === consumer.priority);
-  if (level === undefined) return levels;
-  level.consumers = level.consumers.filter((other) => other !== consumer);
-  return level.consumers.length > 0 ? levels : levels.filter((other) => other !== level);
+  constructor() {
+    this.count = 0;
+    this.noAckCount = 0;
+    this.exclusiveCount = 0;
+    this.levels = [];
+  }
+
+  /** All want acks, or none does. */
+  get haveOneAckMode(): boolean {
+    return this.noAckCount === 0 || this.noAckCount === this.count;
+  }
+
+  /** One of them has the queue for itself. */
+  get areExclusive(): boolean {
+    return this.exclusiveCount > 0;
+  }
+
+  /** HOT per delivery. The next willing consumer of the highest level that has one, or null. */
+  nextWilling(): Consumer | null {
+    const { levels } = this;
+    for (let i = 0; i < levels.length; i++) {
+      const consumer = levels[i]!.nextWilling();
+      if (consumer !== null) return consumer;
+    }
+    return null;
+  }
+
+  /** One more, the last of its level. */
+  add(consumer: Consumer): void {
+    const { levels } = this;
+    const { priority } = consumer;
+    const at = this.find(priority);
+    if (levels[at]?.priority !== priority) levels.splice(at, 0, new ConsumerLevel(priority));
+    levels[at]!.add(consumer);
+    this.counted(consumer, 1);
+  }
+
+  /** One that was added leaves. */
+  remove(consumer: Consumer): void {
+    const at = this.find(consumer.priority);
+    const level = this.levels[at]!;
+    level.remove(consumer);
+    if (level.count === 0) this.levels.splice(at, 1);
+    this.counted(consumer, -1);
+  }
+
+  *[Symbol.iterator](): Generator<Consumer> {
+    for (const level of this.levels) yield* level;
+  }
+
+  private counted({ noAck, exclusive }: Consumer, change: number): void {
+    this.count += change;
+    if (noAck) this.noAckCount += change;
+    if (exclusive) this.exclusiveCount += change;
+  }
+
+  /** Index of the first level that is not above a priority. */
+  private find(priority: number): number {
+    const { levels } = this;
+    let low = 0;
+    let high = levels.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (levels[middle]!.priority > priority) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
 }

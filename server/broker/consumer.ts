@@ -30,6 +30,8 @@ export class Consumer {
   readonly prefetchCount: number;
   readonly priority: number;
   unackedCount: number;
+  /** Where its queue has it (consumer-levels.ts). */
+  place: number;
   /**
    * False until its consume-ok has left, so that no delivery overtakes that, and again once it was cancelled:
    * acks may still come for what it was sent.
@@ -52,6 +54,7 @@ export class Consumer {
     this.prefetchCount = options.prefetchCount;
     this.priority = options.priority;
     this.unackedCount = 0;
+    this.place = 0;
     this.active = false;
     this.deliverPrefix = deliverPrefix;
   }

@@ -64,7 +64,7 @@ function deliverShare(queue: Queue, clock: Clock, run: DeliveryRun): number {
     const hasKeptUp = bytes >= DELIVER_BYTES_MIN || index.readyCount <= index.readyLeft;
     queue.isBehind = bytes >= DELIVER_BYTES_PER_TURN || (hasKeptUp && isLate(clock, unlooked));
     if (queue.isBehind) break;
-    const consumer = queue.nextWillingConsumer();
+    const consumer = queue.consumers.nextWilling();
     if (consumer === null) break;
     if (index.peekSequence() > index.deliverableUpTo) {
       parkForReservation(queue, nowMs);
@@ -98,7 +98,7 @@ function deliverShare(queue: Queue, clock: Clock, run: DeliveryRun): number {
       store.readAhead(queue.block);
       continue;
     }
-    const length = queue.hasOneAckMode ? runLength(index) : 0;
+    const length = queue.consumers.haveOneAckMode ? runLength(index) : 0;
     if (length > 1) {
       run.find(index, block, length, DELIVER_BYTES_PER_TURN - bytes);
       if (run.length > 1) {
@@ -141,7 +141,7 @@ function runLength(index: QueueIndex): number {
 function deliverRun(queue: Queue, first: Consumer, run: DeliveryRun): number {
   const { index } = queue;
   try {
-    if (queue.consumers.length === 1) first.sink.deliverRun(first, run);
+    if (queue.consumers.count === 1) first.sink.deliverRun(first, run);
     else deliverInTurn(queue, first, run);
   } finally {
     const { sequence, delivered, positions, from, bodyBytes } = run;
@@ -158,7 +158,7 @@ function deliverInTurn(queue: Queue, first: Consumer, run: DeliveryRun): void {
   let consumer: Consumer | null = first;
   while (consumer !== null && run.delivered < run.length) {
     run.deliverNext(consumer);
-    if (run.delivered < run.length) consumer = queue.nextWillingConsumer();
+    if (run.delivered < run.length) consumer = queue.consumers.nextWilling();
   }
 }
 

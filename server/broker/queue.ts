@@ -18,12 +18,7 @@ import { SETTLE_REASONS } from '../storage/record-format.ts';
 import type { RouteSet } from '../storage/route-set.ts';
 import type { BindingGroup, BindingGroups } from './binding-group.ts';
 import type { Consumer } from './consumer.ts';
-import {
-  addToLevels,
-  type ConsumerLevel,
-  nextWillingConsumer,
-  removeFromLevels,
-} from './consumer-levels.ts';
+import { ConsumerLevels } from './consumer-levels.ts';
 import type { Exchange } from './exchange.ts';
 import type { QueueOwner } from './ports.ts';
 import type { Reactor } from './reactor.ts';
@@ -35,8 +30,8 @@ const LAG_BYTES = 1024 * 1024;
 /** What a message takes beside its body, about. */
 const MESSAGE_OVERHEAD_BYTES = 64;
 
-const NO_LEVELS: readonly ConsumerLevel[] = [];
-const NO_CONSUMERS: readonly Consumer[] = [];
+/** Of all queues without one. */
+const NO_CONSUMERS = new ConsumerLevels();
 const NO_BINDINGS: BindingGroups<Exchange> = new Map();
 
 /** How a queue was declared. */
@@ -64,7 +59,7 @@ export class Queue {
   definedAt: number;
   /** Of messages that go to this queue alone; null before the first (route.ts). */
   routeSet: RouteSet | null;
-  consumers: readonly Consumer[];
+  consumers: ConsumerLevels;
   isDeleted: boolean;
 
   // What deliver.ts keeps here.
@@ -80,10 +75,6 @@ export class Queue {
   block: MemoryBlock | null;
   /** The position that the last read of this queue was for; infinite before the first. */
   readFrom: number;
-  /** All consumers want acks, or none does. */
-  hasOneAckMode: boolean;
-  /** Its consumers as they are asked. */
-  private levels: readonly ConsumerLevel[];
 
   private readonly store: MessageStore;
   private readonly reactor: Reactor;
@@ -117,8 +108,6 @@ export class Queue {
     this.isParked = false;
     this.block = null;
     this.readFrom = Number.POSITIVE_INFINITY;
-    this.hasOneAckMode = true;
-    this.levels = NO_LEVELS;
     this.store = store;
     this.reactor = reactor;
     this.hadConsumer = false;
@@ -173,19 +162,19 @@ export class Queue {
 
   /** True when it went with its last consumer's leave: auto-delete counts only after a first one. */
   get isAbandoned(): boolean {
-    return this.autoDelete && this.hadConsumer && this.consumers.length === 0;
+    return this.autoDelete && this.hadConsumer && this.consumers.count === 0;
   }
 
   /** HOT per message. Enters the stored message at `position` at the tail. */
   enqueue(position: number, bodySize: number): void {
     this.index.append(position, bodySize);
-    if (this.consumers.length > 0) this.reactor.markQueue(this);
+    if (this.consumers.count > 0) this.reactor.markQueue(this);
   }
 
   /** HOT per run. The same for the last piece of a run. */
   enqueueRun(run: MessageRun): void {
     this.index.appendRun(run);
-    if (this.consumers.length > 0) this.reactor.markQueue(this);
+    if (this.consumers.count > 0) this.reactor.markQueue(this);
   }
 
   /** HOT per ack. A delivery of this queue is settled: the message is gone. */
@@ -230,9 +219,8 @@ export class Queue {
 
   /** The consumer has its place; deliveries begin with {@link startConsumer}. */
   addConsumer(consumer: Consumer): void {
-    this.consumers = [...this.consumers, consumer];
-    this.levels = addToLevels(this.levels, consumer);
-    this.hasOneAckMode = haveOneAckMode(this.consumers);
+    if (this.consumers === NO_CONSUMERS) this.consumers = new ConsumerLevels();
+    this.consumers.add(consumer);
     this.hadConsumer = true;
   }
 
@@ -243,9 +231,9 @@ export class Queue {
 
   removeConsumer(consumer: Consumer): void {
     consumer.active = false;
-    this.consumers = this.consumers.filter((other) => other !== consumer);
-    this.levels = removeFromLevels(this.levels, consumer);
-    this.hasOneAckMode = haveOneAckMode(this.consumers);
+    if (this.isDeleted) return;
+    this.consumers.remove(consumer);
+    if (this.consumers.count === 0) this.consumers = NO_CONSUMERS;
   }
 
   /**
@@ -254,14 +242,14 @@ export class Queue {
    */
   lags(nowMs: number): boolean {
     if (this.isBehind) return true;
-    if (nowMs - this.servedMs > SERVED_LATELY_MS || this.consumers.length === 0) return false;
+    if (nowMs - this.servedMs > SERVED_LATELY_MS || this.consumers.count === 0) return false;
     const { readyBytes, readyCount } = this.index;
     return readyBytes + MESSAGE_OVERHEAD_BYTES * readyCount > LAG_BYTES;
   }
 
   /** Something changed that may allow a delivery. */
   wake(): void {
-    if (this.readyCount > 0 && this.consumers.length > 0) this.reactor.markQueue(this);
+    if (this.readyCount > 0 && this.consumers.count > 0) this.reactor.markQueue(this);
   }
 
   /** A message could not be read back. */
@@ -269,17 +257,11 @@ export class Queue {
     this.reactor.report(new Error(`queue '${this.name}' cannot be read`, { cause: error }));
   }
 
-  /** HOT per delivery. The next consumer in turn that takes a message, or null. */
-  nextWillingConsumer(): Consumer | null {
-    return nextWillingConsumer(this.levels);
-  }
-
   /** Ends the queue: consumers are told, messages dropped. The vhost has taken it out of its tables. */
   close(): void {
     this.isDeleted = true;
     const consumers = this.consumers;
     this.consumers = NO_CONSUMERS;
-    this.levels = NO_LEVELS;
     for (const consumer of consumers) {
       consumer.active = false;
       consumer.sink.consumerCancelled(consumer);
@@ -301,8 +283,4 @@ export class Queue {
     if (this.isDeleted) return;
     this.store.settle(this.index, sequence, position, bodySize, reason);
   }
-}
-
-function haveOneAckMode(consumers: readonly Consumer[]): boolean {
-  return consumers.every(({ noAck }) => noAck === consumers[0]!.noAck);
 }

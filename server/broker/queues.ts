@@ -111,7 +111,7 @@ export function deleteQueue(
   requireUnlocked(vhost, actor, queue);
   const text = resourceText('queue', name, vhost.name);
   if (condition.ifEmpty && queue.readyCount > 0) throw preconditionFailed(`${text} not empty`);
-  if (condition.ifUnused && queue.consumers.length > 0) throw preconditionFailed(`${text} in use`);
+  if (condition.ifUnused && queue.consumers.count > 0) throw preconditionFailed(`${text} in use`);
   const messageCount = queue.readyCount;
   return { messageCount, position: removeQueue(vhost, queue) };
 }
@@ -165,8 +165,8 @@ export function consumerPriority(vhost: Vhost, queueName: string, args: FieldTab
 
 /** @throws BrokerError ACCESS_REFUSED when one consumer has, or wants, the queue for itself */
 export function requireConsumable(vhost: Vhost, queue: Queue, exclusive: boolean): void {
-  const isTaken = queue.consumers.some((consumer) => consumer.exclusive);
-  if (isTaken || (exclusive && queue.consumers.length > 0)) {
+  const { areExclusive, count } = queue.consumers;
+  if (areExclusive || (exclusive && count > 0)) {
     throw accessRefused(`${resourceText('queue', queue.name, vhost.name)} in exclusive use`);
   }
 }

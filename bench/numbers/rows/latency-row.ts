@@ -36,7 +36,7 @@ export const LATENCY_ROW: Row = {
       });
       const { result, cost } = await run.withCost(
         () => measureBroker(run, message),
-        ({ latencyUs }) => latencyUs.count,
+        ({ messageCount }) => messageCount,
       );
       const summary = summaryOf(result);
       // A generator that never sleeps has always the whole core.

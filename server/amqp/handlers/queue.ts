@@ -62,7 +62,7 @@ export const queueHandlers: Pick<
     if (queue.owner === actor.owner) channel.connection.ownsQueue(queue);
     if (m.noWait) return;
     const { index, consumers } = queue;
-    replyDeclareOk(channel, position, queue.name, index.readyCount, consumers.length);
+    replyDeclareOk(channel, position, queue.name, index.readyCount, consumers.count);
   },
 
   queueBind(channel, m) {
