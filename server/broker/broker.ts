@@ -135,6 +135,7 @@ export class Broker {
 
   /** Lets go of memory that nobody at rest needs; returns how much, in bytes. Free with the next collection. */
   rest(): number {
+    this.reactor.rest();
     for (const { store } of this.vhosts.values()) store.rest();
     return this.pool.trim();
   }

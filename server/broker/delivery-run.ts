@@ -86,6 +86,12 @@ export class DeliveryRun {
     this.from = from;
   }
 
+  /** Lets go of the memory that the last run was in. */
+  rest(): void {
+    this.area = NO_BYTES;
+    this.positions = NO_POSITIONS;
+  }
+
   /** HOT per delivery. Sends the next message by itself. */
   deliverNext(consumer: Consumer): void {
     const { area, ats, delivered, sequence, positions, from } = this;

@@ -141,6 +141,11 @@ export class Reactor {
     this.schedule();
   }
 
+  /** Between two turns: lets go of the memory of the last one. */
+  rest(): void {
+    this.run.rest();
+  }
+
   /** Tells the owner of something that failed outside a turn. */
   report(error: Error): void {
     this.onError(error);
