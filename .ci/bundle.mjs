@@ -41,7 +41,11 @@ const options = {
 const serversLeftOut = {
   name: 'servers-left-out',
   setup: ({ onResolve, onLoad }) => {
-    onResolve({ filter: /^node:http[2s]$/ }, ({ path }) => ({ path, namespace: 'left-out' }));
+    onResolve({ filter: /^node:http[2s]$/ }, ({ path, importer }) =>
+      importer.includes(join('node_modules', 'fastify'))
+        ? { path, namespace: 'left-out' }
+        : undefined,
+    );
     onLoad({ filter: /^/, namespace: 'left-out' }, () => ({ contents: '' }));
   },
 };
