@@ -44,7 +44,7 @@ class ConsumerLevel {
     let at = this.next;
     for (let i = 0; i < length; i++) {
       if (at >= length) at = 0;
-      const consumer = places[at]!;
+      const consumer = places[at];
       at++;
       if (consumer?.isWilling) {
         this.next = at;

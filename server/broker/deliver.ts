@@ -67,12 +67,11 @@ function deliverShare(queue: Queue, clock: Clock, run: DeliveryRun): number {
   while (index.readyCount > 0) {
     queue.isBehind = bytes >= DELIVER_BYTES_PER_TURN;
     if ((unlooked & (DELIVERIES_PER_LOOK - 1)) === 0) {
-      const lookMs = clock.nowMs;
-      if (bytes >= DELIVER_BYTES_MIN) queue.isBehind ||= lookMs - nowMs >= DELIVER_MS_PER_TURN;
-      else if (firstLookMs < 0) firstLookMs = lookMs;
+      if (bytes >= DELIVER_BYTES_MIN) queue.isBehind ||= hasDeliveredLong(clock);
+      else if (firstLookMs < 0) firstLookMs = clock.nowMs;
       // So slow is code that is not compiled yet: it need not go on once as much went as has come.
       else if (index.readyCount <= index.readyLeft) {
-        queue.isBehind = lookMs - firstLookMs >= DELIVER_MS_PER_TURN;
+        queue.isBehind = clock.nowMs - firstLookMs >= DELIVER_MS_PER_TURN;
       }
     }
     if (queue.isBehind) break;

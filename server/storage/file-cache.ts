@@ -149,10 +149,10 @@ export class FileCache {
     }
   }
 
-  /** Null when it cannot be: the process may open no more files. */
+  /** Null when it cannot be, as when the process may open no more files: none is closed for this. */
   private tryOpen(path: string): OpenFile | null {
     try {
-      return this.open(path, true);
+      return this.fs.openForWriting(path);
     } catch {
       return null;
     }

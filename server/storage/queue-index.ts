@@ -137,8 +137,8 @@ export class QueueIndex {
     this.deliverableUpTo = durable ? 0 : Number.MAX_SAFE_INTEGER;
     this.reservedUpTo = this.deliverableUpTo;
     this.reservedAtMs = 0;
-    this.readyLeft = READY_LEFT_MAX;
     this.reservedAtSequence = 0;
+    this.readyLeft = READY_LEFT_MAX;
     this.requeueCount = 0;
     this.takenSequence = 0;
     this.takenPosition = 0;
