@@ -72,6 +72,25 @@ scenario(
   },
 );
 
+scenario(
+  'twenty thousand nacked at once come back before what came behind them [basic.nack/many]',
+  async (t, broker) => {
+    const channel = await broker.channel();
+    const { queue } = await channel.assertQueue('', { exclusive: true });
+    const numbers = Array.from({ length: 20_000 }, (_, i) => `${i}`);
+    await enqueue(channel, queue, ...numbers);
+    const consumer = await consume(channel, queue);
+    const last = (await consumer.deliveries.takeMany(numbers.length)).at(-1)!;
+    await channel.cancel(consumer.tag);
+    await enqueue(channel, queue, 'behind');
+    channel.nack(last, true);
+    const first = await getOne(channel, queue);
+    t.same([first.content.toString(), first.fields.redelivered], ['0', true]);
+    const rest = await consume(channel, queue, { noAck: true });
+    t.same(await bodies(rest, numbers.length), [...numbers.slice(1), 'behind']);
+  },
+);
+
 scenario('without requeue the message is dropped [basic.nack/no-requeue]', async (t, broker) => {
   const channel = await broker.channel();
   const { queue } = await channel.assertQueue('', { exclusive: true });

@@ -17,6 +17,28 @@ scenario(
   },
 );
 
+scenario(
+  'closing a channel requeues twenty thousand unacked messages in their order [channel.close/requeues-many]',
+  async (t, broker) => {
+    const { connection, channel } = await broker.session();
+    const { queue } = await channel.assertQueue('', { exclusive: true });
+    const numbers = Array.from({ length: 20_000 }, (_, i) => `${i}`);
+    await enqueue(channel, queue, ...numbers);
+    await (await consume(channel, queue)).deliveries.takeMany(numbers.length);
+    await channel.close();
+    const next = await openChannel(connection);
+    t.equal((await next.checkQueue(queue)).messageCount, numbers.length);
+    const again = await consume(next, queue, { noAck: true });
+    const deliveries = await again.deliveries.takeMany(numbers.length);
+    t.same(
+      deliveries.map(({ content }) => content.toString()),
+      numbers,
+    );
+    t.ok(deliveries.every(({ fields }) => fields.redelivered));
+    t.equal(await next.get(queue), false);
+  },
+);
+
 scenario('closing a channel ends its consumers [channel.close/consumers]', async (t, broker) => {
   const { connection, channel } = await broker.session();
   const { queue } = await channel.assertQueue('', { exclusive: true });

@@ -22,6 +22,7 @@ import type { Actor } from '../broker/ports.ts';
 import { PUBLISH_OUTCOMES, Publisher } from '../broker/publish.ts';
 import type { Queue } from '../broker/queue.ts';
 import { removeConsumer } from '../broker/queues.ts';
+import type { Returner } from '../broker/returner.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { LargeBodyReader } from '../storage/large-body-reader.ts';
 import type { DurabilityWaiter } from '../storage/log.ts';
@@ -300,6 +301,10 @@ export class Channel
   requireGiven(tag: number): void {
     if (this.gets === null || (tag > 0 && tag <= this.deliveryTag)) return;
     if (this.awaitsGet) throw new HeldByGets();
+  }
+
+  get returner(): Returner {
+    return this.vhost.returner;
   }
 
   get canTake(): boolean {

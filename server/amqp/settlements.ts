@@ -9,6 +9,7 @@ import { FixedBytes } from '../base/fixed-bytes.ts';
 import { Consumer, type ConsumerOptions } from '../broker/consumer.ts';
 import type { DeliverySink } from '../broker/ports.ts';
 import type { Queue } from '../broker/queue.ts';
+import { collectForReturn, type Returner } from '../broker/returner.ts';
 import { type ChannelTransaction, SETTLEMENTS, type Settlement } from './channel-transaction.ts';
 import { preconditionFailed } from './protocol-error.ts';
 import { UnackedList } from './unacked-list.ts';
@@ -26,6 +27,7 @@ const NO_PREFIX = new FixedBytes(Buffer.alloc(0));
 export interface SettlementsOwner extends DeliverySink {
   /** Unacked deliveries over all consumers; 0: no limit. */
   readonly channelPrefetchCount: number;
+  readonly returner: Returner;
   /** The channel may take more. */
   wakeConsumers(): void;
 }
@@ -103,7 +105,7 @@ export class Settlements {
     const { unacked, ackedFrom, ackedCount } = this;
     if (ackedCount === 0) return;
     this.ackedCount = 0;
-    this.ackEntries(unacked, ackedFrom, ackedCount);
+    this.settleEntries(unacked, ackedFrom, ackedCount, true);
   }
 
   /**
@@ -121,16 +123,15 @@ export class Settlements {
       return;
     }
     if (!multiple) {
-      this.settleEntry(unacked, this.requireUnacked(tag), isAcked);
+      this.settleEntries(unacked, this.requireUnacked(tag), 1, isAcked);
       return;
     }
     if (tag !== 0) this.requireUnacked(tag);
     const last = tag === 0 ? Number.POSITIVE_INFINITY : tag;
     for (let entry = unacked.first(); entry >= 0 && unacked.tagAt(entry) <= last; ) {
-      const count = isAcked ? unacked.runLength(entry, last) : 1;
+      const count = unacked.runLength(entry, last);
       const next = unacked.next(entry + count - 1);
-      if (isAcked) this.ackEntries(unacked, entry, count);
-      else this.rejectEntry(unacked, entry);
+      this.settleEntries(unacked, entry, count, isAcked);
       entry = next;
     }
   }
@@ -154,10 +155,14 @@ export class Settlements {
     this.requeueUpTo(tag === 0 ? Number.POSITIVE_INFINITY : tag);
   }
 
-  /** Puts unacked entries with tags up to `upToTag` back to their queues. */
+  /** Puts unacked entries with tags up to `upToTag` back to their queues; if they are many, over several turns. */
   requeueUpTo(upToTag: number): void {
     this.flush();
-    const { unacked } = this;
+    const { unacked, owner } = this;
+    if (!owner.returner.hasRoomFor(unacked.spanUpTo(upToTag))) {
+      this.giveBack(unacked.takeUpTo(upToTag));
+      return;
+    }
     const byQueue = new Map<Queue, number[]>();
     for (let entry = unacked.first(); entry >= 0 && unacked.tagAt(entry) <= upToTag; ) {
       this.collectForRequeue(unacked, entry, byQueue);
@@ -180,7 +185,7 @@ export class Settlements {
         this.requeueCollected(byQueue);
         byQueue = new Map();
       }
-      this.settleEntry(held, entry, settlement === SETTLEMENTS.ack);
+      this.settleEntries(held, entry, 1, settlement === SETTLEMENTS.ack);
     });
     this.requeueCollected(byQueue);
   }
@@ -219,8 +224,16 @@ export class Settlements {
     return entry;
   }
 
-  /** HOT per run of acks. Acks `count` entries that {@link UnackedList.runLength} or `follows` found to be a run. */
-  private ackEntries(unacked: UnackedList, entry: number, count: number): void {
+  /**
+   * HOT per run of acks. Acks, or drops, `count` entries that {@link UnackedList.runLength} or `follows` found to be a
+   * run.
+   */
+  private settleEntries(
+    unacked: UnackedList,
+    entry: number,
+    count: number,
+    isAcked: boolean,
+  ): void {
     const { queue } = unacked.consumerAt(entry);
     const positions = unacked.positionsByEntry;
     for (let done = 0; done < count; ) {
@@ -228,30 +241,17 @@ export class Settlements {
       const sequence = unacked.sequenceAt(at);
       const length = queue.settleSpan(sequence, count - done);
       const bytes = unacked.sizeOfRun(at, length);
-      queue.acknowledgeRun(sequence, length, positions, at, bytes);
+      queue.settleRun(sequence, length, positions, at, bytes, isAcked);
       done += length;
     }
     this.settled(unacked, entry, count);
-  }
-
-  private rejectEntry(unacked: UnackedList, entry: number): void {
-    const { queue } = unacked.consumerAt(entry);
-    queue.reject(unacked.sequenceAt(entry), unacked.positionAt(entry), unacked.sizeAt(entry));
-    this.settled(unacked, entry, 1);
-  }
-
-  /** One entry is acked, or dropped. */
-  private settleEntry(unacked: UnackedList, entry: number, isAcked: boolean): void {
-    if (isAcked) this.ackEntries(unacked, entry, 1);
-    else this.rejectEntry(unacked, entry);
   }
 
   /** HOT per run of acks. The queue has been told of these entries of one consumer: there is room for others. */
   private settled(unacked: UnackedList, entry: number, count: number): void {
     const consumer = unacked.consumerAt(entry);
     unacked.removeRun(entry, count);
-    consumer.unackedCount -= count;
-    if (consumer.deliverPrefix === NO_PREFIX) this.gotCount -= count;
+    this.forgetUnacked(consumer, count);
     if (this.owner.channelPrefetchCount > 0) this.owner.wakeConsumers();
     else if (consumer.active) consumer.queue.wake();
   }
@@ -261,15 +261,25 @@ export class Settlements {
     entry: number,
     byQueue: Map<Queue, number[]>,
   ): void {
-    const consumer = unacked.consumerAt(entry);
-    consumer.unackedCount--;
-    if (consumer.deliverPrefix === NO_PREFIX) this.gotCount--;
-    let entries = byQueue.get(consumer.queue);
-    if (entries === undefined) {
-      entries = [];
-      byQueue.set(consumer.queue, entries);
-    }
-    entries.push(unacked.sequenceAt(entry), unacked.positionAt(entry), unacked.sizeAt(entry));
+    this.forgetUnacked(unacked.consumerAt(entry), 1);
+    collectForReturn(unacked, entry, byQueue);
+  }
+
+  /** Gives a whole list back, which nobody else has. */
+  private giveBack(list: UnackedList): void {
+    const counts = new Map<Queue, number>();
+    list.forEachConsumer((consumer, count) => {
+      const { queue } = consumer;
+      this.forgetUnacked(consumer, count);
+      counts.set(queue, (counts.get(queue) ?? 0) + count);
+    });
+    this.owner.returner.take(list, counts);
+    if (this.owner.channelPrefetchCount > 0) this.owner.wakeConsumers();
+  }
+
+  private forgetUnacked(consumer: Consumer, count: number): void {
+    consumer.unackedCount -= count;
+    if (consumer.deliverPrefix === NO_PREFIX) this.gotCount -= count;
   }
 
   private requeueCollected(byQueue: Map<Queue, number[]>): void {

@@ -43,13 +43,14 @@ function capacityOf(list: UnackedList): number {
   return tags instanceof Float64Array ? tags.length : Number.NaN;
 }
 
-/** Pushes so many deliveries, or removes one of those there are, or all up to it. */
+/** Pushes so many deliveries, or removes one of those there are, or all up to it; or takes these out as a list. */
 const steps = fc.array(
   fc.oneof(
     fc.record({ kind: fc.constant('push' as const), amount: fc.nat(70), skip: fc.nat(3) }),
     fc.record({ kind: fc.constant('remove' as const), amount: fc.nat(1000), skip: fc.nat(40) }),
     fc.record({ kind: fc.constant('removeRun' as const), amount: fc.nat(1000), skip: fc.nat(40) }),
     fc.record({ kind: fc.constant('removeUpTo' as const), amount: fc.nat(1000), skip: fc.nat(0) }),
+    fc.record({ kind: fc.constant('takeUpTo' as const), amount: fc.nat(1000), skip: fc.nat(3) }),
   ),
   { maxLength: 60 },
 );
@@ -76,6 +77,24 @@ t.test('it holds what a map by delivery tag holds, in the order of the tags', as
             list.push(tag, consumer, sequence, position, tag * 5);
             model.set(tag, [tag, consumer, sequence, position, tag * 5]);
           }
+        } else if (kind === 'takeUpTo') {
+          const tags = [...model.keys()];
+          const lastTag = (tags[amount % Math.max(1, tags.length)] ?? 0) + skip;
+          const chosen = [...model.values()].filter(([tag]) => tag <= lastTag);
+          if (list.spanUpTo(lastTag) < chosen.length) return false;
+          const taken = list.takeUpTo(lastTag);
+          t.same(entriesOf(taken), chosen) || t.bailout();
+          const consumers: Consumer[] = [];
+          taken.forEachConsumer((consumer, count) => {
+            if (consumers.at(-1) === consumer) throw new Error('a consumer is shown in two parts');
+            for (let i = 0; i < count; i++) consumers.push(consumer);
+          });
+          t.same(
+            consumers,
+            chosen.map(([, consumer]) => consumer),
+          ) || t.bailout();
+          if (taken.count !== chosen.length) return false;
+          for (const [removed] of chosen) model.delete(removed);
         } else if (kind === 'removeRun') {
           const tags = [...model.keys()];
           if (tags.length === 0) continue;

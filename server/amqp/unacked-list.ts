@@ -166,6 +166,62 @@ export class UnackedList {
     else if (entry === this.head) this.head = this.skipHoles(entry + count);
   }
 
+  /** At most so many entries have tags up to `lastTag`: they are so many with the holes between them. */
+  spanUpTo(lastTag: number): number {
+    return this.endOf(lastTag) - this.head;
+  }
+
+  /** Takes out all entries with tags up to `lastTag`; they are in the list that is returned. */
+  takeUpTo(lastTag: number): UnackedList {
+    const taken = new UnackedList();
+    const { head, tail } = this;
+    const end = this.endOf(lastTag);
+    if (end === tail) {
+      taken.takeAll(this);
+      this.count = 0;
+      this.head = 0;
+      this.tail = 0;
+      this.tags = new Float64Array(0);
+      this.sequences = new Float64Array(0);
+      this.positions = new Float64Array(0);
+      this.sizes = new Float64Array(0);
+      this.consumers = [];
+      return taken;
+    }
+    taken.tags = this.tags.slice(head, end);
+    taken.sequences = this.sequences.slice(head, end);
+    taken.positions = this.positions.slice(head, end);
+    taken.sizes = this.sizes.slice(head, end);
+    taken.consumers = this.consumers.slice(head, end);
+    taken.tail = end - head;
+    taken.forEachConsumer((_consumer, count) => {
+      taken.count += count;
+    });
+    this.consumers.fill(null, head, end);
+    this.count -= taken.count;
+    if (this.count === 0) this.clear();
+    else this.head = this.skipHoles(end);
+    return taken;
+  }
+
+  /** Shows the consumers of all entries in their order: each as often as others come between. */
+  forEachConsumer(visit: (consumer: Consumer, count: number) => void): void {
+    const { consumers, tail } = this;
+    let last: Consumer | null = null;
+    let count = 0;
+    for (let at = this.head; at < tail; at++) {
+      const consumer = consumers[at] ?? null;
+      if (consumer === null) continue;
+      if (consumer !== last) {
+        if (last !== null) visit(last, count);
+        last = consumer;
+        count = 0;
+      }
+      count++;
+    }
+    if (last !== null) visit(last, count);
+  }
+
   /** Takes the entries of another list back in, by their tags. The other one is not changed. */
   restore(other: UnackedList): void {
     if (other.count === 0) return;
@@ -180,14 +236,32 @@ export class UnackedList {
       merged.copy(other, entry);
     }
     for (; mine >= 0; mine = this.next(mine)) merged.copy(this, mine);
-    this.count = merged.count;
-    this.head = merged.head;
-    this.tail = merged.tail;
-    this.tags = merged.tags;
-    this.sequences = merged.sequences;
-    this.positions = merged.positions;
-    this.sizes = merged.sizes;
-    this.consumers = merged.consumers;
+    this.takeAll(merged);
+  }
+
+  /** Has what `other` had, which is not used any more. */
+  private takeAll(other: UnackedList): void {
+    this.count = other.count;
+    this.head = other.head;
+    this.tail = other.tail;
+    this.tags = other.tags;
+    this.sequences = other.sequences;
+    this.positions = other.positions;
+    this.sizes = other.sizes;
+    this.consumers = other.consumers;
+  }
+
+  /** Index behind the last entry, or hole, with a tag up to `lastTag`. */
+  private endOf(lastTag: number): number {
+    const { tags } = this;
+    let low = this.head;
+    let high = this.tail;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (tags[middle]! <= lastTag) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   private copy(from: UnackedList, entry: number): void {

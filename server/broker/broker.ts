@@ -105,6 +105,7 @@ export class Broker {
     this.clock.tick();
     const ends = await Promise.all(
       [...this.vhosts.values()].map(async (vhost) => {
+        vhost.returner.finishAll();
         const end = await closeStore(vhost.store, vhost, this.stopRetryMs);
         reportEnd(this.logger, vhost.name, end);
         return end.kind !== 'unstable';

@@ -47,7 +47,7 @@ const READ_RETRY_MS = 1000;
  * lasted long enough: then it is behind. Returns the bytes of the records delivered. `run` is used during the call alone.
  */
 export function deliverReady(queue: Queue, clock: Clock, run: DeliveryRun): number {
-  if (queue.isParked || queue.isDeleted) return 0;
+  if (queue.isParked || queue.isDeleted || queue.awaitsReturn) return 0;
   const nowMs = clock.monotonicMs;
   const bytes = deliverShare(queue, clock, run);
   if (bytes > 0) queue.servedMs = nowMs;
@@ -153,7 +153,7 @@ function deliverRun(queue: Queue, first: Consumer, run: DeliveryRun): number {
     const { sequence, delivered, positions, from, bodyBytes } = run;
     if (delivered > 0) index.takeRun(delivered, bodyBytes);
     if (delivered > 0 && first.noAck) {
-      queue.acknowledgeRun(sequence, delivered, positions, from, bodyBytes);
+      queue.settleRun(sequence, delivered, positions, from, bodyBytes, true);
     }
   }
   return run.bytes;

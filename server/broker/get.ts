@@ -1,8 +1,8 @@
 /**
  * basic.get: one message from a queue's head, without a consumer.
  *
- * When the record is not in memory, or may not be delivered before a sync, it is waited for, also while it cannot be
- * read: a message that is there is never answered as none. By then the queue may be empty or gone.
+ * When the record is not in memory, or may not be delivered before a sync, or others come back that come before it, it
+ * is waited for, also while it cannot be read: a message that is there is never answered as none. By then the queue may be empty or gone.
  */
 import type { ByteArea } from '../base/byte-area.ts';
 import { READ_BYTES_MIN } from '../storage/message-store.ts';
@@ -36,6 +36,10 @@ export function getMessage(
   }
   const { index, messageStore: store } = queue;
   const retry = () => getMessage(queue, nowMs, use);
+  if (queue.awaitsReturn) {
+    queue.afterReturn(retry);
+    return;
+  }
   if (index.peekSequence() > index.deliverableUpTo) {
     reserveDeliveries(queue, nowMs, retry);
     return;

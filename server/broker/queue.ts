@@ -21,6 +21,7 @@ import type { Consumer } from './consumer.ts';
 import { ConsumerLevels } from './consumer-levels.ts';
 import type { Exchange } from './exchange.ts';
 import type { QueueOwner } from './ports.ts';
+import { QueueReturns, type UnfinishedReturn } from './queue-returns.ts';
 import type { Reactor } from './reactor.ts';
 
 /** A queue whose last delivery is longer ago has consumers that need their time: nobody waits for them. */
@@ -83,6 +84,8 @@ export class Queue {
   private made: QueueIndex | null;
   /** Null: no binding ever led here. */
   private groups: Map<Exchange, BindingGroup> | null;
+  /** Null: nothing is on its way back. */
+  private returns: QueueReturns | null;
 
   constructor(
     store: MessageStore,
@@ -113,6 +116,7 @@ export class Queue {
     this.hadConsumer = false;
     this.made = recovered;
     this.groups = null;
+    this.returns = null;
   }
 
   /** Its messages by sequence number. */
@@ -125,9 +129,16 @@ export class Queue {
     return this.made;
   }
 
-  /** Messages that wait for a consumer. */
+  /** Messages that wait for a consumer, those on their way back among them. */
   get readyCount(): number {
-    return this.made === null ? 0 : this.made.readyCount;
+    const { made, returns } = this;
+    if (made === null) return 0;
+    return returns === null ? made.readyCount : made.readyCount + returns.count;
+  }
+
+  /** Whether messages are on their way back, before which none may leave. */
+  get awaitsReturn(): boolean {
+    return this.returns !== null;
   }
 
   /** Whether the log hears of what happens here: the queue survives a restart. */
@@ -179,30 +190,31 @@ export class Queue {
 
   /** HOT per ack. A delivery of this queue is settled: the message is gone. */
   acknowledge(sequence: number, position: number, bodySize: number): void {
-    this.settle(sequence, position, bodySize, SETTLE_REASONS.acked);
+    if (this.isDeleted) return;
+    this.store.settle(this.index, sequence, position, bodySize, SETTLE_REASONS.acked);
   }
 
-  /** How many of `max` deliveries from `sequence` on may go into one {@link acknowledgeRun}. */
+  /** How many of `max` deliveries from `sequence` on may go into one {@link settleRun}. */
   settleSpan(sequence: number, max: number): number {
     return this.isDeleted ? max : Math.min(max, this.index.rowSpan(sequence));
   }
 
-  /** HOT per run. The same for several deliveries, as {@link MessageStore.settleRun} has them. */
-  acknowledgeRun(
+  /**
+   * HOT per run. Several deliveries are settled, as {@link MessageStore.settleRun} has them: `isAcked`, or dropped. There
+   * is no dead-lettering yet: the messages are gone.
+   */
+  settleRun(
     sequence: number,
     count: number,
     positions: Float64Array,
     from: number,
     bodyBytes: number,
+    isAcked: boolean,
   ): void {
     if (this.isDeleted) return;
     const { index, store } = this;
-    store.settleRun(index, sequence, count, positions, from, bodyBytes, SETTLE_REASONS.acked);
-  }
-
-  /** Drops a delivered message. There is no dead-lettering yet: it is gone. */
-  reject(sequence: number, position: number, bodySize: number): void {
-    this.settle(sequence, position, bodySize, SETTLE_REASONS.dropped);
+    const reason = isAcked ? SETTLE_REASONS.acked : SETTLE_REASONS.dropped;
+    store.settleRun(index, sequence, count, positions, from, bodyBytes, reason);
   }
 
   /** Puts delivered messages back to their places: sequence number, position, body size in turn. */
@@ -212,8 +224,37 @@ export class Queue {
     this.wake();
   }
 
+  /** Of messages that were delivered, `count` come back with `pending`, over several turns. */
+  beginReturn(pending: UnfinishedReturn, count: number): void {
+    if (this.isDeleted) return;
+    this.returns ??= new QueueReturns();
+    this.returns.begin(pending, count);
+  }
+
+  /** Some of them are back; `entries` as in {@link requeue}. */
+  cameBack(entries: readonly number[]): void {
+    if (this.returns !== null) this.returns.count -= entries.length / 3;
+    this.requeue(entries);
+  }
+
+  /** All of them are back. */
+  endReturn(pending: UnfinishedReturn): void {
+    const { returns } = this;
+    if (returns?.end(pending) !== true) return;
+    this.returns = null;
+    this.wake();
+    returns.tellAll();
+  }
+
+  /** Calls `goOn` when what is on its way back is there, or the queue is deleted. */
+  afterReturn(goOn: () => void): void {
+    if (this.returns === null) goOn();
+    else this.returns.wait(goOn);
+  }
+
   /** Drops all ready messages; returns their number. */
   purge(): number {
+    this.returns?.finishAll();
     return this.made === null ? 0 : this.store.purge(this.made);
   }
 
@@ -269,6 +310,9 @@ export class Queue {
     this.owner?.queueClosed(this);
     if (this.made !== null) this.store.dropIndex(this.made);
     this.block = null;
+    const { returns } = this;
+    this.returns = null;
+    returns?.tellAll();
   }
 
   private makeIndex(): QueueIndex {
@@ -277,10 +321,5 @@ export class Queue {
     this.store.adopt(index);
     this.made = index;
     return index;
-  }
-
-  private settle(sequence: number, position: number, bodySize: number, reason: number): void {
-    if (this.isDeleted) return;
-    this.store.settle(this.index, sequence, position, bodySize, reason);
   }
 }

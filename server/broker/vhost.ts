@@ -18,6 +18,7 @@ import { IndexSweep } from './index-sweep.ts';
 import type { QueueOwner } from './ports.ts';
 import { Queue, type QueueDeclaration } from './queue.ts';
 import type { Reactor } from './reactor.ts';
+import { Returner } from './returner.ts';
 import { RouteTable } from './route.ts';
 
 /** Exchanges that every vhost has, besides the default one: name and type. */
@@ -43,6 +44,8 @@ export class Vhost implements CheckpointSource {
   readonly queues: Map<string, Queue>;
   readonly directReplies: DirectReplies;
   readonly routes: RouteTable;
+  /** Takes back what was delivered in vain. */
+  readonly returner: Returner;
   /** Ends its turns with the broker's. */
   readonly sweep: IndexSweep;
   /** Raised by every change of what goes where, and of who may publish: a route of another version is void. */
@@ -64,6 +67,7 @@ export class Vhost implements CheckpointSource {
     this.queues = new Map();
     this.directReplies = new DirectReplies(name);
     this.routes = new RouteTable();
+    this.returner = new Returner(reactor);
     this.sweep = new IndexSweep(() => reactor.schedule());
     this.topologyVersion = 1;
     this.queueNumber = nextQueueNumber;

@@ -61,8 +61,8 @@ export const queueHandlers: Pick<
     channel.lastQueueName = queue.name;
     if (queue.owner === actor.owner) channel.connection.ownsQueue(queue);
     if (m.noWait) return;
-    const { index, consumers } = queue;
-    replyDeclareOk(channel, position, queue.name, index.readyCount, consumers.count);
+    const { readyCount, consumers } = queue;
+    replyDeclareOk(channel, position, queue.name, readyCount, consumers.count);
   },
 
   queueBind(channel, m) {
