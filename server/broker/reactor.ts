@@ -58,7 +58,7 @@ interface Yield {
 
 /** Collects what a turn has to settle, and settles it. One per server. */
 export class Reactor {
-  private readonly clock: Clock;
+  readonly clock: Clock;
   private readonly run: DeliveryRun;
   private readonly onError: (error: unknown) => void;
   private queues: Queue[];

@@ -8,8 +8,12 @@ import type { Queue } from './queue.ts';
 import type { UnfinishedReturn } from './queue-returns.ts';
 import type { Reactor, Resumable } from './reactor.ts';
 
-/** Messages that come back in one turn: three milliseconds of it on a slow core. */
+/** Messages that come back in one turn, at most: three milliseconds of it on a slow core ... */
 export const RETURNED_PER_TURN = 8192;
+/** ... and for how long, in milliseconds: code that is cold takes several times as much. */
+const RETURN_MS_PER_TURN = 3;
+/** Messages that come back between two looks at the clock, and in any turn. */
+const RETURNED_PER_LOOK = 1024;
 
 /** Deliveries without an ack, as a channel lists them. What is given away is not changed by the channel any more. */
 export interface UnackedDeliveries {
@@ -64,12 +68,16 @@ export class Returner implements Resumable {
 
   /** The share of a turn. */
   resume(): void {
-    // Some of them even where others used up the turn: they would never come back.
-    let left = Math.max(this.room, RETURNED_PER_TURN / 8);
-    for (let first = this.pending[0]; first !== undefined && left > 0; first = this.pending[0]) {
-      left -= first.advance(left);
+    const { clock } = this.reactor;
+    const endMs = clock.nowMs + RETURN_MS_PER_TURN;
+    const { room } = this;
+    let count = 0;
+    do {
+      const first = this.pending[0];
+      if (first === undefined) return;
+      count += first.advance(RETURNED_PER_LOOK);
       if (first.isOver) this.pending.shift();
-    }
+    } while (count < room && clock.nowMs < endMs);
     if (this.pending.length > 0) this.reactor.resumeLater(this);
   }
 
