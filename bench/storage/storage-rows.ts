@@ -1,5 +1,6 @@
 /** The rows of the storage benchmark. */
 import { confirmLatencyRow } from './rows/confirm-latency.ts';
+import { confirmStallsRow } from './rows/confirm-stalls.ts';
 import { drainRow } from './rows/drain.ts';
 import { hugeQueueRow } from './rows/huge-queue.ts';
 import { killRow } from './rows/kill.ts';
@@ -16,6 +17,7 @@ import type { StorageRow } from './storage-row.ts';
 /** In the order in which they run: the longest is the last, so that a time limit costs it alone. */
 export const STORAGE_ROWS: readonly StorageRow[] = [
   confirmLatencyRow,
+  confirmStallsRow,
   loginsRow,
   requeueRow,
   restartRow,

@@ -44,6 +44,12 @@ export class LatencyHistogram {
     this.latest.recordValueWithCount(value, count);
   }
 
+  /** Forgets what has come. */
+  clear(): void {
+    this.total.reset();
+    this.latest.reset();
+  }
+
   /** The 99th percentile of what has come since the last call, in milliseconds; null: nothing has. */
   takeLatestP99Ms(): number | null {
     if (this.latest.totalCount === 0) return null;

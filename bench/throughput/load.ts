@@ -122,6 +122,12 @@ export class Load {
     );
   }
 
+  /** What has been measured so far does not count. */
+  clearLatencies(): void {
+    this.confirmLatencyUs.clear();
+    this.latencyUs.clear();
+  }
+
   /** Time that this process has spent only waiting for the next message to be due. */
   get pacingIdleMs(): number {
     return this.pacer.idleMs;

@@ -46,7 +46,9 @@ t.test('the flags of lavinmqperf mean what they mean there', async (t) => {
     publishCountMax: 7,
     consumeCountMax: 8,
     durationMs: 1500,
+    warmUpMs: 0,
   });
+  t.equal(parse('--warm-up', '0.5').warmUpMs, 500);
   t.equal(parse('-t', '5').publishTransaction, 5);
   t.equal(parse().routingKey, null);
 });

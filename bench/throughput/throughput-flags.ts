@@ -36,6 +36,7 @@ export interface ThroughputFlags {
   readonly poll?: true;
   readonly json?: true;
   readonly time: number;
+  readonly warmUp: number;
   readonly quiet?: true;
   readonly pmessages: number;
   readonly cmessages: number;
@@ -82,6 +83,7 @@ export function addThroughputFlags(command: Command): Command {
     .option('-l, --measure-latency', 'measure from publish to consumer (with -r: always)')
     .option('-j, --json', 'print the summary as JSON')
     .option('-z, --time <seconds>', 'length of the run (0: no limit)', parseAmount, 0)
+    .option('--warm-up <seconds>', 'latencies of the first seconds do not count', parseAmount, 0)
     .option('-q, --quiet', 'only the summary, no line every second')
     .option('-C, --pmessages <count>', 'publish so many in all (0: no limit)', parseCount, 0)
     .option('-D, --cmessages <count>', 'consume so many in all (0: no limit)', parseCount, 0)
@@ -130,6 +132,7 @@ export function toThroughputOptions(flags: ThroughputFlags): ThroughputOptions {
     publishCountMax: flags.pmessages,
     consumeCountMax: flags.cmessages,
     durationMs: flags.time * 1000,
+    warmUpMs: flags.warmUp * 1000,
   };
 }
 

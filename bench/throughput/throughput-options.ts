@@ -47,6 +47,8 @@ export interface ThroughputOptions {
   readonly consumeCountMax: number;
   /** Length of the run; 0: until the counts are reached. */
   readonly durationMs: number;
+  /** The first part of the run, whose latencies do not count: both sides are compiled, buffers grow. */
+  readonly warmUpMs: number;
 }
 
 /** A run of 1:1 with 16-byte bodies into `perf-test`, without an end: the defaults of every option. */
@@ -75,4 +77,5 @@ export const THROUGHPUT_DEFAULTS: Omit<ThroughputOptions, 'uri'> = {
   publishCountMax: 0,
   consumeCountMax: 0,
   durationMs: 0,
+  warmUpMs: 0,
 };

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { parseAmqpUri } from '../amqp/amqp-uri.ts';
 import { StandInBroker } from '../testing/stand-in-broker.ts';
+import { Load } from './load.ts';
 import { runThroughput } from './throughput.ts';
 import { THROUGHPUT_DEFAULTS, type ThroughputOptions } from './throughput-options.ts';
 
@@ -51,6 +52,28 @@ t.test('with confirms every publish is confirmed and timed', async (t) => {
   t.equal(result.ready, 5000);
   t.equal(result.confirmLatency?.count, 5000);
   t.ok((result.confirmLatency?.p99Ms ?? 0) > 0);
+});
+
+t.test('what the warm-up has measured is forgotten', async (t) => {
+  const { options } = await startBroker(t);
+  const load = new Load(options({}));
+  for (const latencies of [load.confirmLatencyUs, load.latencyUs]) {
+    latencies.record(1000, 1);
+    latencies.takeLatestP99Ms();
+    latencies.record(2000, 1);
+  }
+  load.clearLatencies();
+  t.same([load.confirmLatencyUs.summary(), load.latencyUs.summary()], [null, null]);
+  load.latencyUs.record(3000, 1);
+  t.match(load.latencyUs.summary(), { count: 1, minMs: 3 });
+});
+
+t.test('a run that ends in its warm-up tells all that it has measured', async (t) => {
+  const { options } = await startBroker(t);
+  const result = await runThroughput(
+    options({ consumers: 0, confirmWindow: 10, publishCountMax: 100, warmUpMs: 600_000 }),
+  );
+  t.equal(result.confirmLatency?.count, 100);
 });
 
 t.test('bodies of several frames go through both ways', async (t) => {

@@ -53,6 +53,8 @@ async function measure(
   observer: ThroughputObserver | null,
 ): Promise<Figures> {
   const watch = watchProgress(load, options.durationMs, observer);
+  const { warmUpMs } = options;
+  const warmUp = warmUpMs > 0 ? setTimeout(() => load.clearLatencies(), warmUpMs) : null;
   const cpuBefore = process.cpuUsage();
   const startedMs = performance.now();
   const secondsSoFar = (): number => (performance.now() - startedMs) / 1000;
@@ -102,6 +104,7 @@ async function measure(
       generatorPacingSeconds: pacingSeconds,
     };
   } finally {
+    if (warmUp !== null) clearTimeout(warmUp);
     watch.end();
   }
 }

@@ -1,7 +1,8 @@
 import t from 'tap';
+import { nextTurn } from '../base/next-turn.ts';
 import { Random } from '../testing/random.ts';
 import { SimulatedFs } from '../testing/simulated-fs.ts';
-import { ChunkFile } from './chunk-file.ts';
+import { ChunkFile, EARLY_SYNC_SLOTS } from './chunk-file.ts';
 import { FileCache } from './file-cache.ts';
 import { IndexRow } from './index-row.ts';
 import { QueueIndex } from './queue-index.ts';
@@ -79,6 +80,38 @@ function isReadable(file: ChunkFile, row: IndexRow): boolean {
   file.readNow(row, read);
   return read.every((position, entry) => position === row.positions![entry]);
 }
+
+t.test('many slots are made stable before a checkpoint asks for it', async (t) => {
+  const { fs, index, file } = filled(EARLY_SYNC_SLOTS - 1);
+  const unsynced = (): number => fs.unsyncedWrites().length;
+  file.syncEarly();
+  await nextTurn();
+  t.ok(unsynced() >= EARLY_SYNC_SLOTS - 1, 'not few');
+  put(file, index, EARLY_SYNC_SLOTS);
+  file.syncEarly();
+  await nextTurn();
+  t.equal(unsynced(), 0);
+  t.notOk(file.needsSync);
+});
+
+t.test('what an early sync has lost is never taken for stable', async (t) => {
+  for (const isUnderWay of [true, false]) {
+    const { fs, index, file, rows } = filled(EARLY_SYNC_SLOTS);
+    await fs.syncDirectory(FOLDER);
+    fs.failNext('sync', 'EIO');
+    file.syncEarly();
+    if (!isUnderWay) await nextTurn();
+    rows.push(put(file, index, EARLY_SYNC_SLOTS));
+    await t.rejects(file.sync(), { message: /slots could not be synced/ });
+    t.ok(file.needsSync);
+    for (const row of file.suspectRows()) file.rewrite(row, row.positions!);
+    await file.sync();
+    t.notOk(file.needsSync);
+    const disk = fs.crash('power', new Random(1));
+    const next = new ChunkFile(new FileCache(disk), FOLDER, index, ENTRIES);
+    for (const row of rows) t.ok(isReadable(next, row));
+  }
+});
 
 t.test('a new row takes the lowest slot that is free', async (t) => {
   const { index, file } = filled(6);

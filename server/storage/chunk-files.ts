@@ -84,6 +84,7 @@ export class ChunkFiles {
         row.slotSince = this.attemptUnderWay ? this.attempt : this.attempt + 1;
       }
       file.write(row);
+      file.syncEarly();
       return true;
     } catch (error) {
       if (row.stored === 0) file.giveUp(row);
@@ -126,7 +127,7 @@ export class ChunkFiles {
 
   /** Makes all that was written to chunk files stable. @throws StorageError */
   async sync(): Promise<void> {
-    const files = [...this.files.values()].filter((file) => file.dirty.size > 0);
+    const files = [...this.files.values()].filter((file) => file.needsSync);
     for (let at = 0; at < files.length; at += SYNCS_AT_ONCE) {
       const some = files.slice(at, at + SYNCS_AT_ONCE);
       const results = await Promise.allSettled(some.map((file) => file.sync()));

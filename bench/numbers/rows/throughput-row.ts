@@ -34,6 +34,8 @@ export interface ThroughputRowOptions {
   readonly needsTls?: true;
   /** How many times as long as an ordinary run it is. */
   readonly lengthFactor?: number;
+  /** The first part of a run, whose latencies do not count. */
+  readonly warmUpShare?: number;
   readonly figures: readonly ThroughputFigure[];
   /** Makes what the run needs on the broker. */
   readonly prepare?: (run: RowRun) => Promise<void>;
@@ -43,7 +45,8 @@ export interface ThroughputRowOptions {
 
 /** A row that runs for a time, as often as the settings say, each time on an empty queue. */
 export function throughputRow(options: ThroughputRowOptions): Row {
-  const { id, title, consumesAtOnce, timesTheLast, needsTls, lengthFactor = 1 } = options;
+  const { id, title, consumesAtOnce, timesTheLast, needsTls } = options;
+  const { lengthFactor = 1, warmUpShare = 0 } = options;
   return {
     id,
     title,
@@ -55,7 +58,9 @@ export function throughputRow(options: ThroughputRowOptions): Row {
         spec,
         figure: run.figure(spec.what, spec.unit, spec.goal(run)),
       }));
-      const time = ['-z', String(run.settings.seconds * lengthFactor)];
+      const seconds = run.settings.seconds * lengthFactor;
+      const time = ['-z', String(seconds)];
+      if (warmUpShare > 0) time.push('--warm-up', String(seconds * warmUpShare));
       await run.repeat(async () => {
         await options.prepare?.(run);
         const flags = ['-u', QUEUE, ...options.flags, ...time];

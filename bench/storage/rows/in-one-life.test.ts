@@ -2,6 +2,7 @@
 import t from 'tap';
 import { expectRow } from '../../testing/expect-row.ts';
 import { confirmLatencyRow } from './confirm-latency.ts';
+import { confirmStallsRow } from './confirm-stalls.ts';
 import { largeBodyRow } from './large-body.ts';
 import { loginsRow } from './logins.ts';
 import { oneUnackedRow } from './one-unacked.ts';
@@ -15,6 +16,7 @@ const LARGE_BODY_SCALE = 0.002;
 
 const ROWS = [
   confirmLatencyRow,
+  confirmStallsRow,
   loginsRow,
   requeueRow,
   purgeDeleteRow,
