@@ -9,6 +9,7 @@ import { SimulatedFs } from '../testing/simulated-fs.ts';
 import { STORE_DIRECTORY, StorageHarness } from '../testing/storage-harness.ts';
 import type { Teardown } from '../testing/temporary-directory.ts';
 import { checkpointFileName, decodeCheckpoint } from './checkpoint-format.ts';
+import { EARLY_SYNC_SLOTS } from './chunk-file.ts';
 import { CHUNK_FOLDER, chunkFileName } from './chunk-file-format.ts';
 import { DEFINITION_ACTIONS } from './record-format.ts';
 import { segmentFileName } from './segment.ts';
@@ -232,6 +233,26 @@ t.test(
     }
   },
 );
+
+t.test('rows are made stable before a checkpoint where somebody waits for the disk', async (t) => {
+  for (const somebodyWaits of [false, true]) {
+    const fs = new SimulatedFs();
+    const h = StorageHarness.open(t, fs, ROWS);
+    const queue = h.queue(1);
+    const unsyncedRows = (): number =>
+      fs.unsyncedWrites().filter(({ path }) => path.includes('/enq/')).length;
+    let most = 0;
+    for (let id = 1; id <= 400; id++) {
+      h.publish(id, [queue]);
+      if (somebodyWaits) h.store.log.waitForAll({ durableAdvanced: () => true });
+      h.store.log.endTurn();
+      if (id % 8 === 0) await h.store.log.syncAll();
+      most = Math.max(most, unsyncedRows());
+    }
+    if (somebodyWaits) t.ok(most < 2 * EARLY_SYNC_SLOTS, `${most} rows are not stable`);
+    else t.ok(most >= 2 * EARLY_SYNC_SLOTS, `${most} rows are not stable`);
+  }
+});
 
 t.test('the name of a chunk file that a killed run made is stable when it counts', async (t) => {
   const fs = new SimulatedFs();

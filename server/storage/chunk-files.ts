@@ -84,7 +84,6 @@ export class ChunkFiles {
         row.slotSince = this.attemptUnderWay ? this.attempt : this.attempt + 1;
       }
       file.write(row);
-      file.syncEarly();
       return true;
     } catch (error) {
       if (row.stored === 0) file.giveUp(row);

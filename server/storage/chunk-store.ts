@@ -49,6 +49,8 @@ export class ChunkStore implements ChunkHome, RowKeeper {
   chunkBytes: number;
   /** All log records before this position are in the file; rows with later ones stay in memory. */
   writtenUpTo: () => number;
+  /** Somebody waits for the disk, now and then: it must not have much to make stable at once. */
+  isWaitedFor: () => boolean;
   /** The disk has no room for a chunk file. */
   spaceRefused: () => void;
   /** Null: what is damaged stays so. */
@@ -64,6 +66,7 @@ export class ChunkStore implements ChunkHome, RowKeeper {
     this.rowEntries = options.rowEntries ?? ROW_ENTRIES;
     this.chunkBytes = 0;
     this.writtenUpTo = () => Number.POSITIVE_INFINITY;
+    this.isWaitedFor = () => false;
     this.spaceRefused = () => {};
     this.rescue = null;
     const cache = options.cache ?? new FileCache(options.fs);
@@ -260,7 +263,9 @@ export class ChunkStore implements ChunkHome, RowKeeper {
       this.noWriteBefore = 0;
     }
     try {
-      return this.files.write(index, row);
+      if (!this.files.write(index, row)) return false;
+      if (this.isWaitedFor()) this.files.of(index).syncEarly();
+      return true;
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       this.noWriteBefore = this.nowMs() + WRITE_RETRY_MS;

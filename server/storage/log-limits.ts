@@ -5,9 +5,12 @@ export interface LogLimits {
   readonly writesConsumed: boolean;
   /** A new segment begins when a batch would end behind this offset. */
   readonly segmentBytes: number;
-  /** A sync of less than this, which somebody waits for, has zeros laid out behind it ... */
+  /**
+   * A sync of less than this, which somebody waits for, has zeros laid out behind it: of a larger one the bytes themselves
+   * take as long as a new size of the file, and the sync that writes the zeros takes ten times as long as the others ...
+   */
   readonly smallSyncBytes: number;
-  /** ... so many, or 16 times what is synced, unless some are left. */
+  /** ... so many, unless some are left. */
   readonly layOutBytes: number;
   /** Closed batches are written when this many bytes have come together ... */
   readonly unwrittenBytes: number;
@@ -31,7 +34,7 @@ const MIB = 1024 * 1024;
 export const LOG_LIMITS: LogLimits = Object.freeze({
   writesConsumed: false,
   segmentBytes: 32 * MIB,
-  smallSyncBytes: 64 * 1024,
+  smallSyncBytes: 16 * 1024,
   layOutBytes: 256 * 1024,
   unwrittenBytes: MIB,
   unwrittenMs: 5,

@@ -61,8 +61,8 @@ import { StorageError } from './storage-error.ts';
 const SETTLED_RANGES_MAX = 2048;
 /** A segment is worth leaving, on a full disk, when it has this part of its full size, or is much for such a disk. */
 const SPENT_SEGMENT_SHARE = 8;
-/** Zeros are laid out for at least so many syncs of the size of the one that begins. */
-const SYNCS_LAID_OUT = 16;
+/** Who has waited is taken for somebody who will wait again, for so long. */
+const WAITED_LATELY_MS = 1000;
 /** What may be appended atomically, in bytes. */
 export const ATOMIC_BYTES_MAX: number = 128 * 1024 * 1024;
 
@@ -133,6 +133,8 @@ export class MessageLog implements SyncListener {
   private readonly writer: BatchWriter;
   private readonly recent: RecentBlocks;
   private readonly waiters: Set<DurabilityWaiter>;
+  /** When somebody began to wait last, on the monotonic clock. */
+  private waitedMs: number;
   private waitUntil: number;
   private readonly health: LogHealth;
   private readonly alarm: Alarm;
@@ -166,6 +168,7 @@ export class MessageLog implements SyncListener {
     this.writer = new BatchWriter(this.sync, clock, this.end, this.limits.writesConsumed);
     this.recent = new RecentBlocks(pool);
     this.waiters = new Set();
+    this.waitedMs = Number.NEGATIVE_INFINITY;
     this.waitUntil = 0;
     this.alarm = new Alarm(clock, () => this.wake());
     this.writeIsFailing = false;
@@ -437,8 +440,14 @@ export class MessageLog implements SyncListener {
   /** Calls `waiter` back when all before the current end of the open batch is durable. */
   waitForAll(waiter: DurabilityWaiter): void {
     this.waiters.add(waiter);
+    this.waitedMs = this.clock.monotonicMs;
     this.waitUntil = Number.POSITIVE_INFINITY;
     this.events.turnNeeded();
+  }
+
+  /** Whether somebody has waited lately for something to be durable, and others may soon. */
+  get isWaitedFor(): boolean {
+    return this.clock.monotonicMs - this.waitedMs < WAITED_LATELY_MS;
   }
 
   /** Closes the turn's batch; writes and syncs what is due. */
@@ -768,10 +777,7 @@ export class MessageLog implements SyncListener {
     const { unsyncedBytes } = sync;
     const isSmall = waiting && unsyncedBytes < limits.smallSyncBytes;
     if (isSmall && !isTroubled && !health.state.diskFull) {
-      sync.layOut(
-        Math.max(limits.layOutBytes, SYNCS_LAID_OUT * unsyncedBytes),
-        limits.segmentBytes,
-      );
+      sync.layOut(limits.layOutBytes, limits.segmentBytes);
     }
     this.beginSync();
   }

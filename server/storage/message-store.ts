@@ -141,6 +141,7 @@ export class MessageStore {
     this.checkpointedAtMs = options.clock.monotonicMs;
     const { log, largeFiles } = this;
     chunks.writtenUpTo = () => log.writtenUpTo;
+    chunks.isWaitedFor = () => log.isWaitedFor;
     chunks.spaceRefused = () => log.spaceRefused();
     const finder = new LogRowFinder(fs, () => log.segments);
     chunks.rescue = {
