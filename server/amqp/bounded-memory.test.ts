@@ -11,7 +11,6 @@ import {
 import { UserStore } from '../auth/user-store.ts';
 import { createConfig } from '../config/config.ts';
 import { realFileSystem } from '../storage/fs.ts';
-import { MessageRun } from '../storage/message-run.ts';
 import { createSilentLogger } from '../telemetry/logger.ts';
 import {
   anyFrame,
@@ -28,17 +27,15 @@ import {
 } from '../testing/client-frames.ts';
 import { eventually } from '../testing/eventually.ts';
 import { GatedFileSystem } from '../testing/gated-file-system.ts';
+import { memoryServices } from '../testing/memory-services.ts';
 import { MemorySocket } from '../testing/memory-socket.ts';
 import { openBroker } from '../testing/open-broker.ts';
 import { RawClient } from '../testing/raw-client.ts';
 import { startAmqp } from '../testing/start-amqp.ts';
 import type { Teardown } from '../testing/temporary-directory.ts';
 import { Connection } from './connection.ts';
-import { HANDSHAKE_BYTES_MAX, HandshakeMemory } from './handshake-memory.ts';
-import { OpenConnections } from './open-connections.ts';
-import { SLAB_SIZE, SlabPool } from './output.ts';
-import { RunWriter } from './run-writer.ts';
-import { SocketReader } from './socket-reader.ts';
+import { HANDSHAKE_BYTES_MAX } from './handshake-memory.ts';
+import { SLAB_SIZE } from './output.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -123,19 +120,7 @@ async function openByHand(t: Teardown) {
   const { broker, dataDir } = await openBroker(t);
   const config = createConfig({ dataDir, amqpPort: 0 });
   const users = await UserStore.load(realFileSystem, dataDir, config);
-  const handshakes = new HandshakeMemory();
-  const services = {
-    config,
-    broker,
-    users,
-    slabs: new SlabPool(),
-    reader: new SocketReader(broker.reactor),
-    openConnections: new OpenConnections(0),
-    run: new MessageRun(),
-    runWriter: new RunWriter(),
-    handshakes,
-    version: '0.0.0',
-  };
+  const services = memoryServices({ config, broker, users });
   let isClosed = false;
   const socket = new MemorySocket({
     receive: () => undefined,

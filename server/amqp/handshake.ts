@@ -5,7 +5,6 @@
  *     server: start          tune            open-ok
  *     client:       start-ok      tune-ok open
  */
-import { hostname } from 'node:os';
 import {
   ACCESS_REFUSED,
   type ByteReader,
@@ -21,7 +20,6 @@ import {
   decodeConnectionStartOk,
   decodeConnectionTuneOk,
   encodeConnectionOpenOk,
-  encodeConnectionStart,
   encodeConnectionTune,
   type FieldTable,
   FRAME_MIN_SIZE,
@@ -29,9 +27,7 @@ import {
   parsePlain,
   SYNTAX_ERROR,
   sizeOfConnectionOpenOk,
-  sizeOfConnectionStart,
   sizeOfConnectionTune,
-  toFieldTable,
 } from '../../generated/index.ts';
 import type { Permissions } from '../auth/permissions.ts';
 import type { User } from '../auth/user.ts';
@@ -46,21 +42,6 @@ import type { Transport } from './transport.ts';
 const MECHANISMS = 'PLAIN AMQPLAIN';
 /** Offered, behind these, to clients whose certificate stands for a user. */
 const EXTERNAL = 'EXTERNAL';
-const LOCALES = 'en_US';
-
-/** What the server is able to do, as clients look it up. */
-const CAPABILITIES = {
-  authentication_failure_close: true,
-  'basic.nack': true,
-  'connection.blocked': true,
-  consumer_cancel_notify: true,
-  consumer_priorities: true,
-  direct_reply_to: true,
-  exchange_exchange_bindings: true,
-  per_consumer_qos: true,
-  publisher_confirms: true,
-};
-
 /** What a handshake ends with. */
 export interface Session {
   readonly userName: string;
@@ -120,16 +101,8 @@ export class Handshake {
 
   /** Sends connection.start: the client's protocol header was right. */
   start(): void {
-    const method = {
-      versionMajor: 0,
-      versionMinor: 9,
-      serverProperties: serverProperties(this.services.version),
-      mechanisms: Buffer.from(this.mechanisms),
-      locales: Buffer.from(LOCALES),
-    };
-    this.output.writeMethod(sizeOfConnectionStart(method), (buf, at) =>
-      encodeConnectionStart(buf, at, 0, method),
-    );
+    const frame = this.services.greeting.frame(this.mechanisms);
+    this.output.writeMethod(frame.length, (buf, at) => at + frame.copy(buf, at));
   }
 
   /**
@@ -231,18 +204,6 @@ export class Handshake {
       knowsBlocked,
     };
   }
-}
-
-function serverProperties(version: string): FieldTable {
-  return toFieldTable({
-    capabilities: CAPABILITIES,
-    cluster_name: `firnmq@${hostname()}`,
-    copyright: 'Copyright (c) 2026 the FirnMQ authors',
-    information: 'Licensed under the Apache License 2.0',
-    platform: `Node.js ${process.version}`,
-    product: 'FirnMQ',
-    version,
-  });
 }
 
 /** The user and password in a SASL response; null when the mechanism is unknown. */

@@ -9,6 +9,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { Arrivals } from './arrivals.ts';
 import { Connection } from './connection.ts';
 import { openDoors } from './doors.ts';
+import { Greeting } from './greeting.ts';
 import { HandshakeMemory } from './handshake-memory.ts';
 import { OpenConnections } from './open-connections.ts';
 import { SlabPool } from './output.ts';
@@ -93,6 +94,7 @@ export class AmqpListener {
       reader,
       openConnections,
       handshakes,
+      greeting: new Greeting(services.version),
     };
     const connections = new Set<Connection>();
     // Connections come and go from the first listening socket on, while the others are being opened.

@@ -3,6 +3,7 @@ import type { UserStore } from '../auth/user-store.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/config.ts';
 import type { MessageRun } from '../storage/message-run.ts';
+import type { Greeting } from './greeting.ts';
 import type { HandshakeMemory } from './handshake-memory.ts';
 import type { OpenConnections } from './open-connections.ts';
 import type { SlabPool } from './output.ts';
@@ -21,9 +22,11 @@ export interface AmqpServices {
   readonly handshakes: HandshakeMemory;
   readonly reader: SocketReader;
   readonly openConnections: OpenConnections;
-  /** The server's own version, as clients see it. */
-  readonly version: string;
+  readonly greeting: Greeting;
 }
 
 /** What the launcher gives; the rest is made here. */
-export type LaunchedServices = Pick<AmqpServices, 'config' | 'broker' | 'users' | 'version'>;
+export interface LaunchedServices extends Pick<AmqpServices, 'config' | 'broker' | 'users'> {
+  /** The server's own version, as clients see it. */
+  readonly version: string;
+}

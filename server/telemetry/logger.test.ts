@@ -60,8 +60,18 @@ t.test(
       const { lines, logger } = collect();
       logger.info({ event: 'x.y', [key]: 'hidden' }, 'top');
       logger.info({ event: 'x.y', user: { name: 'bob', [key]: 'hidden' } }, 'below');
+      const err = Object.assign(new Error('refused'), { [key]: 'hidden' });
+      logger.info({ event: 'x.y', err }, 'in an error');
+      const both = { event: 'x.y', [key]: 'hidden', user: { [key]: 'hidden' }, n: 1 };
+      logger.info(both, 'both');
       t.notMatch(JSON.stringify(lines), /hidden/, key);
-      t.match(lines, [{ [key]: redacted }, { user: { name: 'bob', [key]: redacted } }]);
+      t.match(lines, [
+        { [key]: redacted },
+        { user: { name: 'bob', [key]: redacted } },
+        { err: { message: 'refused', stack: /logger\.test/, [key]: redacted } },
+        { [key]: redacted, user: { [key]: redacted }, n: 1 },
+      ]);
+      t.same([err[key], both[key], both.user], ['hidden', 'hidden', { [key]: 'hidden' }]);
     }
   },
 );

@@ -9,7 +9,8 @@
  * - debug: life of channels, consumers, segments - trace: frames
  *
  * Passwords, their hashes, SASL responses and message bodies are cut out by key, should a caller
- * hand them over by mistake. Keys are cut at the top and one level down.
+ * hand them over by mistake. Keys are cut at the top and one level down, by this file: pino's own `redact` copies every
+ * object of every line, a third of what a line costs, and a login writes two.
  */
 import { pino } from 'pino';
 import type { LogLevel } from '../config/config.ts';
@@ -50,7 +51,7 @@ export interface Logger {
   isLevelEnabled(level: LogLevel): boolean;
 }
 
-const secretKeys = [
+const SECRET_KEYS: ReadonlySet<string> = new Set([
   'password',
   'passwordHash',
   'password_hash',
@@ -58,7 +59,7 @@ const secretKeys = [
   'authorization',
   'secret',
   'body',
-];
+]);
 
 /** What stands in the log instead of a secret. */
 export const redacted = '[redacted]';
@@ -77,14 +78,37 @@ export function createLogger({ level, output }: LoggerOptions): Logger {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      redact: {
-        paths: secretKeys.flatMap((key) => [key, `*.${key}`]),
-        censor: redacted,
-      },
+      formatters: { level: (label) => ({ level: label }), log: withoutSecrets },
+      serializers: { err: (error: Error) => cutSecrets(pino.stdSerializers.err(error)) },
     },
     output,
   );
+}
+
+/** What a line may say of `fields`, which are not changed. An `err` is cut when it is serialized. */
+function withoutSecrets(fields: Record<string, unknown>): Record<string, unknown> {
+  const shown = cutSecrets(fields);
+  let copy = shown === fields ? null : shown;
+  for (const key of Object.keys(shown)) {
+    const value = shown[key];
+    if (typeof value !== 'object' || value === null || value instanceof Error) continue;
+    const cut = cutSecrets(value as Record<string, unknown>);
+    if (cut === value) continue;
+    copy ??= { ...fields };
+    copy[key] = cut;
+  }
+  return copy ?? fields;
+}
+
+/** The object itself where it has no secret key, otherwise a copy. */
+function cutSecrets(fields: Record<string, unknown>): Record<string, unknown> {
+  let copy: Record<string, unknown> | null = null;
+  for (const key of Object.keys(fields)) {
+    if (!SECRET_KEYS.has(key)) continue;
+    copy ??= { ...fields };
+    copy[key] = redacted;
+  }
+  return copy ?? fields;
 }
 
 /** A logger that writes nothing, for programs that embed the server and for tests. */

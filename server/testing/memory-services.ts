@@ -1,4 +1,5 @@
 /** What connections that never leave the process are given: everything but listeners. */
+import { Greeting } from '../amqp/greeting.ts';
 import { HandshakeMemory } from '../amqp/handshake-memory.ts';
 import { OpenConnections } from '../amqp/open-connections.ts';
 import { SlabPool } from '../amqp/output.ts';
@@ -20,6 +21,6 @@ export function memoryServices(
     handshakes: new HandshakeMemory(),
     reader: new SocketReader(parts.broker.reactor),
     openConnections: new OpenConnections(0),
-    version: '0.0.0',
+    greeting: new Greeting('0.0.0'),
   };
 }
