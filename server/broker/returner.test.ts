@@ -119,6 +119,29 @@ t.test('a purge drops what is on its way back as well', async (t) => {
   t.equal(next.deliveries[0]?.body, 'last', 'it delivers again');
 });
 
+t.test('a return that fails holds up neither its queue nor other returns', async (t) => {
+  const { vhost, queue, giveBack } = await setUp(t);
+  Reflect.set(queue, 'requeue', () => {
+    throw new Error('the store fails');
+  });
+  giveBack();
+  t.ok(queue.awaitsReturn);
+  await eventually(() => {
+    if (queue.awaitsReturn) throw new Error('it waits still');
+  });
+  Reflect.deleteProperty(queue, 'requeue');
+  const other = declare(vhost, 'other', false);
+  const sink = new RecordingSink();
+  const consumer = sink.consume(other, { noAck: false });
+  publishAll(vhost, 'other', numbered(0, 10));
+  await delivered(sink, 10);
+  removeConsumer(vhost, consumer);
+  vhost.returner.take(listOf(consumer, sink), new Map([[other, 10]]));
+  await eventually(() => {
+    if (other.index.readyCount < 10) throw new Error('they are not back');
+  });
+});
+
 t.test('small returns are carried out at once, up to the share of a turn', async (t) => {
   const { broker, vhost } = await openBroker(t);
   t.ok(vhost.returner.hasRoomFor(RETURNED_PER_TURN - 1));

@@ -66,8 +66,16 @@ export class Returner implements Resumable {
     if (this.pending.length === 1) this.reactor.resumeLater(this);
   }
 
-  /** The share of a turn. */
+  /** The share of a turn; one that fails takes no other with it. */
   resume(): void {
+    try {
+      this.advance();
+    } finally {
+      if (this.pending.length > 0) this.reactor.resumeLater(this);
+    }
+  }
+
+  private advance(): void {
     const { clock } = this.reactor;
     const endMs = clock.nowMs + RETURN_MS_PER_TURN;
     const { room } = this;
@@ -75,10 +83,12 @@ export class Returner implements Resumable {
     do {
       const first = this.pending[0];
       if (first === undefined) return;
-      count += first.advance(RETURNED_PER_LOOK);
-      if (first.isOver) this.pending.shift();
+      try {
+        count += first.advance(RETURNED_PER_LOOK);
+      } finally {
+        if (first.isOver) this.pending.shift();
+      }
     } while (count < room && clock.nowMs < endMs);
-    if (this.pending.length > 0) this.reactor.resumeLater(this);
   }
 
   /** Puts back at once what is left. */
@@ -115,8 +125,11 @@ class PendingReturn implements UnfinishedReturn {
       collectForReturn(deliveries, this.entry, byQueue);
       this.entry = deliveries.next(this.entry);
     }
-    for (const [queue, entries] of byQueue) queue.cameBack(entries);
-    if (this.isOver) for (const queue of this.queues) queue.endReturn(this);
+    try {
+      for (const [queue, entries] of byQueue) queue.cameBack(entries);
+    } finally {
+      if (this.isOver) for (const queue of this.queues) queue.endReturn(this);
+    }
     return count;
   }
 
