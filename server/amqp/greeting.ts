@@ -1,6 +1,6 @@
 /**
  * The server's first frame, connection.start: what it is and can do, how one may log in. It is the same for all clients
- * but for the mechanisms, and a tenth of what a login costs to lay out: each kind is laid out once.
+ * but for the mechanisms, and one part in 25 of what a login costs to lay out: each kind is laid out once.
  */
 import { hostname } from 'node:os';
 import {

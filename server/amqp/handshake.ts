@@ -42,6 +42,7 @@ import type { Transport } from './transport.ts';
 const MECHANISMS = 'PLAIN AMQPLAIN';
 /** Offered, behind these, to clients whose certificate stands for a user. */
 const EXTERNAL = 'EXTERNAL';
+
 /** What a handshake ends with. */
 export interface Session {
   readonly userName: string;

@@ -178,14 +178,7 @@ export class UnackedList {
     const end = this.endOf(lastTag);
     if (end === tail) {
       taken.takeAll(this);
-      this.count = 0;
-      this.head = 0;
-      this.tail = 0;
-      this.tags = new Float64Array(0);
-      this.sequences = new Float64Array(0);
-      this.positions = new Float64Array(0);
-      this.sizes = new Float64Array(0);
-      this.consumers = [];
+      this.takeAll(new UnackedList());
       return taken;
     }
     taken.tags = this.tags.slice(head, end);

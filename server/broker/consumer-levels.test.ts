@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { EMPTY_TABLE } from '../../generated/index.ts';
-import { eventually } from '../testing/eventually.ts';
-import { openBroker, publishAll, RecordingSink, testActor } from '../testing/open-broker.ts';
+import {
+  delivered,
+  openBroker,
+  publishAll,
+  RecordingSink,
+  testActor,
+} from '../testing/open-broker.ts';
 import type { Teardown } from '../testing/temporary-directory.ts';
 import type { Consumer } from './consumer.ts';
 import { ConsumerLevels } from './consumer-levels.ts';
@@ -18,13 +23,6 @@ async function setUp(t: Teardown) {
     args: EMPTY_TABLE,
   };
   return { vhost, queue: declareQueue(vhost, testActor(), declaration).queue };
-}
-
-/** Resolves when the sink has got `count` messages. */
-function delivered(sink: RecordingSink, count: number): Promise<void> {
-  return eventually(() => {
-    if (sink.deliveries.length < count) throw new Error(`${sink.deliveries.length} of ${count}`);
-  });
 }
 
 t.test('a lower consumer gets what the higher ones do not take', async (t) => {

@@ -2,7 +2,14 @@ import t from 'tap';
 import { EMPTY_TABLE } from '../../generated/index.ts';
 import { eventually } from '../testing/eventually.ts';
 import { GatedFileSystem } from '../testing/gated-file-system.ts';
-import { openBroker, publishAll, RecordingSink, testActor } from '../testing/open-broker.ts';
+import {
+  delivered,
+  numbered,
+  openBroker,
+  publishAll,
+  RecordingSink,
+  testActor,
+} from '../testing/open-broker.ts';
 import { SlowClock } from '../testing/slow-clock.ts';
 import type { Teardown } from '../testing/temporary-directory.ts';
 import { deliverReady } from './deliver.ts';
@@ -23,16 +30,6 @@ async function setUp(t: Teardown) {
     gated.reads.release();
   });
   return { gated, vhost, close, dataDir, sink: new RecordingSink() };
-}
-
-const numbered = (from: number, count: number) =>
-  Array.from({ length: count }, (_, i) => `m${from + i}`);
-
-/** Resolves when the sink has got `count` messages. */
-function delivered(sink: RecordingSink, count: number): Promise<void> {
-  return eventually(() => {
-    if (sink.deliveries.length < count) throw new Error(`${sink.deliveries.length} of ${count}`);
-  });
 }
 
 t.test('messages go in turn to the consumers that take one', async (t) => {

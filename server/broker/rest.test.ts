@@ -2,17 +2,17 @@ import t from 'tap';
 import { EMPTY_TABLE } from '../../generated/index.ts';
 import { collectGarbage } from '../base/collect-garbage.ts';
 import { eventually } from '../testing/eventually.ts';
-import { openBroker, publishAll, RecordingSink, testActor } from '../testing/open-broker.ts';
+import {
+  delivered,
+  openBroker,
+  publishAll,
+  RecordingSink,
+  testActor,
+} from '../testing/open-broker.ts';
 import { declareQueue } from './queues.ts';
 
 /** Together more than the log keeps of what it has written. */
 const BODIES = Array.from({ length: 3000 }, (_, i) => `m${i}`.padEnd(1024));
-
-function delivered(sink: RecordingSink, count: number): Promise<void> {
-  return eventually(() => {
-    if (sink.deliveries.length < count) throw new Error(`${sink.deliveries.length} of ${count}`);
-  });
-}
 
 t.test('at rest nothing holds the memory that messages were read into', async (t) => {
   const { broker, vhost } = await openBroker(t);

@@ -2,7 +2,14 @@
 import t from 'tap';
 import { EMPTY_TABLE } from '../../generated/index.ts';
 import { eventually } from '../testing/eventually.ts';
-import { openBroker, publishAll, RecordingSink, testActor } from '../testing/open-broker.ts';
+import {
+  delivered,
+  numbered,
+  openBroker,
+  publishAll,
+  RecordingSink,
+  testActor,
+} from '../testing/open-broker.ts';
 import type { Teardown } from '../testing/temporary-directory.ts';
 import type { Consumer } from './consumer.ts';
 import { type GotMessage, getMessage } from './get.ts';
@@ -16,15 +23,6 @@ const COUNT = 3 * RETURNED_PER_TURN;
 function declare(vhost: Vhost, name: string, durable: boolean): Queue {
   const declaration = { name, durable, exclusive: false, autoDelete: false, args: EMPTY_TABLE };
   return declareQueue(vhost, testActor(), declaration).queue;
-}
-
-const numbered = (from: number, count: number) =>
-  Array.from({ length: count }, (_, i) => `m${from + i}`);
-
-function delivered(sink: RecordingSink, count: number): Promise<void> {
-  return eventually(() => {
-    if (sink.deliveries.length < count) throw new Error(`${sink.deliveries.length} of ${count}`);
-  });
 }
 
 /** A queue, of which `COUNT` messages are unacked with a consumer that is gone; `more` others wait. */

@@ -20,6 +20,7 @@ import { VhostStore } from '../broker/vhost-store.ts';
 import { type FileSystem, realFileSystem } from '../storage/fs.ts';
 import { bodySizeAt, type MessageParts, messageSizeAt } from '../storage/record-format.ts';
 import { createSilentLogger, type Logger } from '../telemetry/logger.ts';
+import { eventually } from './eventually.ts';
 import { type Teardown, temporaryDirectory } from './temporary-directory.ts';
 
 /** What {@link openBroker} opened. */
@@ -91,6 +92,11 @@ export function publishAll(vhost: Vhost, queue: string, bodies: readonly string[
   for (const body of bodies) publisher.publish(messageTo('', queue, body));
 }
 
+/** `count` bodies: m and a number, from `from` on. */
+export function numbered(from: number, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `m${from + i}`);
+}
+
 /** What a {@link RecordingSink} was given. */
 export interface RecordedDelivery {
   readonly tag: string;
@@ -147,4 +153,11 @@ export class RecordingSink implements DeliverySink {
     queue.startConsumer(consumer);
     return consumer;
   }
+}
+
+/** Resolves when the sink has got `count` messages. */
+export function delivered(sink: RecordingSink, count: number): Promise<void> {
+  return eventually(() => {
+    if (sink.deliveries.length < count) throw new Error(`${sink.deliveries.length} of ${count}`);
+  });
 }
