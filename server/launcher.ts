@@ -59,6 +59,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     const vhostStore = await VhostStore.load(fs, config.dataDir);
     const broker = new Broker(fs, vhostStore, logger, {
       limits: { writesConsumed: config.writeConsumed },
+      busyWaitMs: config.busyWaitUs / 1000,
     });
     users.spaceRefused = () => broker.spaceRefused();
     let isStable = true;

@@ -112,6 +112,9 @@ export class Connection
   /** Null until a message with a large body leaves. */
   private large: LargeOutput | null;
 
+  /** The turn that sent its last output. */
+  private sentInTurn: number;
+
   private readonly liveness: Liveness;
 
   constructor(
@@ -143,6 +146,7 @@ export class Connection
     this.waitsForReplies = false;
     this.confirming = [];
     this.large = null;
+    this.sentInTurn = -1;
     this.liveness = new Liveness(
       performance.now(),
       transport.acceptedMs + config.handshakeTimeoutMs,
@@ -206,6 +210,8 @@ export class Connection
   /** HOT per read. Carries out `area.buf[0..size)`, which is borrowed. */
   private received(area: ByteArea, size: number): void {
     this.liveness.hasReceived = true;
+    const { reactor } = this.services.broker;
+    if (this.sentInTurn === reactor.turnNumber - 1) reactor.busyWait.answered();
     if (this.phase !== 'header') this.input.received(area, size);
     else this.receivedHeader(area.buf.subarray(0, size));
     if (this.session === null && !this.login.noteMemory(this.router.carriedBytes)) this.destroy();
@@ -496,6 +502,7 @@ export class Connection
     for (let i = 0; i < confirming.length; i++) confirming[i]!.sendConfirms();
     confirming.length = 0;
     this.output.endTurn();
+    this.sentInTurn = this.services.broker.reactor.turnNumber;
     if (this.waitsForReplies && !this.owesTooMuch) {
       this.waitsForReplies = false;
       this.input.resumeLater();

@@ -28,7 +28,7 @@ const FIRST_RESERVE_FROM_BYTES = 64 * 1024;
 /** ... and one whose logs are smaller than this only a little. */
 const RESERVE_FROM_BYTES = 16 * 1024 * 1024;
 
-/** Sizes that tests make small. */
+/** Sizes that tests make small, and what the configuration decides. */
 export interface BrokerTuning extends StoreTuning {
   /** What is held back on the disk for when it is full. */
   readonly reserveBytes?: number;
@@ -38,6 +38,8 @@ export interface BrokerTuning extends StoreTuning {
   readonly regionBytes?: number;
   /** How long a stop asks a disk that refuses again. */
   readonly stopRetryMs?: number;
+  /** How long the loop stays awake for clients that ask again at once. */
+  readonly busyWaitMs?: number;
 }
 
 /** All vhosts of a server. */
@@ -79,9 +81,10 @@ export class Broker {
     this.reserveWantedBytes = 0;
     this.reserveCheckMs = 0;
     this.isReserveSmall = false;
-    this.reactor = new Reactor(this.clock, (err) => {
+    const turnFailed = (err: unknown) => {
       logger.error({ event: 'turn.fail', err }, 'a step of a turn failed');
-    });
+    };
+    this.reactor = new Reactor(this.clock, turnFailed, tuning.busyWaitMs);
     this.alarms = new Alarms(logger.child({ component: 'broker' }));
     const vhosts = new Map<string, Vhost>();
     for (const name of vhostStore.names) {

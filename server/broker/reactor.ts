@@ -8,6 +8,7 @@
  */
 import { Alarm } from '../base/alarm.ts';
 import type { Clock } from '../base/clock.ts';
+import { BusyWait } from './busy-wait.ts';
 import { deliverReady, hasDeliveredLong } from './deliver.ts';
 import { DeliveryRun } from './delivery-run.ts';
 import type { Flushable } from './ports.ts';
@@ -59,6 +60,7 @@ interface Yield {
 /** Collects what a turn has to settle, and settles it. One per server. */
 export class Reactor {
   readonly clock: Clock;
+  readonly busyWait: BusyWait;
   private readonly run: DeliveryRun;
   private readonly onError: (error: unknown) => void;
   private queues: Queue[];
@@ -87,9 +89,10 @@ export class Reactor {
   private isBehind: boolean;
   private readonly runTurn: () => void;
 
-  /** `onError` is told of a failed turn; the next one goes on. */
-  constructor(clock: Clock, onError: (error: unknown) => void) {
+  /** `onError` is told of a failed turn; the next one goes on. For `busyWaitMs` see {@link BusyWait}. */
+  constructor(clock: Clock, onError: (error: unknown) => void, busyWaitMs = 0) {
     this.clock = clock;
+    this.busyWait = new BusyWait(clock, busyWaitMs);
     this.run = new DeliveryRun();
     this.onError = onError;
     this.queues = [];
@@ -192,11 +195,13 @@ export class Reactor {
   private turn(): void {
     this.scheduled = false;
     this.clock.tick();
+    this.busyWait.turnBegins();
     this.deliver();
     for (let i = 0; i < this.turnEnders.length; i++) {
       const ender = this.turnEnders[i]!;
       this.guarded(() => ender.endTurn());
     }
+    const hasSent = this.outputs.length > 0;
     this.flush();
     this.turnNumber++;
     this.isCrowded = false;
@@ -204,6 +209,7 @@ export class Reactor {
     this.crowdedFromMs = 0;
     if (this.yielding.length > 0) this.endYields();
     if (this.resumables.length > 0) this.resumeSome();
+    if (hasSent && !this.scheduled) this.busyWait.turnSent();
   }
 
   /** Those that have yielded long enough take their place among those that go on. */

@@ -61,6 +61,8 @@ export interface Config {
   readonly diskFreeLimitBytes: number;
   /** Whether what was consumed before it was due to be written is written nonetheless. */
   readonly writeConsumed: boolean;
+  /** How long the event loop stays awake for clients that ask again at once; 0: it does not. */
+  readonly busyWaitUs: number;
   /** Whether small pieces of output leave at once. */
   readonly tcpNodelay: boolean;
   /** Silence after which TCP asks whether the peer is there; null: never. */
@@ -130,6 +132,7 @@ export const configDefaults: Omit<Config, 'dataDir'> = Object.freeze({
   memoryHighWatermark: 0.4,
   diskFreeLimitBytes: 50_000_000,
   writeConsumed: false,
+  busyWaitUs: 80,
   tcpNodelay: true,
   tcpKeepaliveIdleSeconds: 60,
   tlsCertPath: null,

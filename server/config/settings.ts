@@ -161,6 +161,12 @@ export const settings: Settings = {
     type: booleanType,
     description: 'whether messages that are consumed at once are written too',
   },
+  busyWaitUs: {
+    section: 'main',
+    key: 'busy_wait',
+    type: integerType({ min: 0, max: 10_000 }),
+    description: 'microseconds that the server stays awake for a client that asks again at once',
+  },
   tcpNodelay: {
     section: 'main',
     key: 'tcp_nodelay',
