@@ -1,6 +1,6 @@
 /** Runs of messages in the store: as if each had come by itself. */
 import t from 'tap';
-import { ByteArea } from '../base/byte-area.ts';
+import { ByteArea, newByteArea } from '../base/byte-area.ts';
 import { Random } from '../testing/random.ts';
 import { SimulatedFs } from '../testing/simulated-fs.ts';
 import { StorageHarness } from '../testing/storage-harness.ts';
@@ -55,7 +55,12 @@ function takeAll(h: StorageHarness, queue: QueueIndex): number[] {
 }
 
 const ids = (count: number) => Array.from({ length: count }, (_, i) => FIRST_ID + i);
-const SIZES = Array.from({ length: 300 }, (_, i) => 4 + ((i * 37) % 900));
+/** All different, then so many of one size that they do not fit into a batch, then a few of another. */
+const SIZES = [
+  ...Array.from({ length: 300 }, (_, i) => 4 + ((i * 37) % 900)),
+  ...Array.from({ length: 700 }, () => 100),
+  ...Array.from({ length: 20 }, () => 5),
+];
 const SIZES_SUM = SIZES.reduce((sum, size) => sum + size, 0);
 
 t.test('a run lies in as many batches as it needs', async (t) => {
@@ -73,6 +78,16 @@ t.test('a run lies in as many batches as it needs', async (t) => {
   );
 });
 
+t.test('a piece ends before its limit, also among messages of one size', (t) => {
+  const run = runOf(Array.from({ length: 100 }, () => 20));
+  const area = newByteArea(100 * run.nextSize);
+  const limit = 50 * run.nextSize - 1;
+  const end = run.write(area, 0, limit, 0, 0, 0);
+  t.equal(run.pieceCount, 49);
+  t.equal(end, 49 * run.nextSize);
+  t.end();
+});
+
 t.test('records larger than a batch, or than a block, are pieces of their own', async (t) => {
   const h = StorageHarness.open(t, new SimulatedFs());
   const sizes = [70_000, 4, 70_000, 2_000_000, 5];
@@ -85,10 +100,10 @@ t.test('records larger than a batch, or than a block, are pieces of their own', 
 t.test('each of several queues gets all of it', async (t) => {
   const h = StorageHarness.open(t, new SimulatedFs(), { indexRowEntries: 16 });
   const queues = [h.queue(1), h.queue(2), h.transientQueue()];
-  h.publish(1000, [queues[1]!], 20);
+  h.publish(5000, [queues[1]!], 20);
   publishAll(h, runOf(SIZES), queues);
   for (const queue of queues) {
-    const expected = queue === queues[1] ? [1000, ...ids(SIZES.length)] : ids(SIZES.length);
+    const expected = queue === queues[1] ? [5000, ...ids(SIZES.length)] : ids(SIZES.length);
     t.same(takeAll(h, queue), expected);
   }
 });

@@ -8,7 +8,7 @@
  * Storage takes them in pieces: those that fit into one batch of the log, or one block of memory. Bench: scenario
  * throughput.
  */
-import { type ByteArea, copyBytes, newByteArea } from '../base/byte-area.ts';
+import { type ByteArea, copyBytes, newByteArea, repeatBytes } from '../base/byte-area.ts';
 import {
   emptyMessageParts,
   MESSAGE_HEAD_SIZE,
@@ -21,6 +21,10 @@ import {
 export const RUN_LENGTH_MAX = 1024;
 /** Envelope and properties that are larger, in bytes in all, are not worth to be compared with the last ones. */
 export const REPEATED_SIZE_MAX = 1024;
+/** Records with bodies of one size are laid down together if they are so many at least, ... */
+const ALIKE_MIN = 8;
+/** ... and their bodies no larger: they are copied twice. */
+const ALIKE_BODY_MAX = 128;
 
 /** One run; one object for all of a server, each used up before the next begins. */
 export class MessageRun {
@@ -127,20 +131,36 @@ export class MessageRun {
     let p = at;
     let next = taken;
     let bytes = 0;
-    for (; next < count; next++) {
+    while (next < count) {
       const bodySize = bodySizes[next]!;
-      const end = p + prefixSize + bodySize;
-      if (end > limit && next > taken) break;
+      const size = prefixSize + bodySize;
+      if (p + size > limit && next > taken) break;
       copyBytes(to, p, prefix, 0, prefixSize);
       view.setUint32(p + 4, bodySize);
-      copyBytes(to, p + prefixSize, area, bodiesAt[next]!, bodySize);
-      positions[next - taken] = start + p;
-      bytes += bodySize;
-      p = end;
+      const alike = this.countAlike(next, Math.trunc((limit - p) / size));
+      if (alike > 1) repeatBytes(to, p, size, alike);
+      for (const end = next + alike; next < end; next++) {
+        copyBytes(to, p + prefixSize, area, bodiesAt[next]!, bodySize);
+        positions[next - taken] = start + p;
+        p += size;
+      }
+      bytes += alike * bodySize;
     }
     this.taken = next;
     this.pieceCount = next - taken;
     this.pieceBytes = bytes;
     return p;
+  }
+
+  /** HOT per publish. How many bodies from `first` on have the same size, of at most `most`; 1 where it does not pay. */
+  private countAlike(first: number, most: number): number {
+    const { bodySizes } = this;
+    const bodySize = bodySizes[first]!;
+    if (bodySize > ALIKE_BODY_MAX) return 1;
+    const end = Math.min(this.count, first + most);
+    let next = first + 1;
+    while (next < end && bodySizes[next] === bodySize) next++;
+    const alike = next - first;
+    return alike < ALIKE_MIN ? 1 : alike;
   }
 }
