@@ -7,7 +7,7 @@
  * So exchange, routing key and properties need no second look. Bench: scenario throughput.
  */
 import { FRAME_END, FRAME_HEADER_SIZE } from '../../generated/index.ts';
-import { equalBytes } from '../base/byte-area.ts';
+import { areDoubles, equalBytes, equalDoubles } from '../base/byte-area.ts';
 import type { MessageRun } from '../storage/message-run.ts';
 import type { MessageParts } from '../storage/record-format.ts';
 
@@ -38,16 +38,23 @@ export function findRepeats(
   const bodyFrom = propertiesFrom + behindSize + SIZE_BYTES;
   const { view } = area;
   let p = next;
+  let byDoubles = false;
   run.clear();
   while (p + bodyFrom < limit) {
-    if (!equalBytes(area, at, area, p, beforeSize)) break;
+    const isRepeat = byDoubles
+      ? equalDoubles(area, at, area, p, beforeSize)
+      : equalBytes(area, at, area, p, beforeSize);
+    if (!isRepeat) break;
     if (!equalBytes(area, propertiesAt, area, p + propertiesFrom, behindSize)) break;
     const bodySize = view.getUint32(p + beforeSize);
     const bodyAt = p + bodyFrom;
     const bodyEnd = bodyAt + bodySize;
     if (bodySize > bodySizeMax || view.getUint32(bodyAt - SIZE_BYTES) !== bodySize) break;
     if (bodySize === 0 || bodyEnd >= limit || view.getUint8(bodyEnd) !== FRAME_END) break;
-    if (run.count === 0 && !run.begin(first)) break;
+    if (run.count === 0) {
+      if (!run.begin(first)) break;
+      byDoubles = areDoubles(area, at, beforeSize);
+    }
     p = bodyEnd + 1;
     if (run.add(bodyAt, bodySize)) break;
   }

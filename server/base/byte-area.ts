@@ -108,3 +108,38 @@ export function equalBytes(
   }
   return one.getInt32(aAt + last, true) === other.getInt32(bAt + last, true);
 }
+
+const DOUBLE = Float64Array.BYTES_PER_ELEMENT;
+
+/**
+ * Whether any bytes that equal these as doubles do ({@link equalDoubles}) equal them as bytes: none of the doubles is 0, of
+ * which there are two, or not a number, which equals none.
+ */
+export function areDoubles(area: ByteArea, at: number, size: number): boolean {
+  if (size < DOUBLE) return false;
+  const { view } = area;
+  const last = size - DOUBLE;
+  for (let i = 0; i < last; i += DOUBLE) if (!isUnique(view.getFloat64(at + i, true))) return false;
+  return isUnique(view.getFloat64(at + last, true));
+}
+
+function isUnique(double: number): boolean {
+  return double !== 0 && !Number.isNaN(double);
+}
+
+/** HOT per publish. As {@link equalBytes}, in two thirds of the time, where `a` {@link areDoubles}. */
+export function equalDoubles(
+  a: ByteArea,
+  aAt: number,
+  b: ByteArea,
+  bAt: number,
+  size: number,
+): boolean {
+  const one = a.view;
+  const other = b.view;
+  const last = size - DOUBLE;
+  for (let i = 0; i < last; i += DOUBLE) {
+    if (one.getFloat64(aAt + i, true) !== other.getFloat64(bAt + i, true)) return false;
+  }
+  return one.getFloat64(aAt + last, true) === other.getFloat64(bAt + last, true);
+}
