@@ -9,7 +9,13 @@ import type { MicroBenchmark } from './harness.ts';
 const DELIVERIES = 10_000;
 const PREFETCH = 1000;
 
-const SINK: DeliverySink = { canTake: true, deliver() {}, deliverRun() {}, consumerCancelled() {} };
+const SINK: DeliverySink = {
+  canTake: true,
+  credit: Number.POSITIVE_INFINITY,
+  deliver() {},
+  deliverRun() {},
+  consumerCancelled() {},
+};
 
 /** One delivery kept, found by its tag and removed; 1,000 are unacked. */
 export const unackedListBenchmark: MicroBenchmark = {

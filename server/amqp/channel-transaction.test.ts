@@ -20,6 +20,7 @@ async function setUp(t: Teardown) {
   const queue = vhost.addQueue(declaration, null);
   const sink = {
     canTake: true,
+    credit: Number.POSITIVE_INFINITY,
     deliver: () => undefined,
     deliverRun: () => undefined,
     consumerCancelled: () => undefined,

@@ -371,8 +371,7 @@ export class Channel
     }
   }
 
-  /** Deliveries that the channel's own limit leaves. */
-  private get credit(): number {
+  get credit(): number {
     const { channelPrefetchCount } = this;
     if (channelPrefetchCount === 0) return Number.POSITIVE_INFINITY;
     return channelPrefetchCount - this.settlements.outstandingCount;

@@ -35,6 +35,7 @@ interface Parts {
   readonly tls: TlsAcceptor | null;
   readonly connections: Set<Connection>;
   readonly slabs: SlabPool;
+  readonly runWriter: RunWriter;
   readonly end: End;
 }
 
@@ -56,13 +57,14 @@ export class AmqpListener {
   private readonly tls: TlsAcceptor | null;
   private readonly connections: Set<Connection>;
   private readonly slabs: SlabPool;
+  private readonly runWriter: RunWriter;
   private readonly ticker: NodeJS.Timeout;
   private readonly end: End;
 
   private constructor(
     listening: readonly Listening<Server>[],
     skipped: readonly ListenError[],
-    { arrivals, tls, connections, slabs, end }: Parts,
+    { arrivals, tls, connections, slabs, runWriter, end }: Parts,
   ) {
     this.addresses = listening.map(({ protocol, address, port }) => ({ protocol, address, port }));
     this.skipped = skipped;
@@ -71,6 +73,7 @@ export class AmqpListener {
     this.tls = tls;
     this.connections = connections;
     this.slabs = slabs;
+    this.runWriter = runWriter;
     this.end = end;
     this.ticker = setInterval(() => this.tick(), TICK_MS);
   }
@@ -83,6 +86,7 @@ export class AmqpListener {
   static async start(services: LaunchedServices, logger: Logger): Promise<AmqpListener> {
     const { config } = services;
     const slabs = new SlabPool();
+    const runWriter = new RunWriter();
     const reader = new SocketReader(services.broker.reactor);
     const openConnections = new OpenConnections(config.connectionsMax);
     const handshakes = new HandshakeMemory();
@@ -90,7 +94,7 @@ export class AmqpListener {
       ...services,
       slabs,
       run: new MessageRun(),
-      runWriter: new RunWriter(),
+      runWriter,
       reader,
       openConnections,
       handshakes,
@@ -125,7 +129,8 @@ export class AmqpListener {
       logger,
     });
     const { listening, skipped } = await openDoors(config, servesTls, arrivals);
-    return new AmqpListener(listening, skipped, { arrivals, tls, connections, slabs, end });
+    const parts = { arrivals, tls, connections, slabs, runWriter, end };
+    return new AmqpListener(listening, skipped, parts);
   }
 
   /** Reads certificates and keys again, where there are any; what is connected stays as it is. */
@@ -149,6 +154,7 @@ export class AmqpListener {
   rest(): number {
     let bytes = this.slabs.trim() + this.end.garbageBytes;
     this.end.garbageBytes = 0;
+    this.runWriter.rest();
     for (const connection of this.connections) bytes += connection.rest();
     return bytes;
   }

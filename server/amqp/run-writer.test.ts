@@ -74,11 +74,13 @@ t.test('any run is written as its deliveries would be one by one', async (t) => 
     messages: fc.array(anyMessage, { minLength: 1, maxLength: 12 }),
     redeliveredUpTo: fc.nat(100),
     firstTag: fc.constantFrom(1, 2 ** 32 - 70),
+    rests: fc.boolean(),
   });
   checkProperty(
     t,
     fc.property(fc.array(plan, { minLength: 1, maxLength: 4 }), (runs) =>
-      runs.every(({ consumer, messages, redeliveredUpTo, firstTag }) => {
+      runs.every(({ consumer, messages, redeliveredUpTo, firstTag, rests }) => {
+        if (rests) writer.rest();
         const { block, index, count } = queueOf(messages);
         index.redeliveredUpTo = redeliveredUpTo;
         const run = new DeliveryRun();
@@ -114,6 +116,18 @@ t.test('it ends where the peer takes no more', async (t) => {
   new RunWriter().write(output, run, 200, createDeliverPrefix(1, 'c'), 1, 1, 131_072);
   t.ok(output.isBlocked);
   t.ok(run.delivered > 10 && run.delivered < 100, `${run.delivered} fill a slab`);
+});
+
+t.test('of a part all is written, whatever the peer takes', async (t) => {
+  const { block, index } = queueOf([{ kind: 0, size: 4000, times: 200 }]);
+  const run = new DeliveryRun();
+  run.find(index, block, 200, Number.POSITIVE_INFINITY);
+  const part = run.partOf(1, 2, 100);
+  const { output, socket } = outputOf();
+  socket.stick();
+  new RunWriter().write(output, part, 100, createDeliverPrefix(1, 'c'), 1, 1, 131_072);
+  t.ok(output.isBlocked);
+  t.equal(part.delivered, 100);
 });
 
 t.test(

@@ -60,9 +60,9 @@ export class UnackedList {
 
   /** HOT per delivery. Adds those of a run that were delivered, with tags from `tag` on. */
   pushRun(tag: number, consumer: Consumer, run: DeliveryRun): void {
-    const { delivered, sequence, positions, from, bodySizes } = run;
+    const { delivered, bodySizes } = run;
     for (let i = 0; i < delivered; i++) {
-      this.push(tag + i, consumer, sequence + i, positions[from + i]!, bodySizes[i]!);
+      this.push(tag + i, consumer, run.sequenceOf(i), run.positionOf(i), bodySizes[i]!);
     }
   }
 

@@ -54,6 +54,23 @@ class ConsumerLevel {
     return null;
   }
 
+  /** HOT per run. Puts those that take a message into `takers`, in turn from `first` on; none where there are too many. */
+  findTakers(first: Consumer, takers: Consumer[], most: number): void {
+    const { places } = this;
+    const { length } = places;
+    if (length > most) return;
+    for (let i = 0, at = first.place; i < length; i++, at++) {
+      if (at >= length) at = 0;
+      const consumer = places[at];
+      if (consumer?.isWilling) takers.push(consumer);
+    }
+  }
+
+  /** `consumer`, one of them, was the last that got a message. */
+  wasServed(consumer: Consumer): void {
+    this.next = consumer.place + 1;
+  }
+
   *[Symbol.iterator](): Generator<Consumer> {
     for (const consumer of this.places) if (consumer !== null) yield consumer;
   }
@@ -99,6 +116,19 @@ export class ConsumerLevels {
       if (consumer !== null) return consumer;
     }
     return null;
+  }
+
+  /**
+   * HOT per run. Puts those that take a message next into `takers`, in turn: `first`, which is next, and the others of its
+   * priority. None where more than `most` have that.
+   */
+  findTakers(first: Consumer, takers: Consumer[], most: number): void {
+    this.levels[this.find(first.priority)]!.findTakers(first, takers, most);
+  }
+
+  /** HOT per run. Of those of its priority `consumer` was the last that got a message. */
+  wasServed(consumer: Consumer): void {
+    this.levels[this.find(consumer.priority)]!.wasServed(consumer);
   }
 
   /** One more, the last of its level. */

@@ -39,6 +39,13 @@ const RESERVATION_MS = 2000;
 /** ... but at most this many times what the last reservation was used for. */
 const RESERVATION_GROWTH = 8;
 
+/** Consumers who share a run in rounds, each of them served as often as it gets messages, at most; ... */
+const TAKERS_MAX = 16;
+/** ... rounds that are worth it; ... */
+const ROUNDS_MIN = 4;
+/** ... and bytes of records that are shared so: what a consumer gets of them it gets whether or not its peer takes it. */
+const SHARED_BYTES_MAX = 64 * 1024;
+
 /** A read that failed is tried again after this long: the message stays where it is. */
 const READ_RETRY_MS = 1000;
 
@@ -145,18 +152,92 @@ function runLength(index: QueueIndex): number {
  * for all. Returns the bytes of their records.
  */
 function deliverRun(queue: Queue, first: Consumer, run: DeliveryRun): number {
-  const { index } = queue;
+  const { index, consumers } = queue;
+  const rounds = consumers.count === 1 ? 0 : findRounds(queue, first, run);
+  if (rounds > 0) {
+    deliverRounds(queue, rounds, run);
+    return run.bytes;
+  }
   try {
-    if (queue.consumers.count === 1) first.sink.deliverRun(first, run);
+    if (consumers.count === 1) first.sink.deliverRun(first, run);
     else deliverInTurn(queue, first, run);
   } finally {
-    const { sequence, delivered, positions, from, bodyBytes } = run;
+    const { delivered, bodyBytes } = run;
     if (delivered > 0) index.takeRun(delivered, bodyBytes);
-    if (delivered > 0 && first.noAck) {
-      queue.settleRun(sequence, delivered, positions, from, bodyBytes, true);
-    }
+    if (delivered > 0 && first.noAck) settle(queue, run, 0, delivered, bodyBytes);
   }
   return run.bytes;
+}
+
+/** HOT per run. `count` messages of a run from its message `at` on are gone. */
+function settle(queue: Queue, run: DeliveryRun, at: number, count: number, bytes: number): void {
+  queue.settleRun(run.sequence + at, count, run.positions, run.from + at, bytes, true);
+}
+
+/** Those who share the run at hand, in turn. */
+const takers: Consumer[] = [];
+
+/**
+ * HOT per run. How many rounds of the consumers that take a message are served together, each with all it gets of the run:
+ * 0 where they are served one message at a time. Then {@link takers} has them.
+ */
+function findRounds(queue: Queue, first: Consumer, run: DeliveryRun): number {
+  takers.length = 0;
+  if (run.foundBytes > SHARED_BYTES_MAX) return 0;
+  queue.consumers.findTakers(first, takers, TAKERS_MAX);
+  if (takers.length === 0) return 0;
+  let rounds = Math.trunc(run.length / takers.length);
+  for (let i = 0; i < takers.length && rounds >= ROUNDS_MIN; i++) {
+    const consumer = takers[i]!;
+    const { sink } = consumer;
+    rounds = Math.min(rounds, consumer.credit, sink.credit);
+    // A channel with several consumers gets its messages in the order of the queue.
+    for (let other = 0; other < i; other++) if (takers[other]!.sink === sink) return 0;
+  }
+  return rounds < ROUNDS_MIN ? 0 : rounds;
+}
+
+/**
+ * HOT per delivery. The first messages of a run, `rounds` for each of {@link takers}: as if one after the other were sent to
+ * the next in turn. What one of them fails to send is back in the queue.
+ *
+ * @throws what one of them threw
+ */
+function deliverRounds(queue: Queue, rounds: number, run: DeliveryRun): void {
+  const { index, consumers } = queue;
+  const first = takers[0]!;
+  const { length } = takers;
+  const failures: unknown[] = [];
+  const unsent = new Set<number>();
+  for (let i = 0; i < length; i++) {
+    const consumer = takers[i]!;
+    const part = run.partOf(i, length, rounds);
+    try {
+      consumer.sink.deliverRun(consumer, part);
+    } catch (error) {
+      failures.push(error);
+    }
+    for (let sent = part.delivered; sent < rounds; sent++) unsent.add(sent * length + i);
+  }
+  consumers.wasServed(takers[length - 1]!);
+  takers.length = 0;
+  run.delivered = rounds * length;
+  const { delivered, bodyBytes } = run;
+  index.takeRun(delivered, bodyBytes);
+  if (unsent.size > 0) takeBack(queue, run, unsent, first.noAck);
+  else if (first.noAck) settle(queue, run, 0, delivered, bodyBytes);
+  if (failures.length > 0) throw failures[0];
+}
+
+/** Of a run that was taken some messages are back in the queue; the others are gone where no ack is awaited. */
+function takeBack(queue: Queue, run: DeliveryRun, unsent: ReadonlySet<number>, noAck: boolean) {
+  const entries: number[] = [];
+  for (let i = 0; i < run.delivered; i++) {
+    const bodySize = run.bodySizes[i]!;
+    if (unsent.has(i)) entries.push(run.sequenceOf(i), run.positionOf(i), bodySize);
+    else if (noAck) settle(queue, run, i, 1, bodySize);
+  }
+  queue.requeue(entries);
 }
 
 /** HOT per delivery. The messages of a run, each to the next consumer in turn. */

@@ -18,14 +18,15 @@ const RUN_LENGTH_MAX = 256;
 const NO_BYTES = new ByteArea(Buffer.alloc(0));
 const NO_POSITIONS = new Float64Array(0);
 
-/** One run; one object for all of a server, each used up before the next begins. */
+/** One run, or what one of several consumers gets of it; one object for all of a server, used up before the next begins. */
 export class DeliveryRun {
   /** Messages of it. */
   length: number;
   /** How many the sinks have sent, from the first on: they count. */
   delivered: number;
-  /** Number of the first message. */
+  /** Number of the first message, and how far apart the numbers are: 1, or more in a part. */
   sequence: number;
+  step: number;
   /** Up to this number they have been delivered before. */
   redeliveredUpTo: number;
   /** Holds their records: borrowed. */
@@ -33,22 +34,32 @@ export class DeliveryRun {
   /** Where each record begins. */
   readonly ats: Int32Array;
   readonly bodySizes: Int32Array;
-  /** Their positions, from `positions[from]` on. */
+  /** Their positions: that of the first is `positions[from]`, and the others are {@link step} entries apart. */
   positions: Float64Array;
   from: number;
+  /** Bytes of all records. */
+  foundBytes: number;
+  /** Others have the messages in between: whoever sends it must send all of it. */
+  isPart: boolean;
   private readonly sizes: Int32Array;
+  /** Null until a run is shared out. */
+  private part: DeliveryRun | null;
 
   constructor() {
     this.length = 0;
     this.delivered = 0;
     this.sequence = 0;
+    this.step = 1;
     this.redeliveredUpTo = 0;
     this.area = NO_BYTES;
     this.ats = new Int32Array(RUN_LENGTH_MAX);
     this.bodySizes = new Int32Array(RUN_LENGTH_MAX);
     this.positions = NO_POSITIONS;
     this.from = 0;
+    this.foundBytes = 0;
+    this.isPart = false;
     this.sizes = new Int32Array(RUN_LENGTH_MAX);
+    this.part = null;
   }
 
   /**
@@ -84,23 +95,49 @@ export class DeliveryRun {
     this.area = area;
     this.positions = positions;
     this.from = from;
+    this.foundBytes = bytes;
+  }
+
+  /**
+   * HOT per delivery. What the consumer `which` of `consumers` gets when `rounds` of them are served, a message for each in
+   * turn. Used up before the next part is asked for.
+   */
+  partOf(which: number, consumers: number, rounds: number): DeliveryRun {
+    this.part ??= new DeliveryRun();
+    const { part, ats, sizes, bodySizes } = this;
+    for (let i = 0, from = which; i < rounds; i++, from += consumers) {
+      part.ats[i] = ats[from]!;
+      part.sizes[i] = sizes[from]!;
+      part.bodySizes[i] = bodySizes[from]!;
+    }
+    part.isPart = true;
+    part.length = rounds;
+    part.delivered = 0;
+    part.sequence = this.sequence + which;
+    part.step = consumers;
+    part.redeliveredUpTo = this.redeliveredUpTo;
+    part.area = this.area;
+    part.positions = this.positions;
+    part.from = this.from + which;
+    return part;
   }
 
   /** Lets go of the memory that the last run was in. */
   rest(): void {
     this.area = NO_BYTES;
     this.positions = NO_POSITIONS;
+    this.part?.rest();
   }
 
   /** HOT per delivery. Sends the next message by itself. */
   deliverNext(consumer: Consumer): void {
-    const { area, ats, delivered, sequence, positions, from } = this;
+    const { area, ats, delivered } = this;
     consumer.sink.deliver(
       consumer,
       area,
       ats[delivered]!,
-      sequence + delivered,
-      positions[from + delivered]!,
+      this.sequenceOf(delivered),
+      this.positionOf(delivered),
       this.isRedelivered(delivered),
     );
     this.delivered++;
@@ -122,8 +159,17 @@ export class DeliveryRun {
     return bytes;
   }
 
+  /** Number of message `i`. */
+  sequenceOf(i: number): number {
+    return this.sequence + i * this.step;
+  }
+
+  positionOf(i: number): number {
+    return this.positions[this.from + i * this.step]!;
+  }
+
   /** Whether message `i` has been delivered before. */
   isRedelivered(i: number): boolean {
-    return this.sequence + i <= this.redeliveredUpTo;
+    return this.sequenceOf(i) <= this.redeliveredUpTo;
   }
 }

@@ -30,6 +30,9 @@ export interface DeliverySink {
   /** False while the peer does not take what it was sent, or the channel's own limit is reached. */
   readonly canTake: boolean;
 
+  /** Deliveries that its own limit leaves, for all its consumers together; infinite without one. */
+  readonly credit: number;
+
   /**
    * HOT. Sends the message record at `at` to `consumer`. Unless the consumer takes without acks, the sink keeps
    * the message as unacked. `area` is borrowed.
@@ -45,7 +48,8 @@ export interface DeliverySink {
 
   /**
    * HOT per run. Sends the messages of a run, one after the other, as long as the consumer takes them: all that
-   * `run.delivered` counts in the end are as if {@link deliver} had sent them, also when it throws.
+   * `run.delivered` counts in the end are as if {@link deliver} had sent them, also when it throws. Of a part, for which
+   * there is credit, all are sent.
    */
   deliverRun(consumer: Consumer, run: DeliveryRun): void;
 

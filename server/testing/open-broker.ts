@@ -116,6 +116,10 @@ export class RecordingSink implements DeliverySink {
     return this.deliveries.length < this.limit;
   }
 
+  get credit(): number {
+    return this.limit - this.deliveries.length;
+  }
+
   deliver(
     consumer: Consumer,
     area: ByteArea,
