@@ -6,7 +6,7 @@
  * Bench: scenario throughput.
  */
 import { FRAME_END, FRAME_HEADER_SIZE } from '../../generated/index.ts';
-import { type ByteArea, copyBytes, equalBytes, newByteArea } from '../base/byte-area.ts';
+import { ByteArea, equalBytes } from '../base/byte-area.ts';
 import { FixedBytes } from '../base/fixed-bytes.ts';
 import { MESSAGE_HEAD_SIZE, messageSizesAt, propertiesSizeAt } from '../storage/record-format.ts';
 import { writeTag } from './delivery-writer.ts';
@@ -37,8 +37,8 @@ export class DeliveryHead {
     this.bodySizeAt = bytes.length - FRAME_HEADER_SIZE - 1 - propertiesSizeAt(view, at) - 4;
     this.bytes = new FixedBytes(Buffer.from(bytes));
     this.sizes = messageSizesAt(view, at);
-    this.repeated = newByteArea(repeatedSize);
-    copyBytes(this.repeated, 0, area, at + MESSAGE_HEAD_SIZE, repeatedSize);
+    const from = at + MESSAGE_HEAD_SIZE;
+    this.repeated = new ByteArea(Buffer.from(area.buf.subarray(from, from + repeatedSize)));
   }
 
   /** HOT per delivery. Whether envelope and properties of the record at `at` are its own. */

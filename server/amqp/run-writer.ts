@@ -75,16 +75,25 @@ export class RunWriter {
     const { area, ats, bodySizes } = run;
     const bodySizeMax = frameMax - FRAME_OVERHEAD;
     let head = this.heads.get(prefix) ?? null;
+    /** Up to here it is known not to pay to write several as one. */
+    let oneByOneUpTo = 0;
     for (let i = 0; i < count && (run.isPart || !output.isBlocked); i = run.delivered) {
       const at = ats[i]!;
       const bodySize = bodySizes[i]!;
       const tag = firstTag + i;
       const isWhole = bodySize > 0 && bodySize <= bodySizeMax;
       if (head !== null && isWhole && head.isOf(area, at)) {
-        const alike = this.countAlike(head, run, i, count, tag);
-        if (alike > 1) this.writeAlike(head, output, run, i, alike, tag);
-        else writeRepeated(head, output, area, at, bodySize, tag, run.isRedelivered(i));
-        run.delivered = i + alike;
+        if (i >= oneByOneUpTo) {
+          const alike = countAlike(head, run, i, count, tag);
+          if (this.layOut(head, bodySize, alike)) {
+            this.writeAlike(head, output, run, i, alike, tag);
+            run.delivered = i + alike;
+            continue;
+          }
+          oneByOneUpTo = i + alike;
+        }
+        writeRepeated(head, output, area, at, bodySize, tag, run.isRedelivered(i));
+        run.delivered = i + 1;
         continue;
       }
       const size = sizeOfDelivery(prefix, area, at, frameMax);
@@ -106,46 +115,19 @@ export class RunWriter {
     this.laidOut = null;
   }
 
-  /**
-   * HOT per delivery. How many deliveries from `first` on, which `head` is of and which has the tag `tag`, are so with
-   * bodies of the same size, and laid out; 1 where that does not pay.
-   */
-  private countAlike(
-    head: DeliveryHead,
-    run: DeliveryRun,
-    first: number,
-    count: number,
-    tag: number,
-  ): number {
-    const { area, ats, bodySizes } = run;
-    const bodySize = bodySizes[first]!;
-    const size = head.size + bodySize + 1;
-    const max = Math.min(count - first, ALIKE_MAX);
-    if (size > ALIKE_SIZE_MAX || run.isRedelivered(first) || tag + max > SHORT_TAG_MAX) return 1;
-    let alike = 1;
-    while (
-      alike < max &&
-      bodySizes[first + alike] === bodySize &&
-      head.isOf(area, ats[first + alike]!)
-    ) {
-      alike++;
-    }
+  /** HOT per run. Lays deliveries out side by side, complete but for their tags and bodies; false where that does not pay. */
+  private layOut(head: DeliveryHead, bodySize: number, alike: number): boolean {
     const isLaidOut = head === this.laidOut && bodySize === this.laidOutBodySize;
-    if (alike < (isLaidOut ? ALIKE_MIN : LAYOUT_FROM)) return 1;
-    if (!isLaidOut) this.layOut(head, bodySize);
-    return alike;
-  }
-
-  /** Lays deliveries out side by side, complete but for their tags and bodies. */
-  private layOut(head: DeliveryHead, bodySize: number): void {
+    if (isLaidOut || alike < LAYOUT_FROM) return isLaidOut && alike >= ALIKE_MIN;
     this.layout ??= newByteArea(ALIKE_MAX * ALIKE_SIZE_MAX);
     head.write(this.layout, 0, bodySize, 0, false);
     repeatBytes(this.layout, 0, head.size + bodySize + 1, ALIKE_MAX);
     this.laidOut = head;
     this.laidOutBodySize = bodySize;
+    return true;
   }
 
-  /** HOT per delivery. Writes `count` deliveries of a run that {@link countAlike} has counted. */
+  /** HOT per delivery. Writes `count` deliveries of a run, which are laid out. */
   private writeAlike(
     head: DeliveryHead,
     output: Output,
@@ -185,6 +167,33 @@ export class RunWriter {
     this.heads.set(prefix, head);
     return head;
   }
+}
+
+/**
+ * HOT per delivery. How many deliveries from `first` on, which `head` is of and which has the tag `tag`, are so with bodies
+ * of the same size, and could be written as one: 1 where only the first could.
+ */
+function countAlike(
+  head: DeliveryHead,
+  run: DeliveryRun,
+  first: number,
+  count: number,
+  tag: number,
+): number {
+  const { area, ats, bodySizes } = run;
+  const bodySize = bodySizes[first]!;
+  const size = head.size + bodySize + 1;
+  const max = Math.min(count - first, ALIKE_MAX);
+  if (size > ALIKE_SIZE_MAX || run.isRedelivered(first) || tag + max > SHORT_TAG_MAX) return 1;
+  let alike = 1;
+  while (
+    alike < max &&
+    bodySizes[first + alike] === bodySize &&
+    head.isOf(area, ats[first + alike]!)
+  ) {
+    alike++;
+  }
+  return alike;
 }
 
 /** HOT per delivery. Writes one delivery that `head` is of. */

@@ -39,11 +39,11 @@ const RESERVATION_MS = 2000;
 /** ... but at most this many times what the last reservation was used for. */
 const RESERVATION_GROWTH = 8;
 
-/** Consumers who share a run in rounds, each of them served as often as it gets messages, at most; ... */
+/** Consumers who share a run in rounds, at most; ... */
 const TAKERS_MAX = 16;
 /** ... rounds that are worth it; ... */
 const ROUNDS_MIN = 4;
-/** ... and bytes of records that are shared so: what a consumer gets of them it gets whether or not its peer takes it. */
+/** ... and bytes of records of a run of theirs: what one gets of a round it gets whether or not its peer takes it. */
 const SHARED_BYTES_MAX = 64 * 1024;
 
 /** A read that failed is tried again after this long: the message stays where it is. */
@@ -118,7 +118,8 @@ function deliverShare(queue: Queue, clock: Clock, run: DeliveryRun): number {
     }
     const length = queue.consumers.haveOneAckMode ? runLength(index) : 0;
     if (length > 1) {
-      run.find(index, block, length, DELIVER_BYTES_PER_TURN - bytes);
+      const bytesMax = queue.consumers.count === 1 ? DELIVER_BYTES_PER_TURN : SHARED_BYTES_MAX;
+      run.find(index, block, length, Math.min(bytesMax, DELIVER_BYTES_PER_TURN - bytes));
       if (run.length > 1) {
         bytes += deliverRun(queue, consumer, run);
         unlooked = 0;
@@ -174,16 +175,15 @@ function settle(queue: Queue, run: DeliveryRun, at: number, count: number, bytes
   queue.settleRun(run.sequence + at, count, run.positions, run.from + at, bytes, true);
 }
 
-/** Those who share the run at hand, in turn. */
-const takers: Consumer[] = [];
-
 /**
- * HOT per run. How many rounds of the consumers that take a message are served together, each with all it gets of the run:
- * 0 where they are served one message at a time. Then {@link takers} has them.
+ * HOT per run. Finds the takers of a run, and how many rounds of them are served together, each with all it gets: 0 where
+ * they are served one message at a time.
  */
 function findRounds(queue: Queue, first: Consumer, run: DeliveryRun): number {
+  const { takers } = run;
   takers.length = 0;
-  if (run.foundBytes > SHARED_BYTES_MAX) return 0;
+  // The last of them may be a large one.
+  if (run.foundBytes > 2 * SHARED_BYTES_MAX) return 0;
   queue.consumers.findTakers(first, takers, TAKERS_MAX);
   if (takers.length === 0) return 0;
   let rounds = Math.trunc(run.length / takers.length);
@@ -198,13 +198,14 @@ function findRounds(queue: Queue, first: Consumer, run: DeliveryRun): number {
 }
 
 /**
- * HOT per delivery. The first messages of a run, `rounds` for each of {@link takers}: as if one after the other were sent to
+ * HOT per delivery. The first messages of a run, `rounds` for each of its takers: as if one after the other were sent to
  * the next in turn. What one of them fails to send is back in the queue.
  *
  * @throws what one of them threw
  */
 function deliverRounds(queue: Queue, rounds: number, run: DeliveryRun): void {
   const { index, consumers } = queue;
+  const { takers } = run;
   const first = takers[0]!;
   const { length } = takers;
   const failures: unknown[] = [];

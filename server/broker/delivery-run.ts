@@ -42,6 +42,8 @@ export class DeliveryRun {
   /** Others have the messages in between: whoever sends it must send all of it. */
   isPart: boolean;
   private readonly sizes: Int32Array;
+  /** Consumers who share it, in turn. */
+  readonly takers: Consumer[];
   /** Null until a run is shared out. */
   private part: DeliveryRun | null;
 
@@ -59,6 +61,7 @@ export class DeliveryRun {
     this.foundBytes = 0;
     this.isPart = false;
     this.sizes = new Int32Array(RUN_LENGTH_MAX);
+    this.takers = [];
     this.part = null;
   }
 
@@ -99,13 +102,13 @@ export class DeliveryRun {
   }
 
   /**
-   * HOT per delivery. What the consumer `which` of `consumers` gets when `rounds` of them are served, a message for each in
+   * HOT per delivery. What the taker `which` of `count` gets when `rounds` of them are served, a message for each in
    * turn. Used up before the next part is asked for.
    */
-  partOf(which: number, consumers: number, rounds: number): DeliveryRun {
+  partOf(which: number, count: number, rounds: number): DeliveryRun {
     this.part ??= new DeliveryRun();
     const { part, ats, sizes, bodySizes } = this;
-    for (let i = 0, from = which; i < rounds; i++, from += consumers) {
+    for (let i = 0, from = which; i < rounds; i++, from += count) {
       part.ats[i] = ats[from]!;
       part.sizes[i] = sizes[from]!;
       part.bodySizes[i] = bodySizes[from]!;
@@ -114,7 +117,7 @@ export class DeliveryRun {
     part.length = rounds;
     part.delivered = 0;
     part.sequence = this.sequence + which;
-    part.step = consumers;
+    part.step = count;
     part.redeliveredUpTo = this.redeliveredUpTo;
     part.area = this.area;
     part.positions = this.positions;
@@ -126,6 +129,7 @@ export class DeliveryRun {
   rest(): void {
     this.area = NO_BYTES;
     this.positions = NO_POSITIONS;
+    this.takers.length = 0;
     this.part?.rest();
   }
 
