@@ -67,7 +67,7 @@ t.test('queues whose messages lie interleaved share what is read', async (t) => 
       messages[i],
     );
   }
-  // Each for itself they read all of it twenty times; how much less it is depends on how the reads end: 1 to 5 times.
+  // Each for itself they read all of it more than twenty times; how much less it is depends on how the reads end: 1 to 5 times.
   const stored = names.length * 400 * 1024;
   t.ok(bytesRead < 10 * stored, `${bytesRead} bytes were read for ${stored} stored`);
 });
