@@ -13,6 +13,7 @@ import {
 import type { Teardown } from '../testing/temporary-directory.ts';
 import type { Consumer } from './consumer.ts';
 import type { DeliveryRun } from './delivery-run.ts';
+import type { Queue } from './queue.ts';
 import { declareQueue } from './queues.ts';
 
 async function setUp(t: Teardown) {
@@ -21,6 +22,12 @@ async function setUp(t: Teardown) {
   const declare = (name: string) =>
     declareQueue(vhost, testActor(), { ...declaration, name }).queue;
   return { vhost, declare };
+}
+
+/** All that could be delivered has been: a slow machine may need several turns for it. */
+async function delivered(queue: Queue): Promise<void> {
+  do await nextTurn();
+  while (queue.isBehind);
 }
 
 /** A channel of a test: what it takes at most, and the prefetch of each of its consumers; 0: no limit. */
@@ -90,7 +97,7 @@ t.test('whoever takes messages gets them in turn, however many are served togeth
           for (const batch of batches) {
             publishAll(vhost, name, numbered(count, batch));
             count += batch;
-            await nextTurn();
+            await delivered(queue);
           }
           const expected = expectedOf(plan, count);
           const got: string[] = [];
@@ -142,8 +149,8 @@ for (const noAck of [true, false]) {
     for (const sink of [a, b, c]) sink.consume(queue, { noAck });
     b.failsAfter = 3;
     publishAll(vhost, 'q', numbered(0, 60));
-    await nextTurn();
-    await nextTurn();
+    await delivered(queue);
+    await delivered(queue);
     const got = [a, b, c].flatMap(({ deliveries }) => deliveries);
     t.same(got.map(({ body }) => body).sort(), numbered(0, 60).sort(), 'each message once');
     t.same(
