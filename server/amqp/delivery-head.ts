@@ -6,7 +6,7 @@
  * Bench: scenario throughput.
  */
 import { FRAME_END, FRAME_HEADER_SIZE } from '../../generated/index.ts';
-import { ByteArea, equalBytes } from '../base/byte-area.ts';
+import { areDoubles, ByteArea, equalBytes, equalDoubles } from '../base/byte-area.ts';
 import { FixedBytes } from '../base/fixed-bytes.ts';
 import { MESSAGE_HEAD_SIZE, messageSizesAt, propertiesSizeAt } from '../storage/record-format.ts';
 import { writeTag } from './delivery-writer.ts';
@@ -24,6 +24,7 @@ export class DeliveryHead {
   /** Sizes of envelope and properties as in a record, and both as in one. */
   private readonly sizes: number;
   private readonly repeated: ByteArea;
+  private readonly areDoubles: boolean;
 
   /**
    * @param bytes what was written before the body of the record at `at`, whose envelope and properties have
@@ -39,14 +40,17 @@ export class DeliveryHead {
     this.sizes = messageSizesAt(view, at);
     const from = at + MESSAGE_HEAD_SIZE;
     this.repeated = new ByteArea(Buffer.from(area.buf.subarray(from, from + repeatedSize)));
+    this.areDoubles = areDoubles(this.repeated, 0, repeatedSize);
   }
 
   /** HOT per delivery. Whether envelope and properties of the record at `at` are its own. */
   isOf(area: ByteArea, at: number): boolean {
-    return (
-      messageSizesAt(area.view, at) === this.sizes &&
-      equalBytes(this.repeated, 0, area, at + MESSAGE_HEAD_SIZE, this.repeatedSize)
-    );
+    if (messageSizesAt(area.view, at) !== this.sizes) return false;
+    const { repeated, repeatedSize } = this;
+    const repeatedAt = at + MESSAGE_HEAD_SIZE;
+    return this.areDoubles
+      ? equalDoubles(repeated, 0, area, repeatedAt, repeatedSize)
+      : equalBytes(repeated, 0, area, repeatedAt, repeatedSize);
   }
 
   /** HOT per delivery. Writes a delivery at `to`, whole but for the octets of its body. */

@@ -28,9 +28,11 @@ interface Planned {
   readonly kind: number;
   readonly size: number;
   readonly times: number;
+  /** So many of another queue lie behind each. */
+  readonly others: number;
 }
 
-/** A queue whose messages lie in one block. */
+/** A queue whose messages lie in one block, and where they lie. */
 function queueOf(planned: readonly Planned[]) {
   const messages = planned.flatMap((same) => Array.from({ length: same.times }, () => same));
   const parts = messages.map(({ kind, size }, i) => {
@@ -38,14 +40,21 @@ function queueOf(planned: readonly Planned[]) {
     const body = String.fromCharCode(97 + (i % 26)).repeat(size);
     return messageTo(exchange, key, body, PROPERTIES[kind % PROPERTIES.length]);
   });
-  const size = parts.reduce((sum, part) => sum + sizeOfMessage(part), 0);
+  const size = parts.reduce(
+    (sum, part, i) => sum + sizeOfMessage(part) * (1 + messages[i]!.others),
+    0,
+  );
   const block = new MemoryBlock(newByteArea(size), BLOCK_START);
   const index = new QueueIndex(1, true);
-  for (const part of parts) {
+  const ats: number[] = [];
+  for (const [i, part] of parts.entries()) {
+    ats.push(block.used);
     index.append(BLOCK_START + block.used, part.bodySize);
-    block.used = writeMessage(block.area, block.used, part, 0, 0);
+    for (let copy = 0; copy <= messages[i]!.others; copy++) {
+      block.used = writeMessage(block.area, block.used, part, 0, 0);
+    }
   }
-  return { block, index, count: parts.length };
+  return { block, index, ats, sizes: parts.map(sizeOfMessage) };
 }
 
 /** An output, and what it has handed to its socket. */
@@ -64,6 +73,7 @@ const anyMessage = fc.record({
   kind: fc.oneof(fc.constant(0), fc.nat(8)),
   size: fc.oneof(fc.constant(16), fc.nat(30), fc.nat(600)),
   times: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 90 })),
+  others: fc.oneof(fc.constant(0), fc.nat(2)),
 });
 
 t.test('any run is written as its deliveries would be one by one', async (t) => {
@@ -81,17 +91,17 @@ t.test('any run is written as its deliveries would be one by one', async (t) => 
     fc.property(fc.array(plan, { minLength: 1, maxLength: 4 }), (runs) =>
       runs.every(({ consumer, messages, redeliveredUpTo, firstTag, rests }) => {
         if (rests) writer.rest();
-        const { block, index, count } = queueOf(messages);
+        const { block, index, ats, sizes } = queueOf(messages);
         index.redeliveredUpTo = redeliveredUpTo;
         const run = new DeliveryRun();
-        run.find(index, block, count, Number.POSITIVE_INFINITY);
+        run.find(index, block, ats.length, Number.POSITIVE_INFINITY);
         const prefix = prefixes[consumer]!;
         const channel = CHANNELS[consumer]!;
         const { output, received } = outputOf();
         writer.write(output, run, run.length, prefix, channel, firstTag, FRAME_MAX);
         output.flush();
         const expected = Array.from({ length: run.length }, (_, i) => {
-          const at = run.ats[i]!;
+          const at = ats[i]!;
           const out = newByteArea(sizeOfDelivery(prefix, block.area, at, FRAME_MAX));
           const isOld = i + 1 <= redeliveredUpTo;
           const tag = firstTag + i;
@@ -99,7 +109,8 @@ t.test('any run is written as its deliveries would be one by one', async (t) => 
           return out.buf;
         });
         return (
-          run.delivered === Math.min(count, 256) &&
+          run.delivered === Math.min(ats.length, 256) &&
+          run.bytes === sizes.slice(0, 256).reduce((sum, size) => sum + size) &&
           Buffer.concat(received).equals(Buffer.concat(expected))
         );
       }),
@@ -108,7 +119,7 @@ t.test('any run is written as its deliveries would be one by one', async (t) => 
 });
 
 t.test('it ends where the peer takes no more', async (t) => {
-  const { block, index } = queueOf([{ kind: 0, size: 4000, times: 200 }]);
+  const { block, index } = queueOf([{ kind: 0, size: 4000, times: 200, others: 0 }]);
   const run = new DeliveryRun();
   run.find(index, block, 200, Number.POSITIVE_INFINITY);
   const { output, socket } = outputOf();
@@ -119,7 +130,7 @@ t.test('it ends where the peer takes no more', async (t) => {
 });
 
 t.test('of a part all is written, whatever the peer takes', async (t) => {
-  const { block, index } = queueOf([{ kind: 0, size: 4000, times: 200 }]);
+  const { block, index } = queueOf([{ kind: 0, size: 4000, times: 200, others: 0 }]);
   const run = new DeliveryRun();
   run.find(index, block, 200, Number.POSITIVE_INFINITY);
   const part = run.partOf(1, 2, 100);
@@ -133,7 +144,7 @@ t.test('of a part all is written, whatever the peer takes', async (t) => {
 t.test(
   'a run ends before what does not lie whole in the block, and behind its bytes',
   async (t) => {
-    const { block, index } = queueOf([{ kind: 0, size: 80, times: 10 }]);
+    const { block, index } = queueOf([{ kind: 0, size: 80, times: 10, others: 0 }]);
     const run = new DeliveryRun();
     run.find(index, block, 10, 250);
     t.equal(run.length, 3, 'the third is begun below 250 bytes');
@@ -144,3 +155,12 @@ t.test(
     t.equal(run.length, 4);
   },
 );
+
+t.test('a run ends before a message that lies before the one before it', async (t) => {
+  const { block, ats } = queueOf([{ kind: 0, size: 80, times: 4, others: 0 }]);
+  const index = new QueueIndex(1, true);
+  for (const at of [ats[1]!, ats[2]!, ats[0]!, ats[3]!]) index.append(BLOCK_START + at, 80);
+  const run = new DeliveryRun();
+  run.find(index, block, 4, Number.POSITIVE_INFINITY);
+  t.equal(run.length, 2);
+});

@@ -7,6 +7,7 @@ import type { MemoryBlock } from '../storage/memory-block.ts';
 import type { QueueIndex } from '../storage/queue-index.ts';
 import {
   bodySizeAt,
+  haveSameSizes,
   isLargeAt,
   MESSAGE_HEAD_SIZE,
   messageSizeAt,
@@ -79,17 +80,29 @@ export class DeliveryRun {
     let bytes = 0;
     let count = 0;
     while (count < max && bytes < bytesMax) {
-      const position = positions[from + count]!;
-      const at = position - start;
+      let position = positions[from + count]!;
+      let at = position - start;
       if (position < last || at + MESSAGE_HEAD_SIZE > used) break;
       const size = messageSizeAt(view, at);
       if (at + size > used || isLargeAt(view, at)) break;
-      ats[count] = at;
-      sizes[count] = size;
-      bodySizes[count] = bodySizeAt(view, at);
-      bytes += size;
-      last = position;
-      count++;
+      const bodySize = bodySizeAt(view, at);
+      // Most that lie behind it are of the same sizes: nothing else need be looked up of them.
+      do {
+        ats[count] = at;
+        sizes[count] = size;
+        bodySizes[count] = bodySize;
+        last = position;
+        bytes += size;
+        count++;
+        at += size;
+        position += size;
+      } while (
+        count < max &&
+        bytes < bytesMax &&
+        positions[from + count] === position &&
+        at + size <= used &&
+        haveSameSizes(view, at - size, at)
+      );
     }
     this.length = count;
     this.delivered = 0;

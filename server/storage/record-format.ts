@@ -231,6 +231,15 @@ export function messageSizeAt(view: DataView, at: number): number {
   );
 }
 
+/** HOT per delivery. Whether two message records are of the same kind, and each of their parts of the same size. */
+export function haveSameSizes(view: DataView, one: number, other: number): boolean {
+  return (
+    view.getUint8(one) === view.getUint8(other) &&
+    view.getInt32(one + 4) === view.getInt32(other + 4) &&
+    view.getInt32(one + 8) === view.getInt32(other + 8)
+  );
+}
+
 /** The route set of the message or enqueue record at `at`: an index into its batch's footer. */
 export function routeSetAt(view: DataView, at: number): number {
   return view.getUint16(at + 2);
