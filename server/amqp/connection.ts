@@ -25,6 +25,7 @@ import { ByteArea } from '../base/byte-area.ts';
 import type { Actor, Flushable, QueueOwner } from '../broker/ports.ts';
 import type { Queue } from '../broker/queue.ts';
 import { removeQueue } from '../broker/queues.ts';
+import type { Leaving } from '../broker/reactor.ts';
 import type { Vhost } from '../broker/vhost.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Channel, type ChannelConnection } from './channel.ts';
@@ -48,7 +49,7 @@ import { Output, type OutputOwner, type SlabPool } from './output.ts';
 import { ProtocolError, tooManyChannels, toProtocolError } from './protocol-error.ts';
 import type { RunWriter } from './run-writer.ts';
 import type { AmqpServices } from './services.ts';
-import type { Transport } from './transport.ts';
+import { isEncrypted, type Transport } from './transport.ts';
 
 /** A peer that takes no output is not read when this much waits for it. */
 const PENDING_OUTPUT_MAX = 4 * 1024 * 1024;
@@ -87,7 +88,8 @@ export class Connection
     QueueOwner,
     OutputOwner,
     Flushable,
-    HeldInputOwner
+    HeldInputOwner,
+    Leaving
 {
   readonly description: string;
   readonly output: Output;
@@ -155,7 +157,9 @@ export class Connection
     socket.on('error', (err) => {
       this.logger.debug({ event: 'connection.error', err }, 'the socket fails');
     });
-    socket.on('end', () => this.liveness.expectAtLatestBy(performance.now() + END_TIMEOUT_MS));
+    // Node would close it at once, and thousands that are left in the same instant all in one go.
+    socket.allowHalfOpen = true;
+    socket.on('end', () => this.peerLeft());
     socket.on('close', () => this.socketClosed());
     if (early !== null) this.received(new ByteArea(early), early.length);
   }
@@ -432,6 +436,21 @@ export class Connection
     router.channels.delete(channel.number);
     if (router.lastChannel === channel) router.lastChannel = null;
     if (!channel.isClosing) channel.close();
+  }
+
+  /** The peer sends nothing any more. */
+  private peerLeft(): void {
+    this.liveness.expectAtLatestBy(performance.now() + END_TIMEOUT_MS);
+    this.output.isBlocked = true; // what is delivered to it now would be lost
+    if (!this.socket.writableEnded) this.services.broker.reactor.leaveLater(this);
+  }
+
+  /** Its turn to be closed has come. */
+  leave(): void {
+    const { socket } = this;
+    // TLS has a last word of its own.
+    if (socket.writableLength > 0 || isEncrypted(socket)) socket.end();
+    else socket.destroy();
   }
 
   private socketClosed(): void {

@@ -163,6 +163,26 @@ t.test('those who have used up their share go on in turn, so many at once', asyn
   t.same(counts, Array(100).fill(4), 'nobody is passed over');
 });
 
+t.test('of many who are left by their peers some are closed in a turn', async (t) => {
+  const leave = (reactor: Reactor, count: number) => {
+    const left: number[] = [];
+    for (let i = 0; i < count; i++) reactor.leaveLater({ leave: () => left.push(i) });
+    return left;
+  };
+  const slow = leave(new Reactor(new SlowClock(), (error) => t.fail(String(error))), 20);
+  t.same(slow, []);
+  await nextTurn();
+  t.same(slow, [0, 1, 2, 3, 4, 5, 6, 7]);
+  await nextTurn();
+  t.equal(slow.length, 16);
+  await nextTurn();
+  t.same(slow, [...Array(20).keys()]);
+
+  const quick = leave(new Reactor(new ManualClock(), (error) => t.fail(String(error))), 20);
+  await nextTurn();
+  t.equal(quick.length, 20, 'all where it takes no time');
+});
+
 t.test(
   'a turn is crowded by bytes, or by the time that they take, and only for who brings many',
   async (t) => {

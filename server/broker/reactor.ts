@@ -24,6 +24,9 @@ const CROWD_BYTES = 16 * 1024;
 const RESUMED_PER_TURN = 8;
 /** The same behind a turn that left queues over: what is published must not outrun what is delivered. */
 const RESUMED_PER_TURN_BEHIND = 2;
+/** Connections whose peer has left that are closed in one turn, at least, and for how long more are, in milliseconds. */
+const LEAVING_PER_TURN = 8;
+const LEAVING_MS_PER_TURN = 2;
 /** Bytes of records that a turn delivers from all queues together, and at least from one. */
 const DELIVER_BYTES_PER_TURN = 4 * 1024 * 1024;
 
@@ -43,6 +46,11 @@ export interface TurnEnder {
 /** A connection that used up its share of a turn. */
 export interface Resumable {
   resume(): void;
+}
+
+/** A connection whose peer has left. */
+export interface Leaving {
+  leave(): void;
 }
 
 /** One that lets consumers catch up with it. */
@@ -70,6 +78,8 @@ export class Reactor {
   /** The longest waiting first. */
   private readonly resumables: Resumable[];
   private yielding: Yield[];
+  /** The longest waiting first. */
+  private leaving: Leaving[];
   /** When the last of them goes on in any case. */
   private yieldEndMs: number;
   private readonly alarm: Alarm;
@@ -101,6 +111,7 @@ export class Reactor {
     this.otherOutputs = [];
     this.resumables = [];
     this.yielding = [];
+    this.leaving = [];
     this.yieldEndMs = 0;
     this.alarm = new Alarm(clock, () => this.schedule());
     this.turnNumber = 0;
@@ -187,6 +198,12 @@ export class Reactor {
     return this.yieldEndMs;
   }
 
+  /** The connection is closed in one of the next turns: thousands may be left by their peers at once. */
+  leaveLater(connection: Leaving): void {
+    this.leaving.push(connection);
+    this.schedule();
+  }
+
   /** When this turn began, on the monotonic clock, in milliseconds. */
   get turnMs(): number {
     return this.clock.monotonicMs;
@@ -209,6 +226,7 @@ export class Reactor {
     this.crowdedFromMs = 0;
     if (this.yielding.length > 0) this.endYields();
     if (this.resumables.length > 0) this.resumeSome();
+    if (this.leaving.length > 0) this.letSomeLeave();
     if (hasSent && !this.scheduled) this.busyWait.turnSent();
   }
 
@@ -228,6 +246,21 @@ export class Reactor {
     const resumed = this.resumables.splice(0, count);
     if (this.resumables.length > 0) this.schedule();
     for (const connection of resumed) this.guarded(() => connection.resume());
+  }
+
+  private letSomeLeave(): void {
+    const { leaving, clock } = this;
+    const fromMs = clock.nowMs;
+    let count = 0;
+    do {
+      const end = Math.min(leaving.length, count + LEAVING_PER_TURN);
+      for (; count < end; count++) {
+        const connection = leaving[count]!;
+        this.guarded(() => connection.leave());
+      }
+    } while (count < leaving.length && clock.nowMs - fromMs < LEAVING_MS_PER_TURN);
+    this.leaving = leaving.slice(count);
+    if (this.leaving.length > 0) this.schedule();
   }
 
   private deliver(): void {

@@ -149,6 +149,11 @@ export class RawClient implements FrameSink {
     this.socket.write(Buffer.concat(frames));
   }
 
+  /** Sends frames and ends its side of the socket. */
+  end(...frames: readonly Buffer[]): void {
+    this.socket.end(Buffer.concat(frames));
+  }
+
   /** Sends bytes and resolves when the kernel has taken them. */
   writeAll(bytes: Buffer): Promise<void> {
     return new Promise((resolve) => this.socket.write(bytes, () => resolve()));
