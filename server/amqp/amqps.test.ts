@@ -213,6 +213,30 @@ t.test('a client that leaves before it says anything is no warning', async (t) =
   t.match(await log.expect('tls.refuse'), { level: 'debug' });
 });
 
+t.test('a client that ends its side, in TLS or beneath it, is closed', async (t) => {
+  const { tlsPort, log, listener } = await startTls(t);
+  const openOver = async () => {
+    const beneath = connectPlain(tlsPort, '127.0.0.1');
+    t.teardown(() => beneath.destroy());
+    const { client } = await openTls(t, tlsPort, { socket: beneath });
+    return { client, beneath };
+  };
+  const polite = await openOver();
+  const { bytesRead } = polite.beneath;
+  polite.client.end();
+  await polite.client.closed;
+  t.ok(polite.beneath.bytesRead > bytesRead, 'it is told that nothing more comes');
+
+  const abrupt = await openOver();
+  abrupt.beneath.end();
+  await abrupt.client.closed;
+  await eventually(() => {
+    if (listener.connectionCount > 0) throw new Error('a connection is left');
+  });
+  t.equal(log.of('connection.lost').length, 2);
+  t.equal(log.of('heartbeat.miss').length, 0);
+});
+
 t.test('the time for the handshake includes that of TLS', async (t) => {
   const { tlsPort, log, listener } = await startTls(t, { handshakeTimeoutMs: 300 });
   const silent = connectPlain(tlsPort, '127.0.0.1');
