@@ -58,7 +58,7 @@ const OWED_REPLIES_MAX = 10_000;
 /** How long a refused login waits before its socket is closed without a word. */
 const SILENT_CLOSE_MS = 3000;
 /**
- * How long a peer that has ended its side may take what it was still to be sent. Node ends the socket behind that; a
+ * How long a peer that has ended its side may take what it was still to be sent. The socket is ended behind that; a
  * peer that is gone never takes it, and TLS does not always tell: a reset behind the peer's last word goes unnoticed
  * where a write is under way.
  */

@@ -78,10 +78,10 @@ export class Reactor {
   /** The longest waiting first. */
   private readonly resumables: Resumable[];
   private yielding: Yield[];
-  /** The longest waiting first. */
-  private leaving: Leaving[];
   /** When the last of them goes on in any case. */
   private yieldEndMs: number;
+  /** The longest waiting first. */
+  private leaving: Leaving[];
   private readonly alarm: Alarm;
   /** Counts turns: what was parsed under another number belongs to another turn. */
   turnNumber: number;
@@ -111,8 +111,8 @@ export class Reactor {
     this.otherOutputs = [];
     this.resumables = [];
     this.yielding = [];
-    this.leaving = [];
     this.yieldEndMs = 0;
+    this.leaving = [];
     this.alarm = new Alarm(clock, () => this.schedule());
     this.turnNumber = 0;
     this.isCrowded = false;
@@ -248,6 +248,7 @@ export class Reactor {
     for (const connection of resumed) this.guarded(() => connection.resume());
   }
 
+  /** Closes those first that wait longest; the clock is looked at behind every few. */
   private letSomeLeave(): void {
     const { leaving, clock } = this;
     const fromMs = clock.nowMs;
