@@ -16,6 +16,9 @@ import { SocketReader } from './socket-reader.ts';
 
 const { test } = tap;
 const KIB = 1024;
+/** What a TLS record holds at most, and what is read at once of a socket that has brought little. */
+const TLS_RECORD_BYTES = 16 * KIB;
+const SMALL_READ_BYTES = 32 * KIB;
 const ALONE = { isCrowded: false, turnNumber: 0 };
 
 /** A client, and the socket that a server accepted for it. */
@@ -106,7 +109,7 @@ test('over TLS too all comes in one buffer, a record at a time, and stops when p
   pairs.forEach(({ client, accepted }, number) => {
     reader.read(accepted, (area, size) => {
       areas.add(area);
-      t.ok(size <= 16 * KIB);
+      t.ok(size <= TLS_RECORD_BYTES);
       received[number]!.push(Buffer.from(area.buf.subarray(0, size)));
       accepted.pause();
     });
@@ -149,13 +152,13 @@ async function write(client: Socket, bytes: Buffer): Promise<void> {
 
 test('a socket is read little by little at first, and then in large parts', async (t) => {
   const [first, ...others] = await readSizes(t, new SocketReader(ALONE), 256 * KIB);
-  t.ok(first !== undefined && first <= 16 * KIB, String(first));
-  t.ok(Math.max(...others) > 16 * KIB, String(others));
+  t.ok(first !== undefined && first <= SMALL_READ_BYTES, String(first));
+  t.ok(Math.max(...others) > SMALL_READ_BYTES, String(others));
 });
 
 test('who brings much is read little by little while others do too', async (t) => {
   const sizes = await readSizes(t, new SocketReader({ ...ALONE, isCrowded: true }), 256 * KIB);
-  t.ok(Math.max(...sizes) <= 16 * KIB, String(sizes));
+  t.ok(Math.max(...sizes) <= SMALL_READ_BYTES, String(sizes));
 });
 
 /** Whether a new socket is read in a large part; it keeps that then, since nothing reads it any more. */
@@ -166,13 +169,13 @@ async function readsMuch(t: Test, reader: SocketReader): Promise<boolean> {
   reader.read(accepted, (_area, size) => {
     largest = Math.max(largest, size);
     received += size;
-    if (size > 16 * KIB) accepted.pause();
+    if (size > SMALL_READ_BYTES) accepted.pause();
   });
   accepted.pause();
   await write(client, Buffer.alloc(256 * KIB));
   accepted.resume();
-  await eventually(() => assert(largest > 16 * KIB || received === 256 * KIB));
-  return largest > 16 * KIB;
+  await eventually(() => assert(largest > SMALL_READ_BYTES || received === 256 * KIB));
+  return largest > SMALL_READ_BYTES;
 }
 
 test('only a few sockets are read in large parts, and one that is idle makes room', async (t) => {
@@ -220,7 +223,7 @@ test('connections that become readable in the same instant leave the turn short'
   const sum = (): number => bytesByTurn.reduce((total, bytes = 0) => total + bytes, 0);
   await eventually(() => assert(sum() === count * 256 * KIB));
   // Until it is crowded, what the last one brings before it is, and a small part of each other.
-  const bytesMax = 2048 * KIB + (256 + 16) * KIB + count * 16 * KIB;
+  const bytesMax = 2048 * KIB + 256 * KIB + SMALL_READ_BYTES + count * SMALL_READ_BYTES;
   t.ok(Math.max(...bytesByTurn.filter((bytes) => bytes > 0)) <= bytesMax, String(bytesByTurn));
 });
 

@@ -22,7 +22,7 @@ import { isEncrypted } from './transport.ts';
 /** Bytes that one read takes at most. */
 const READ_BYTES = 256 * 1024;
 /** The same for a socket whose last read was smaller, or when the turn is crowded: then whoever fills it has to wait. */
-const SMALL_READ_BYTES = 16 * 1024;
+const SMALL_READ_BYTES = 32 * 1024;
 /** Sockets that may be about to read as much as the buffer takes: with a small part of each other, a turn stays short. */
 const LARGE_READERS_MAX = 8;
 /** One of them that has brought nothing for so many turns makes room for another one. */
