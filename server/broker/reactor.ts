@@ -253,13 +253,12 @@ export class Reactor {
     const { leaving, clock } = this;
     const fromMs = clock.nowMs;
     let count = 0;
-    do {
-      const end = Math.min(leaving.length, count + LEAVING_PER_TURN);
-      for (; count < end; count++) {
-        const connection = leaving[count]!;
-        this.guarded(() => connection.leave());
-      }
-    } while (count < leaving.length && clock.nowMs - fromMs < LEAVING_MS_PER_TURN);
+    for (; count < leaving.length; count++) {
+      const isLook = count > 0 && count % LEAVING_PER_TURN === 0;
+      if (isLook && clock.nowMs - fromMs >= LEAVING_MS_PER_TURN) break;
+      const connection = leaving[count]!;
+      this.guarded(() => connection.leave());
+    }
     this.leaving = leaving.slice(count);
     if (this.leaving.length > 0) this.schedule();
   }
